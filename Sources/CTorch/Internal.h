@@ -1,0 +1,45 @@
+#pragma once
+#include <ATen/ATen.h>
+
+#include <string>
+
+#include "CTorch.h"
+
+namespace quickstep {
+
+/// Keeps `message` for qs_last_error and records it in the innermost error scope.
+void record(const std::string &message);
+/// Message of the exception being handled. Call inside a catch block only.
+std::string current_message();
+
+inline c10::TensorImpl *impl(qs_tensor tensor) { return reinterpret_cast<c10::TensorImpl *>(tensor); }
+
+/// A new owned handle.
+inline qs_tensor give(at::Tensor tensor) {
+  if (!tensor.defined()) return nullptr;
+  return reinterpret_cast<qs_tensor>(tensor.unsafeReleaseIntrusivePtr().release());
+}
+
+/// A tensor that shares the handle's reference count.
+inline at::Tensor share(qs_tensor tensor) {
+  if (!tensor) return at::Tensor();
+  return at::Tensor(c10::intrusive_ptr<c10::TensorImpl>::unsafe_reclaim_from_nonowning(impl(tensor)));
+}
+
+struct Generator {
+  at::Generator value;
+};
+
+/// Runs `body`, turning any exception into a recorded message and status 1.
+template <typename Body>
+int guarded(Body &&body) {
+  try {
+    body();
+    return 0;
+  } catch (...) {
+    record(current_message());
+    return 1;
+  }
+}
+
+}  // namespace quickstep

@@ -1,0 +1,44 @@
+import QuickstepNN
+
+/// Every solver, sorted by name. Adding one is its file, its test and a line here.
+public enum AllSolvers {
+  /// The registered solvers.
+  public static let all: [any Solver.Type] = [
+    DDIM.self,
+    DPMSolverPP2M.self,
+    Euler.self,
+    EulerAncestral.self,
+    Heun.self,
+  ]
+
+  /// What a name stands for: the solver, and what a foreign name implies besides.
+  public struct Match: Sendable {
+    /// The solver.
+    public let solver: any Solver.Type
+    /// The foreign name it was found by, if it was not the solver's own.
+    public let alias: SolverAlias?
+
+    /// The solver made from the alias's parameters and then the given ones.
+    public func make(_ parameters: [String: String] = [:]) throws -> any Solver {
+      let merged = (alias?.parameters ?? [:]).merging(parameters) { _, given in given }
+      return try solver.init(ParameterValues(merged, for: solver.declaration))
+    }
+  }
+
+  /// The solver with this name or foreign name; case and separators do not matter.
+  /// - Throws: ``UnknownMethodError`` with the nearest name.
+  public static func named(_ name: String) throws -> Match {
+    let wanted = canonicalName(name)
+    if let solver = all.first(where: { canonicalName($0.declaration.name) == wanted }) { return Match(solver: solver, alias: nil) }
+    for solver in all {
+      if let alias = solver.aliases.first(where: { canonicalName($0.name) == wanted }) { return Match(solver: solver, alias: alias) }
+    }
+    let own = all.map { $0.declaration.name }
+    throw UnknownMethodError(name, family: .solver, known: own, near: own + all.flatMap { $0.aliases.map(\.name) })
+  }
+
+  /// The solver with this name, made from raw parameter texts.
+  public static func make(_ name: String, _ parameters: [String: String] = [:]) throws -> any Solver {
+    try named(name).make(parameters)
+  }
+}

@@ -1,0 +1,33 @@
+public import QuickstepNN
+
+/// Euler's method on dy/dτ = (y − x̂0)/τ, in the sigma frame of k-diffusion or the time of flow models.
+///
+/// Both frames give the same step, x' = (σ'/σ)·x + (α' − α·σ'/σ)·x̂0, which is also DDIM without noise: three names, one table.
+public struct Euler: Solver {
+  public static let declaration = MethodDeclaration(
+    name: "euler", family: .solver, summary: "Euler's method along the probability-flow ODE.", points: [.step],
+    reads: ["state", "denoised"], changes: ["state"], exactness: .approximate, reference: "arXiv 2206.00364, algorithm 1 without line 6–8")
+
+  public static let aliases = [
+    SolverAlias("EulerDiscreteScheduler", tool: "diffusers"),
+    SolverAlias("FlowMatchEulerDiscreteScheduler", tool: "diffusers"),
+    SolverAlias("EDMEulerScheduler", tool: "diffusers", spacing: "karras"),
+    SolverAlias("sample_euler", tool: "k-diffusion"),
+    SolverAlias("Euler Karras", tool: "A1111", spacing: "karras"),
+  ]
+
+  public init(_ values: ParameterValues) throws {}
+
+  public var order: Int { 1 }
+
+  public func compile(schedule: any NoiseSchedule, grid: Grid) throws -> Tableau {
+    var table = TableauBuilder(solver: Self.name, grid: grid)
+    var x = table.initial
+    for (from, to) in zip(grid.levels, grid.levels.dropFirst()) {
+      let m = table.evaluate(x, at: from)
+      let c = FirstOrderStep(from: from, to: to)
+      x = table.combine([(x, c.state), (m, c.denoised)], to: to)
+    }
+    return try table.build()
+  }
+}

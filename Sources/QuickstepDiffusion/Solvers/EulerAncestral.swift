@@ -1,0 +1,46 @@
+public import QuickstepNN
+
+/// Ancestral Euler (k-diffusion): a deterministic step to a level below the target, then fresh noise up to it.
+///
+/// σ_up = min(σ', η·√(σ'²(σ²−σ'²)/σ²)) and σ_down = √(σ'²−σ_up²) in the sigma frame.
+public struct EulerAncestral: Solver {
+  public static let declaration = MethodDeclaration(
+    name: "euler-ancestral", family: .solver, summary: "Euler steps below the target level, then fresh noise up to it.", points: [.step],
+    reads: ["state", "denoised"], changes: ["state"],
+    parameters: [
+      ParameterDeclaration(
+        name: "eta", summary: "Share of fresh noise: 0 is Euler, 1 is fully ancestral.", domain: .number(0...1), standard: .number(1),
+        neutral: .number(0)),
+      ParameterDeclaration(
+        name: "s-noise", summary: "Factor on the fresh noise; 1 keeps the marginals.", domain: .number(0...2), standard: .number(1),
+        neutral: .number(1)),
+    ], exactness: .approximate, reference: "k-diffusion, sample_euler_ancestral")
+
+  public static let aliases = [
+    SolverAlias("EulerAncestralDiscreteScheduler", tool: "diffusers"),
+    SolverAlias("sample_euler_ancestral", tool: "k-diffusion"),
+    SolverAlias("Euler a", tool: "A1111"),
+    SolverAlias("euler_a", tool: "stable-diffusion.cpp"),
+  ]
+
+  let eta: Double
+  let noiseScale: Double
+
+  public init(_ values: ParameterValues) throws {
+    eta = values.number("eta")
+    noiseScale = values.number("s-noise")
+  }
+
+  public var order: Int { 1 }
+
+  public func compile(schedule: any NoiseSchedule, grid: Grid) throws -> Tableau {
+    var table = TableauBuilder(solver: Self.name, grid: grid)
+    var x = table.initial
+    for (from, to) in zip(grid.levels, grid.levels.dropFirst()) {
+      let m = table.evaluate(x, at: from)
+      let c = FirstOrderStep(from: from, to: to, eta: eta)
+      x = table.combine([(x, c.state), (m, c.denoised)], noise: c.noise * noiseScale, to: to)
+    }
+    return try table.build()
+  }
+}

@@ -1,0 +1,50 @@
+public import QuickstepNN
+
+/// A sampling method as a pure function from a schedule and a grid to a table of coefficients.
+///
+/// A solver never sees a model, a prompt, a device or a tensor. One file per solver; ``AllSolvers`` lists them.
+public protocol Solver: Sendable {
+  /// What the solver says about itself.
+  static var declaration: MethodDeclaration { get }
+  /// Names of the same method in other tools.
+  static var aliases: [SolverAlias] { get }
+  /// - Throws: when the values contradict each other.
+  init(_ values: ParameterValues) throws
+  /// The order of convergence in the largest step, on a grid whose steps shrink evenly and that ends above σ = 0.
+  var order: Int { get }
+  /// The table of a run over `grid`. Pure: the same arguments give the same bits.
+  /// - Throws: ``TableauError`` or ``ScheduleError`` when the grid does not suit the solver.
+  func compile(schedule: any NoiseSchedule, grid: Grid) throws -> Tableau
+}
+
+extension Solver {
+  /// None.
+  public static var aliases: [SolverAlias] { [] }
+  static var name: String { declaration.name }
+
+  /// A solver with standard parameters, some of them replaced by raw texts.
+  /// - Throws: `ParameterError` for unknown names and values.
+  public init(_ parameters: [String: String] = [:]) throws {
+    try self.init(ParameterValues(parameters, for: Self.declaration))
+  }
+}
+
+/// A foreign name that stands for a solver together with some parameters and perhaps a spacing.
+public struct SolverAlias: Hashable, Sendable {
+  /// The name as the other tool writes it.
+  public let name: String
+  /// The tool: `diffusers`, `A1111`, `k-diffusion`, `ComfyUI`.
+  public let tool: String
+  /// Parameters the name implies.
+  public let parameters: [String: String]
+  /// The spacing the name implies, if any.
+  public let spacing: String?
+
+  /// A foreign name.
+  public init(_ name: String, tool: String, parameters: [String: String] = [:], spacing: String? = nil) {
+    self.name = name
+    self.tool = tool
+    self.parameters = parameters
+    self.spacing = spacing
+  }
+}

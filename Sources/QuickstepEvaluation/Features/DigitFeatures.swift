@@ -1,0 +1,50 @@
+internal import QuickstepModels
+public import QuickstepTensor
+
+/// The project's own digit classifier: class scores, and its last hidden layer as a feature space for digits of 28×28 pixels.
+public struct DigitFeatures: FeatureNet {
+  public let name = "digit-classifier"
+  public let channels: Int
+  public let inputSize = [28, 28]
+  public let preprocessing = "none"
+  public let featureCount: Int
+  public let device: Device
+  /// Number of classes.
+  public let classCount: Int
+  private let network: DigitClassifier
+
+  /// Loads a classifier folder (`config.json`, `model.safetensors`).
+  /// - Throws: `FormatError` or `WeightsError` when it cannot be loaded, ``EvaluationError`` when it holds another kind of component.
+  public init(folder: String, device: Device = .cpu) throws {
+    let loaded = try Architectures.load(folder: folder, device: device)
+    guard let network = loaded.component as? DigitClassifier else {
+      throw EvaluationError("\(folder) holds a \(loaded.architecture.className), not a DigitClassifier")
+    }
+    self.network = network
+    self.device = device
+    channels = network.configuration.inChannels
+    featureCount = network.configuration.featureSize
+    classCount = network.configuration.classCount
+  }
+
+  public func check(_ shape: [Int]) throws {
+    guard Array(shape.suffix(2)) == inputSize else {
+      throw EvaluationError("\(name) takes pictures of 28×28 pixels, not \(shape[3])×\(shape[2])")
+    }
+  }
+
+  public func preprocess(_ images: Tensor) -> Tensor { images }
+
+  public func evaluate(_ input: Tensor) throws -> Tensor { network(input).features }
+
+  /// The most probable class of each picture.
+  /// - Parameters:
+  ///   - images: `[N, 1, 28, 28]` in −1…1.
+  ///   - batch: pictures per evaluation.
+  /// - Returns: N class numbers.
+  /// - Throws: as ``FeatureNet/features(_:batch:progress:)``.
+  public func classes(_ images: Tensor, batch: Int = 250) throws -> [Int] {
+    let logits = try inBatches(images, batch: batch) { network($0).logits }
+    return try withTensorErrors { logits.argmax(-1) }.scalars(Int.self)
+  }
+}

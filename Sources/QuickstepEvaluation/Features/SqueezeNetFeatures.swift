@@ -1,0 +1,64 @@
+internal import Foundation
+public import QuickstepFormats
+internal import QuickstepNN
+public import QuickstepTensor
+
+/// SqueezeNet 1.0 trained on ImageNet, by the authors' compressed weights: 512 features per picture.
+///
+/// The weights are not part of this project; they are read from `weights/squeezenet` of the data location. The features are the mean over
+/// positions of the last fire module. They are not those of the Inception network that the literature's FID uses, nor of LPIPS, so
+/// figures made with them carry names of their own.
+public struct SqueezeNetFeatures: FeatureNet {
+  /// Where `DataLocation` looks for the weights.
+  public static let dataSet = "weights/squeezenet"
+  static let fileName = "squeezenet1_0_caffe_fp16.safetensors"
+  /// Means of the blue, green and red channel that the network was trained with, in 0…255.
+  static let means: [Float] = [104, 117, 123]
+
+  public let name = "squeezenet"
+  public let channels = 3
+  public let inputSize = [224, 224]
+  public let preprocessing = "bilinear to 224×224, blue-green-red in 0…255 minus (104, 117, 123)"
+  public let featureCount = 512
+  public let device: Device
+  let network: SqueezeNet
+  private let offset: Tensor
+  private let blueGreenRed: Tensor
+
+  /// Loads the weights.
+  /// - Parameter path: the weight file, or the folder that holds `squeezenet1_0_caffe_fp16.safetensors`; by default ``dataSet`` in the data location.
+  /// - Throws: `FormatError` when they are not there, `WeightsError` when they are not SqueezeNet 1.0.
+  public init(path: String? = nil, device: Device = .cpu) throws {
+    let place = try path ?? DataLocation.find(Self.dataSet)
+    let file = place.hasSuffix(".safetensors") ? place : place + "/" + Self.fileName
+    network = try Weights.load(from: try SafetensorsFile(path: file), device: device) { SqueezeNet($0) }.model
+    self.device = device
+    (offset, blueGreenRed) = try withTensorErrors {
+      (Tensor(Self.means, shape: [1, 3, 1, 1]).to(device), Tensor([2, 1, 0]).to(device))
+    }
+  }
+
+  /// Pictures are only ever enlarged here, where antialiasing makes no difference; reducing a larger one without it would change what
+  /// is seen, so that is refused.
+  public func check(_ shape: [Int]) throws {
+    guard shape.suffix(2).allSatisfy({ (1...224).contains($0) }), shape[2] == shape[3] else {
+      throw EvaluationError("\(name) takes square pictures of at most 224×224 pixels, not \(shape[3])×\(shape[2]); scale them down first")
+    }
+  }
+
+  public func preprocess(_ images: Tensor) -> Tensor {
+    let pixels = (images + 1) * 127.5
+    let sized = images.size(-1) == 224 ? pixels : pixels.upsampleBilinear2d(inputSize, alignCorners: false)
+    return sized.indexSelect(1, index: blueGreenRed) - offset
+  }
+
+  public func evaluate(_ input: Tensor) throws -> Tensor { network.maps(input).mean([2, 3]) }
+
+  /// ImageNet scores, averaged over positions after the last ReLU.
+  /// - Parameter images: `[B, 3, H, W]` in −1…1.
+  /// - Returns: `[B, 1000]`.
+  /// - Throws: ``EvaluationError`` for other shapes, `TensorError`.
+  public func logits(_ images: Tensor) throws -> Tensor {
+    try inBatches(images, batch: 16) { network.logits(network.maps($0)) }
+  }
+}

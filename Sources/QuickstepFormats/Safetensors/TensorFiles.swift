@@ -1,0 +1,36 @@
+public import QuickstepNN
+internal import QuickstepTensor
+
+extension TensorInfo {
+  /// Size of the values in bytes.
+  public var byteCount: Int { shape.reduce(dtype.byteCount, *) }
+}
+
+extension TensorSource {
+  /// Size of all values in bytes.
+  public var byteCount: Int { names.reduce(0) { $0 + (info($1)?.byteCount ?? 0) } }
+}
+
+/// Opens weight files by path.
+public enum TensorFiles {
+  /// Opens a `.safetensors` file, an index of shards (`*.safetensors.index.json`), or a folder that holds one index or one such file.
+  /// - Throws: `FormatError` when the path is none of these, or a folder does not say which file is meant.
+  public static func open(_ path: String) throws -> any TensorSource {
+    guard let kind = FileKind(path) else { throw FormatError(path, "there is no such file or folder") }
+    if kind == .folder { return try openFolder(path) }
+    if path.hasSuffix(".index.json") { return try ShardedSafetensors(path: path) }
+    return try SafetensorsFile(path: path)
+  }
+
+  private static func openFolder(_ path: String) throws -> any TensorSource {
+    let names = try FileKind.names(inFolder: path).filter { !$0.hasPrefix(".") }
+    let indices = names.filter { $0.hasSuffix(".safetensors.index.json") }
+    let files = names.filter { $0.hasSuffix(".safetensors") }
+    // An index speaks for the shards beside it.
+    if indices.count == 1 { return try ShardedSafetensors(path: path + "/" + indices[0]) }
+    if indices.isEmpty, files.count == 1 { return try SafetensorsFile(path: path + "/" + files[0]) }
+    let found = (indices + files).joined(separator: ", ")
+    throw FormatError(
+      path, found.isEmpty ? "the folder has no .safetensors file" : "the folder has several candidates, name one of them: \(found)")
+  }
+}

@@ -1,0 +1,61 @@
+public import QuickstepNN
+public import QuickstepTensor
+
+/// Configuration of ``DigitClassifier``, as in its `config.json`.
+public struct DigitClassifierConfiguration: Codable, Sendable, Hashable {
+  public var inChannels: Int
+  public var channels: [Int]
+  public var featureSize: Int
+  public var classCount: Int
+
+  enum CodingKeys: String, CodingKey {
+    case inChannels = "in_channels"
+    case channels = "block_out_channels"
+    case featureSize = "feature_dim"
+    case classCount = "num_classes"
+  }
+
+  public init(inChannels: Int = 1, channels: [Int] = [32, 64], featureSize: Int = 128, classCount: Int = 10) {
+    self.inChannels = inChannels
+    self.channels = channels
+    self.featureSize = featureSize
+    self.classCount = classCount
+  }
+}
+
+/// A small convolutional classifier whose last hidden layer serves as feature space for Fréchet distances on digits.
+public struct DigitClassifier: Component {
+  public static let inputs = ["pixel_values"]
+  public let configuration: DigitClassifierConfiguration
+  let convolutions: [Convolution]
+  let norms: [GroupNorm]
+  let features: Linear
+  let head: Linear
+
+  public init(_ configuration: DigitClassifierConfiguration, weights: Weights) {
+    self.configuration = configuration
+    let sizes = [configuration.inChannels] + configuration.channels
+    convolutions = configuration.channels.indices.map { Convolution(weights["convs", $0], sizes[$0], sizes[$0 + 1], kernel: 3) }
+    norms = configuration.channels.indices.map { GroupNorm(weights["norms", $0], groups: 8, channels: sizes[$0 + 1]) }
+    features = Linear(weights["features"], (sizes.last ?? 1) * 9, configuration.featureSize)
+    head = Linear(weights["head"], configuration.featureSize, configuration.classCount)
+  }
+
+  /// - Parameter images: `[B, 1, 28, 28]` in −1…1.
+  /// - Returns: `features` `[B, F]` (after ReLU) and `logits` `[B, classes]`.
+  public func callAsFunction(_ images: Tensor) -> (features: Tensor, logits: Tensor) {
+    var hidden = images
+    for (convolution, norm) in zip(convolutions, norms) { hidden = norm(convolution(hidden)).relu().maxPool2d([2, 2]) }
+    let feature = features(hidden.adaptiveAvgPool2d([3, 3]).flatten(startDim: 1)).relu()
+    return (feature, head(feature))
+  }
+
+  public func forward(_ inputs: [String: Tensor]) throws -> [String: Tensor] {
+    try checkNames(inputs)
+    let images = try required("pixel_values", of: inputs)
+    return try withTensorErrors {
+      let result = self(images)
+      return ["logits": result.logits, "features": result.features]
+    }
+  }
+}

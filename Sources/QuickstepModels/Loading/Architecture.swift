@@ -1,0 +1,98 @@
+internal import Foundation
+internal import QuickstepFormats
+public import QuickstepNN
+public import QuickstepTensor
+
+/// How one class of component is made from its configuration and weights.
+public struct Architecture: Sendable {
+  /// `_class_name` in `config.json`.
+  public let className: String
+  /// One sentence.
+  public let summary: String
+  /// Weight file without extension: `diffusion_pytorch_model` for networks and codecs, `model` for encoders.
+  public let weightsName: String
+  /// What its `forward` takes.
+  public let inputs: [String]
+  /// A tensor whose presence tells this architecture in a file without configuration.
+  public let tellingKey: String
+  public let construct: @Sendable (ConfigurationFile, Weights) throws -> any Component
+
+  init<Made: Component>(
+    _ className: String, _ summary: String, weightsName: String, tellingKey: String, as type: Made.Type,
+    _ construct: @escaping @Sendable (ConfigurationFile, Weights) throws -> Made
+  ) {
+    self.className = className
+    self.summary = summary
+    self.weightsName = weightsName
+    self.tellingKey = tellingKey
+    inputs = Made.inputs
+    self.construct = construct
+  }
+}
+
+/// A component with its parameters, as loaded.
+public struct LoadedComponent: Sendable {
+  public let component: any Component
+  public let parameters: ParameterTree
+  public let configuration: ConfigurationFile
+  public let architecture: Architecture
+}
+
+/// Every architecture. A new one is its folder and one line here.
+public enum Architectures {
+  public static let all: [Architecture] = [
+    Architecture(
+      "DigitClassifier", "Convolutional classifier and feature net for digits", weightsName: "model", tellingKey: "features.weight",
+      as: DigitClassifier.self
+    ) { DigitClassifier(try $0.decode(DigitClassifierConfiguration.self), weights: $1) },
+    Architecture(
+      "PromptEncoder", "Small trained text encoder", weightsName: "model", tellingKey: "embeddings.position_embedding.weight",
+      as: PromptEncoder.self
+    ) { PromptEncoder(try $0.decode(PromptEncoderConfiguration.self), weights: $1) },
+    Architecture(
+      "PromptTransformer2D", "Diffusion transformer with adaLN-Zero and text cross-attention", weightsName: "diffusion_pytorch_model",
+      tellingKey: "blocks.0.adaln.weight", as: PromptTransformer.self
+    ) { PromptTransformer(try $0.decode(PromptTransformerConfiguration.self), weights: $1) },
+    Architecture(
+      "PromptUNet2D", "Recursive U-Net conditioned on text or class", weightsName: "diffusion_pytorch_model",
+      tellingKey: "down_blocks.0.0.resnet.conv1.weight", as: PromptUNet.self
+    ) { try PromptUNet(try $0.decode(PromptUNetConfiguration.self), weights: $1) },
+  ]
+
+  /// - Throws: `FormatError` naming the file and what is supported.
+  public static func of(_ configuration: ConfigurationFile) throws -> Architecture {
+    guard let name = configuration.className else { throw FormatError(configuration.path, "has no '_class_name'") }
+    guard let found = all.first(where: { $0.className == name }) else {
+      throw FormatError(configuration.path, "architecture '\(name)' is not supported; supported: \(all.map(\.className).joined(separator: ", "))")
+    }
+    return found
+  }
+
+  /// Which architecture a file without configuration probably holds.
+  public static func guess(_ source: any TensorSource) -> Architecture? { all.first { source.info($0.tellingKey) != nil } }
+
+  /// Loads a component folder: `config.json` and its weights (one file, or shards with an index).
+  /// - Parameter dtype: what floating-point weights are converted to; `nil` keeps them as stored.
+  public static func load(folder: String, dtype: DType? = .float32, device: Device = .cpu) throws -> LoadedComponent {
+    let configuration = try ConfigurationFile(path: folder + "/config.json")
+    let architecture = try of(configuration)
+    let source = try weights(in: folder, named: architecture.weightsName)
+    let (component, parameters) = try Weights.load(from: source, dtype: dtype, device: device) { try architecture.construct(configuration, $0) }
+    return LoadedComponent(component: component, parameters: parameters, configuration: configuration, architecture: architecture)
+  }
+
+  /// A component with fresh parameters.
+  public static func fresh(_ configuration: ConfigurationFile, generator: Generator, device: Device = .cpu) throws -> LoadedComponent {
+    let architecture = try of(configuration)
+    let (component, parameters) = try Weights.initialise(generator: generator, device: device) { try architecture.construct(configuration, $0) }
+    return LoadedComponent(component: component, parameters: parameters, configuration: configuration, architecture: architecture)
+  }
+
+  private static func weights(in folder: String, named name: String) throws -> any TensorSource {
+    let candidates = ["\(folder)/\(name).safetensors", "\(folder)/\(name).safetensors.index.json"]
+    guard let path = candidates.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
+      throw FormatError(folder, "holds neither \(name).safetensors nor \(name).safetensors.index.json")
+    }
+    return try TensorFiles.open(path)
+  }
+}

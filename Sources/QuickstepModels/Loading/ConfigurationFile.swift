@@ -1,0 +1,58 @@
+internal import Foundation
+public import QuickstepFormats
+
+/// A `config.json` as diffusers writes it: an object with `_class_name`, keys that start with `_` being notes and not settings.
+public struct ConfigurationFile: Sendable {
+  public let path: String
+  public let members: [String: JSONValue]
+
+  /// - Throws: `FormatError` naming the file when it cannot be read or is no JSON object.
+  public init(path: String) throws {
+    guard let members = try JSONValue(path: path).object else { throw FormatError(path, "is not a JSON object") }
+    self.init(path: path, members: members)
+  }
+
+  public init(path: String, members: [String: JSONValue]) {
+    self.path = path
+    self.members = members
+  }
+
+  /// The architecture's name.
+  public var className: String? { members["_class_name"]?.string ?? members["architectures"]?.array?.first?.string }
+
+  /// Reads the settings as `Value`, refusing keys that it does not know: a setting without effect would be a silent error.
+  /// - Throws: `FormatError` naming the file and the unknown, missing or mistyped key.
+  public func decode<Value: Codable>(_ type: Value.Type) throws -> Value {
+    let settings = members.filter { !$0.key.hasPrefix("_") }
+    let value: Value
+    do {
+      value = try JSONDecoder().decode(type, from: Data(JSONValue.object(settings).text.utf8))
+    } catch let DecodingError.keyNotFound(key, _) {
+      throw FormatError(path, "the key '\(key.stringValue)' is missing")
+    } catch let DecodingError.typeMismatch(expected, context) {
+      throw FormatError(path, "'\(context.codingPath.map(\.stringValue).joined(separator: "."))' is not of type \(expected)")
+    } catch {
+      throw FormatError(path, "\(error)")
+    }
+    let known = Set(try JSONValue(parsing: String(decoding: JSONEncoder().encode(value), as: UTF8.self)).object?.keys.map { $0 } ?? [])
+    let unknown = settings.filter { !known.contains($0.key) && $0.value != .null }.keys.sorted()
+    if !unknown.isEmpty { throw FormatError(path, "unknown keys: \(unknown.joined(separator: ", "))") }
+    return value
+  }
+
+  /// The text of a configuration for `className`, keys sorted.
+  public static func text<Value: Codable>(_ className: String, _ value: Value) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    let object = try JSONValue(parsing: String(decoding: encoder.encode(value), as: UTF8.self)).object ?? [:]
+    let merged = object.merging(["_class_name": .string(className)]) { first, _ in first }
+    return try pretty(.object(merged))
+  }
+
+  /// Indented JSON with sorted keys and a final newline.
+  public static func pretty(_ value: JSONValue) throws -> String {
+    let object = try JSONSerialization.jsonObject(with: Data(value.text.utf8))
+    let data = try JSONSerialization.data(withJSONObject: object, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
+    return String(decoding: data, as: UTF8.self) + "\n"
+  }
+}

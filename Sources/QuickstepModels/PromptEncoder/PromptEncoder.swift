@@ -1,0 +1,94 @@
+public import QuickstepNN
+public import QuickstepTensor
+
+/// Configuration of ``PromptEncoder``, as in its `config.json`.
+public struct PromptEncoderConfiguration: Codable, Sendable, Hashable {
+  public var vocabularySize: Int
+  public var hiddenSize: Int
+  public var layers: Int
+  public var heads: Int
+  /// Number of tokens of a prompt.
+  public var length: Int
+
+  enum CodingKeys: String, CodingKey {
+    case vocabularySize = "vocab_size"
+    case hiddenSize = "hidden_size"
+    case layers = "num_hidden_layers"
+    case heads = "num_attention_heads"
+    case length = "max_position_embeddings"
+  }
+
+  public init(vocabularySize: Int, hiddenSize: Int, layers: Int, heads: Int, length: Int) {
+    self.vocabularySize = vocabularySize
+    self.hiddenSize = hiddenSize
+    self.layers = layers
+    self.heads = heads
+    self.length = length
+  }
+}
+
+/// A small transformer that turns token ids into one vector per token and one for the whole prompt. Trained together with its backbone.
+public struct PromptEncoder: Component {
+  public static let inputs = ["input_ids", "attention_mask?"]
+  public let configuration: PromptEncoderConfiguration
+  let tokens: Embedding
+  let positions: Tensor
+  let layers: [PromptEncoderLayer]
+  let norm: LayerNorm
+
+  public init(_ configuration: PromptEncoderConfiguration, weights: Weights) {
+    self.configuration = configuration
+    let size = configuration.hiddenSize
+    tokens = Embedding(weights["embeddings", "token_embedding"], count: configuration.vocabularySize, size: size, initial: .normal(0.5))
+    positions = weights["embeddings"].parameter("position_embedding.weight", [configuration.length, size], initial: .normal(0.02))
+    layers = (0..<configuration.layers).map { PromptEncoderLayer(configuration, weights: weights["layers", $0]) }
+    norm = LayerNorm(weights["final_layer_norm"], size)
+  }
+
+  /// - Parameters:
+  ///   - ids: `[B, L]` int64, `L` at most the configured length.
+  ///   - mask: `[B, L]` boolean, true where a token counts.
+  /// - Returns: `sequence` `[B, L, D]` and `pooled` `[B, D]`, the mean over the tokens that count.
+  public func callAsFunction(_ ids: Tensor, mask: Tensor) -> (sequence: Tensor, pooled: Tensor) {
+    var hidden = tokens(ids) + positions.narrow(0, start: 0, length: ids.size(1))
+    let attentionMask = mask.unsqueeze(1).unsqueeze(1)
+    for layer in layers { hidden = layer(hidden, mask: attentionMask) }
+    hidden = norm(hidden)
+    let weight = mask.to(hidden.dtype).unsqueeze(-1)
+    let pooled = (hidden * weight).sum([1]) / weight.sum([1])
+    return (hidden, pooled)
+  }
+
+  public func forward(_ inputs: [String: Tensor]) throws -> [String: Tensor] {
+    try checkNames(inputs)
+    let ids = try required("input_ids", of: inputs).to(.int64)
+    guard ids.rank == 2, ids.size(1) <= configuration.length else {
+      throw ComponentError("'input_ids' must be [B, L] with L ≤ \(configuration.length), it is \(ids.shape)")
+    }
+    return try withTensorErrors {
+      let result = self(ids, mask: inputs["attention_mask"]?.to(.bool) ?? ids.notEqual(0))
+      return ["last_hidden_state": result.sequence, "pooled_output": result.pooled]
+    }
+  }
+}
+
+/// Pre-normalised self-attention and feed-forward. `[B, L, D] → [B, L, D]`.
+struct PromptEncoderLayer: Sendable {
+  let norm1: LayerNorm
+  let attention: Attention
+  let norm2: LayerNorm
+  let feedForward: FeedForward
+
+  init(_ configuration: PromptEncoderConfiguration, weights: Weights) {
+    let size = configuration.hiddenSize
+    norm1 = LayerNorm(weights["norm1"], size)
+    attention = Attention(weights["attn"], size: size, heads: configuration.heads)
+    norm2 = LayerNorm(weights["norm2"], size)
+    feedForward = FeedForward(weights["ff"], size: size, hidden: 4 * size)
+  }
+
+  func callAsFunction(_ input: Tensor, mask: Tensor) -> Tensor {
+    let hidden = input + attention(norm1(input), mask: mask)
+    return hidden + feedForward(norm2(hidden))
+  }
+}

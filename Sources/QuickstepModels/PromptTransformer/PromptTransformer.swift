@@ -1,0 +1,107 @@
+public import QuickstepNN
+public import QuickstepTensor
+
+/// A diffusion transformer (Peebles & Xie 2023, arXiv 2212.09748) with text cross-attention, on patches of the sample.
+///
+/// Patches become tokens with fixed two-dimensional positions. Timestep and pooled prompt modulate every block (adaLN-Zero), the prompt's
+/// tokens are attended to by cross-attention. `[B, C, H, W] → [B, C, H, W]`.
+public struct PromptTransformer: Backbone {
+  public let configuration: PromptTransformerConfiguration
+  let patchEmbedding: Linear
+  let timeEmbedding: TimestepEmbedding
+  let pooledProjection: Linear
+  let blocks: [PromptTransformerBlock]
+  let outputModulation: Linear
+  let outputNorm: LayerNorm
+  let output: Linear
+  let positions: Tensor
+
+  public init(_ configuration: PromptTransformerConfiguration, weights: Weights) {
+    self.configuration = configuration
+    let size = configuration.hiddenSize
+    let patch = configuration.inChannels * configuration.patchSize * configuration.patchSize
+    patchEmbedding = Linear(weights["patch_embed"], patch, size)
+    timeEmbedding = TimestepEmbedding(weights["time_embed"], size: size)
+    pooledProjection = Linear(weights["pooled_proj"], configuration.crossAttentionSize, size)
+    blocks = (0..<configuration.layers).map { PromptTransformerBlock(configuration, weights: weights["blocks", $0]) }
+    outputModulation = Linear(weights["norm_out", "linear"], size, 2 * size, initial: .zeros)
+    outputNorm = LayerNorm(weights["norm_out"], size, affine: false)
+    output = Linear(weights["proj_out"], size, patch, initial: .zeros)
+    let side = configuration.sampleSize / max(1, configuration.patchSize)
+    positions = GridPositions.make(rows: side, columns: side, size: size)
+  }
+
+  public var sampleShape: [Int] { [configuration.inChannels, configuration.sampleSize, configuration.sampleSize] }
+  public var sizeMultiple: Int { configuration.patchSize }
+
+  public func callAsFunction(
+    _ sample: Tensor, timestep: Tensor, conditioning: Conditioning, evaluation: Evaluation
+  ) throws -> Tensor {
+    guard let sequence = conditioning.sequence, let pooled = conditioning.pooled else {
+      throw ComponentError("PromptTransformer2D needs 'encoder_hidden_states' and 'pooled_projections'")
+    }
+    let patch = configuration.patchSize
+    let rows = sample.size(2) / patch
+    let columns = sample.size(3) / patch
+    let signal = (timeEmbedding(timestep) + pooledProjection(pooled)).silu()
+    let mask = conditioning.mask?.unsqueeze(1).unsqueeze(1)
+    let tokens = patchEmbedding(sample.pixelUnshuffle(patch).flatten(startDim: 2).transposed) + positions(rows, columns, sample.device)
+    let hidden = try evaluation.sequence("blocks", count: blocks.count, tokens) { index, tokens in
+      try blocks[index](tokens, signal: signal, context: sequence, mask: mask, path: "blocks.\(index)", depth: index, evaluation: evaluation)
+    }
+    let modulation = outputModulation(signal).unsqueeze(1).chunk(2, dim: -1)
+    let patches = output(modulate(outputNorm(hidden), shift: modulation[0], scale: modulation[1]))
+    return patches.transposed.reshape([sample.size(0), -1, rows, columns]).pixelShuffle(patch)
+  }
+
+  private func positions(_ rows: Int, _ columns: Int, _ device: Device) -> Tensor {
+    let side = configuration.sampleSize / configuration.patchSize
+    let table = rows == side && columns == side ? positions : GridPositions.make(rows: rows, columns: columns, size: configuration.hiddenSize)
+    return table.to(device)
+  }
+}
+
+/// x·(1 + scale) + shift.
+func modulate(_ input: Tensor, shift: Tensor, scale: Tensor) -> Tensor { shift.addcmul(input, tensor2: scale + 1) }
+
+/// One block: self-attention and feed-forward under adaLN-Zero, with cross-attention to the prompt between them. `[B, N, C] → [B, N, C]`.
+struct PromptTransformerBlock: Sendable {
+  let norm1: LayerNorm
+  let attention: Attention
+  let crossNorm: LayerNorm
+  let crossAttention: Attention
+  let norm2: LayerNorm
+  let feedForward: FeedForward
+  let modulation: Linear
+
+  init(_ configuration: PromptTransformerConfiguration, weights: Weights) {
+    let size = configuration.hiddenSize
+    norm1 = LayerNorm(weights["norm1"], size, affine: false)
+    attention = Attention(weights["attn1"], size: size, heads: configuration.heads, normalisesHeads: true)
+    crossNorm = LayerNorm(weights["norm_cross"], size)
+    crossAttention = Attention(
+      weights["attn2"], size: size, contextSize: configuration.crossAttentionSize, heads: configuration.heads, normalisesHeads: true,
+      outputInitial: .zeros)
+    norm2 = LayerNorm(weights["norm2"], size, affine: false)
+    feedForward = FeedForward(weights["ff"], size: size, hidden: size * configuration.feedForwardRatio)
+    modulation = Linear(weights["adaln"], size, 6 * size, initial: .zeros)
+  }
+
+  func callAsFunction(
+    _ input: Tensor, signal: Tensor, context: Tensor, mask: Tensor?, path: String, depth: Int, evaluation: Evaluation
+  ) throws -> Tensor {
+    let parts = modulation(signal).unsqueeze(1).chunk(6, dim: -1)
+    var hidden = input
+    let attended = try evaluation.site(Site("\(path).attn1", .attention, depth: depth), hidden) {
+      attention(modulate(norm1($0), shift: parts[0], scale: parts[1]))
+    }
+    hidden = hidden.addcmul(parts[2], tensor2: attended)
+    hidden += try evaluation.site(Site("\(path).attn2", .crossAttention, depth: depth), hidden) {
+      crossAttention(crossNorm($0), context: context, mask: mask)
+    }
+    let fed = try evaluation.site(Site("\(path).ff", .feedForward, depth: depth), hidden) {
+      feedForward(modulate(norm2($0), shift: parts[3], scale: parts[4]))
+    }
+    return hidden.addcmul(parts[5], tensor2: fed)
+  }
+}

@@ -1,0 +1,58 @@
+/// Configuration of ``PromptUNet``, as in its `config.json`.
+public struct PromptUNetConfiguration: Codable, Sendable, Hashable {
+  public var inChannels: Int
+  /// Side of the square samples it was trained on.
+  public var sampleSize: Int
+  /// The sample is folded into patches of this side before the first convolution (1: none).
+  public var patchSize: Int
+  /// Channels of each level, outermost first; each level has half the side of the one before.
+  public var blockChannels: [Int]
+  /// Residual blocks on the way down at each level; on the way up there is one more.
+  public var layersPerBlock: Int
+  /// Which levels attend (to themselves and, with text, to the prompt).
+  public var attentionLevels: [Bool]
+  public var heads: Int
+  /// Channels of the encoded prompt and of its pooled form; absent for class-conditional models.
+  public var crossAttentionSize: Int?
+  /// Number of classes; one more embedding stands for "no class". Absent for text models.
+  public var classCount: Int?
+
+  enum CodingKeys: String, CodingKey {
+    case inChannels = "in_channels"
+    case sampleSize = "sample_size"
+    case patchSize = "patch_size"
+    case blockChannels = "block_out_channels"
+    case layersPerBlock = "layers_per_block"
+    case attentionLevels = "attention_levels"
+    case heads = "num_attention_heads"
+    case crossAttentionSize = "cross_attention_dim"
+    case classCount = "num_class_embeds"
+  }
+
+  public init(
+    inChannels: Int = 3, sampleSize: Int, patchSize: Int, blockChannels: [Int], layersPerBlock: Int, attentionLevels: [Bool], heads: Int,
+    crossAttentionSize: Int? = nil, classCount: Int? = nil
+  ) {
+    self.inChannels = inChannels
+    self.sampleSize = sampleSize
+    self.patchSize = patchSize
+    self.blockChannels = blockChannels
+    self.layersPerBlock = layersPerBlock
+    self.attentionLevels = attentionLevels
+    self.heads = heads
+    self.crossAttentionSize = crossAttentionSize
+    self.classCount = classCount
+  }
+
+  /// What is wrong with the numbers, if anything.
+  var problem: String? {
+    if blockChannels.isEmpty { return "block_out_channels is empty" }
+    if attentionLevels.count != blockChannels.count { return "attention_levels needs \(blockChannels.count) entries, it has \(attentionLevels.count)" }
+    if patchSize < 1 || layersPerBlock < 1 || heads < 1 { return "patch_size, layers_per_block and num_attention_heads must be at least 1" }
+    if let odd = blockChannels.first(where: { $0 <= 0 || $0 % heads != 0 || $0 % 8 != 0 }) {
+      return "block_out_channels holds \(odd), which is no multiple of 8 and of num_attention_heads"
+    }
+    if (crossAttentionSize == nil) == (classCount == nil) { return "exactly one of cross_attention_dim and num_class_embeds must be set" }
+    return nil
+  }
+}

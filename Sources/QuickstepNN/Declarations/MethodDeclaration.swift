@@ -1,0 +1,102 @@
+/// Where in a generation run a method acts (design section 6). A method may occupy several points.
+public struct Point: Hashable, Sendable, Codable, CustomStringConvertible {
+  enum Kind: String, Codable, CaseIterable { case grid, start, stop, step, call, block, `operator`, weights, correction, codec, post }
+  let kind: Kind
+  /// (schedule, n) → times.
+  public static let grid = Point(kind: .grid)
+  /// The initial state and its time.
+  public static let start = Point(kind: .start)
+  /// Early exit.
+  public static let stop = Point(kind: .stop)
+  /// The tableau: how predictions are combined into the next state.
+  public static let step = Point(kind: .step)
+  /// Around one model evaluation.
+  public static let call = Point(kind: .call)
+  /// A site inside the backbone.
+  public static let block = Point(kind: .block)
+  /// Replaces a linear, convolution, attention or normalisation.
+  public static let `operator` = Point(kind: .operator)
+  /// Once, before the run.
+  public static let weights = Point(kind: .weights)
+  /// On x̂0, before it enters the solver's history.
+  public static let correction = Point(kind: .correction)
+  /// Decoding of the final state.
+  public static let codec = Point(kind: .codec)
+  /// After decoding.
+  public static let post = Point(kind: .post)
+  public var description: String { kind.rawValue }
+  public init(from decoder: any Decoder) throws { kind = try decoder.singleValueContainer().decode(Kind.self) }
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(kind)
+  }
+  init(kind: Kind) { self.kind = kind }
+}
+
+/// How far a method's result may be from the same run without it.
+public enum Exactness: String, Sendable, Codable, CaseIterable {
+  /// The same bits.
+  case bitExact = "bit-exact"
+  /// Equal in exact arithmetic; floating-point rounding may differ.
+  case rounding = "equal up to rounding"
+  /// A different result by design.
+  case approximate
+}
+
+/// The family a method belongs to: `solver`, `grid`, `cache`, … Used to group help, docs and tables.
+public struct Family: Hashable, Sendable, Codable, CustomStringConvertible {
+  public let name: String
+  public init(_ name: String) { self.name = name }
+  public static let solver = Family("solver")
+  public static let grid = Family("grid")
+  public static let guidance = Family("guidance")
+  public static let correction = Family("correction")
+  public static let objective = Family("objective")
+  public static let `operator` = Family("operator")
+  public var description: String { name }
+  public init(from decoder: any Decoder) throws { name = try decoder.singleValueContainer().decode(String.self) }
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(name)
+  }
+}
+
+/// What a method says about itself. Everything that lists, checks, documents or searches methods reads this and nothing else:
+/// `quickstep methods`, `--help`, the compatibility check of a recipe, and later the search space and the server's schema.
+public struct MethodDeclaration: Sendable, Codable {
+  /// The name used on the command line and in recipes: lower case, digits, `-`, `+`.
+  public var name: String
+  public var family: Family
+  /// One sentence.
+  public var summary: String
+  public var points: [Point]
+  /// Signals the method reads, such as `denoised`, `state`, `block output`.
+  public var reads: [String]
+  /// Signals the method changes.
+  public var changes: [String]
+  /// Architecture traits, training or step counts it needs; empty when it fits every model.
+  public var needs: [String]
+  /// State it keeps per request.
+  public var state: String
+  public var parameters: [ParameterDeclaration]
+  public var exactness: Exactness
+  /// Paper and equation.
+  public var reference: String
+
+  public init(
+    name: String, family: Family, summary: String, points: [Point], reads: [String] = [], changes: [String] = [], needs: [String] = [],
+    state: String = "none", parameters: [ParameterDeclaration] = [], exactness: Exactness, reference: String
+  ) {
+    self.name = name
+    self.family = family
+    self.summary = summary
+    self.points = points
+    self.reads = reads
+    self.changes = changes
+    self.needs = needs
+    self.state = state
+    self.parameters = parameters
+    self.exactness = exactness
+    self.reference = reference
+  }
+}

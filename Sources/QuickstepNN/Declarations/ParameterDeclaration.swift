@@ -1,0 +1,142 @@
+/// The value of a method's parameter as it stands on a command line (`eta=0.5`) or in a recipe.
+public enum ParameterValue: Hashable, Sendable, Codable, CustomStringConvertible {
+  case number(Double)
+  case integer(Int)
+  case flag(Bool)
+  case choice(String)
+
+  public var description: String {
+    switch self {
+    case .number(let value): "\(value)"
+    case .integer(let value): "\(value)"
+    case .flag(let value): value ? "true" : "false"
+    case .choice(let value): value
+    }
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    if let value = try? container.decode(Bool.self) {
+      self = .flag(value)
+    } else if let value = try? container.decode(Int.self) {
+      self = .integer(value)
+    } else if let value = try? container.decode(Double.self) {
+      self = .number(value)
+    } else {
+      self = .choice(try container.decode(String.self))
+    }
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    switch self {
+    case .number(let value): try container.encode(value)
+    case .integer(let value): try container.encode(value)
+    case .flag(let value): try container.encode(value)
+    case .choice(let value): try container.encode(value)
+    }
+  }
+}
+
+/// One parameter of a method: its range is the command-line check and the search space at once.
+public struct ParameterDeclaration: Sendable, Codable {
+  /// The values a parameter may take.
+  public enum Domain: Sendable, Codable, Hashable {
+    case number(ClosedRange<Double>)
+    case integer(ClosedRange<Int>)
+    case flag
+    case choice([String])
+  }
+
+  public var name: String
+  public var summary: String
+  public var domain: Domain
+  public var standard: ParameterValue
+  /// The value at which the method reduces to its baseline bit for bit, where there is one.
+  public var neutral: ParameterValue?
+
+  public init(name: String, summary: String, domain: Domain, standard: ParameterValue, neutral: ParameterValue? = nil) {
+    self.name = name
+    self.summary = summary
+    self.domain = domain
+    self.standard = standard
+    self.neutral = neutral
+  }
+
+  /// Reads `text` as a value of this parameter's domain.
+  /// - Throws: ``ParameterError`` naming the parameter, the text and what is allowed.
+  public func parse(_ text: String) throws -> ParameterValue {
+    switch domain {
+    case .number(let range):
+      guard let value = Double(text), value.isFinite, range.contains(value) else { throw ParameterError(self, text) }
+      return .number(value)
+    case .integer(let range):
+      guard let value = Int(text), range.contains(value) else { throw ParameterError(self, text) }
+      return .integer(value)
+    case .flag:
+      switch text.lowercased() {
+      case "true", "yes", "1", "on": return .flag(true)
+      case "false", "no", "0", "off": return .flag(false)
+      default: throw ParameterError(self, text)
+      }
+    case .choice(let choices):
+      guard choices.contains(text) else { throw ParameterError(self, text) }
+      return .choice(text)
+    }
+  }
+
+  /// The allowed values in words: `0…1`, `one of a, b`.
+  public var allowed: String {
+    switch domain {
+    case .number(let range): "\(range.lowerBound)…\(range.upperBound)"
+    case .integer(let range): "\(range.lowerBound)…\(range.upperBound)"
+    case .flag: "true or false"
+    case .choice(let choices): "one of " + choices.joined(separator: ", ")
+    }
+  }
+}
+
+/// A parameter was unknown or its value not allowed.
+public struct ParameterError: Error, CustomStringConvertible {
+  public let description: String
+  public init(_ description: String) { self.description = description }
+  init(_ parameter: ParameterDeclaration, _ text: String) {
+    description = "parameter '\(parameter.name)' is '\(text)'; allowed: \(parameter.allowed)"
+  }
+}
+
+/// Checked values for a method's parameters; what was not given has its standard value.
+public struct ParameterValues: Sendable, Hashable, Codable {
+  public private(set) var values: [String: ParameterValue]
+
+  /// - Parameters:
+  ///   - given: raw texts by parameter name.
+  ///   - declaration: the method they are for.
+  /// - Throws: ``ParameterError`` for unknown names and values outside the declared range.
+  public init(_ given: [String: String] = [:], for declaration: MethodDeclaration) throws {
+    var values: [String: ParameterValue] = [:]
+    for parameter in declaration.parameters { values[parameter.name] = parameter.standard }
+    for (name, text) in given.sorted(by: { $0.key < $1.key }) {
+      guard let parameter = declaration.parameters.first(where: { $0.name == name }) else {
+        let known = declaration.parameters.map(\.name)
+        throw ParameterError(
+          "\(declaration.family) '\(declaration.name)' has no parameter '\(name)'"
+            + (known.isEmpty ? "; it has none" : "; it has \(known.joined(separator: ", "))"))
+      }
+      values[name] = try parameter.parse(text)
+    }
+    self.values = values
+  }
+
+  /// A real-valued parameter; integers are converted. `nan` when the method declares no such parameter.
+  public func number(_ name: String) -> Double {
+    switch values[name] {
+    case .number(let value)?: value
+    case .integer(let value)?: Double(value)
+    default: .nan
+    }
+  }
+  public func integer(_ name: String) -> Int? { if case .integer(let value)? = values[name] { value } else { nil } }
+  public func flag(_ name: String) -> Bool { if case .flag(let value)? = values[name] { value } else { false } }
+  public func choice(_ name: String) -> String? { if case .choice(let value)? = values[name] { value } else { nil } }
+}

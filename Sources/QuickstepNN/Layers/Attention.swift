@@ -1,0 +1,65 @@
+public import QuickstepTensor
+
+/// Attention on `[B, N, C]`, from a sequence to itself or to another one.
+///
+/// Parameter names follow diffusers' `Attention`: `to_q`, `to_k`, `to_v`, `to_out.0`, with optional `norm_q`, `norm_k` (RMS, per head).
+public struct Attention: Sendable {
+  let heads: Int
+  let headSize: Int
+  let query: Linear
+  let key: Linear
+  let value: Linear
+  let output: Linear
+  let queryNorm: RMSNorm?
+  let keyNorm: RMSNorm?
+
+  /// - Parameters:
+  ///   - size: channels of the queries and of the result.
+  ///   - contextSize: channels of the sequence attended to; `nil` for self-attention.
+  ///   - normalisesHeads: RMS-normalises queries and keys per head, which keeps large learning rates stable (Dehghani et al. 2023).
+  public init(
+    _ weights: Weights, size: Int, contextSize: Int? = nil, heads: Int, bias: Bool = true, normalisesHeads: Bool = false,
+    outputInitial: Initializer? = nil
+  ) {
+    self.heads = heads
+    headSize = size / max(1, heads)
+    query = Linear(weights["to_q"], size, size, bias: bias)
+    key = Linear(weights["to_k"], contextSize ?? size, size, bias: bias)
+    value = Linear(weights["to_v"], contextSize ?? size, size, bias: bias)
+    output = Linear(weights["to_out", 0], size, size, initial: outputInitial)
+    queryNorm = normalisesHeads ? RMSNorm(weights["norm_q"], headSize) : nil
+    keyNorm = normalisesHeads ? RMSNorm(weights["norm_k"], headSize) : nil
+  }
+
+  /// - Parameters:
+  ///   - input: `[B, N, C]`.
+  ///   - context: `[B, M, C']`, or `nil` for self-attention.
+  ///   - mask: `[B, 1, 1, M]`, added to the scores (0 keeps, −∞ hides) or boolean (true keeps).
+  public func callAsFunction(_ input: Tensor, context: Tensor? = nil, mask: Tensor? = nil) -> Tensor {
+    let source = context ?? input
+    var q = split(query(input))
+    var k = split(key(source))
+    if let queryNorm { q = queryNorm(q) }
+    if let keyNorm { k = keyNorm(k) }
+    let mixed = q.scaledDotProductAttention(k, value: split(value(source)), attnMask: mask)
+    return output(mixed.transpose(1, dim1: 2).reshape([input.size(0), input.size(1), heads * headSize]))
+  }
+
+  /// `[B, N, C] → [B, heads, N, C / heads]`.
+  private func split(_ tensor: Tensor) -> Tensor {
+    tensor.view([tensor.size(0), tensor.size(1), heads, headSize]).transpose(1, dim1: 2)
+  }
+}
+
+/// Two linear layers with GELU (tanh form) between, `[…, C] → […, C]`.
+public struct FeedForward: Sendable {
+  let first: Linear
+  let second: Linear
+
+  public init(_ weights: Weights, size: Int, hidden: Int) {
+    first = Linear(weights["fc1"], size, hidden)
+    second = Linear(weights["fc2"], hidden, size)
+  }
+
+  public func callAsFunction(_ input: Tensor) -> Tensor { second(first(input).gelu(approximate: "tanh")) }
+}

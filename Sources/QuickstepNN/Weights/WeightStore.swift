@@ -1,0 +1,130 @@
+internal import Synchronization
+public import QuickstepTensor
+
+/// A checkpoint does not fit the model, or a weight could not be read.
+public struct WeightsError: Error, Sendable, CustomStringConvertible {
+  public let description: String
+  public init(_ description: String) { self.description = description }
+}
+
+/// The parameters of a constructed model under their full names, in the order of construction.
+public struct ParameterTree: Sendable {
+  public private(set) var names: [String] = []
+  private var tensors: [String: Tensor] = [:]
+
+  public init() {}
+
+  public subscript(name: String) -> Tensor? { tensors[name] }
+  /// Name and tensor, in the order of construction.
+  public var all: [(name: String, tensor: Tensor)] { names.map { ($0, tensors[$0] ?? .undefined) } }
+  /// Number of scalar parameters.
+  public var count: Int { tensors.values.reduce(0) { $0 + $1.count } }
+  public var byteCount: Int { tensors.values.reduce(0) { $0 + $1.byteCount } }
+
+  package mutating func insert(_ name: String, _ tensor: Tensor) {
+    if tensors.updateValue(tensor, forKey: name) == nil { names.append(name) }
+  }
+
+  /// The same parameters under longer names; joins the trees of a model's parts into one.
+  public func prefixed(_ prefix: String) -> ParameterTree {
+    var result = ParameterTree()
+    for (name, tensor) in all { result.insert(prefix + name, tensor) }
+    return result
+  }
+
+  public mutating func merge(_ other: ParameterTree) { for (name, tensor) in other.all { insert(name, tensor) } }
+}
+
+/// What stands behind all scopes of one ``Weights``: where tensors come from, and the books for the audit.
+final class WeightStore: Sendable {
+  enum Origin: Sendable {
+    case checkpoint(any TensorSource)
+    case fresh(Generator)
+  }
+
+  private struct Books {
+    var parameters = ParameterTree()
+    var missing: [String] = []
+    var twice: [String] = []
+    var problems: [String] = []
+  }
+
+  let origin: Origin
+  let dtype: DType?
+  let device: Device
+  private let books = Mutex(Books())
+
+  init(origin: Origin, dtype: DType?, device: Device) {
+    self.origin = origin
+    self.dtype = dtype
+    self.device = device
+  }
+
+  func has(_ name: String) -> Bool {
+    switch origin {
+    case .checkpoint(let source): source.info(name) != nil
+    case .fresh: false
+    }
+  }
+
+  func info(_ name: String) -> TensorInfo? {
+    if case .checkpoint(let source) = origin { source.info(name) } else { nil }
+  }
+
+  /// The tensor, checked and placed. When it cannot be had the books say why, and a stand-in of the right shape lets construction go
+  /// on, so that the audit can list everything that is wrong at once.
+  func take(_ name: String, shape: [Int], initial: Initializer) -> Tensor {
+    let tensor: Tensor
+    switch origin {
+    case .fresh(let generator):
+      tensor = initial.make(shape, generator: generator).to(dtype ?? .float32, device)
+    case .checkpoint(let source):
+      tensor = read(name, shape: shape, from: source) ?? Tensor.zeros([]).expand(shape)
+    }
+    books.withLock { books in
+      if books.parameters[name] != nil { books.twice.append(name) }
+      books.parameters.insert(name, tensor)
+    }
+    return tensor
+  }
+
+  private func read(_ name: String, shape: [Int], from source: any TensorSource) -> Tensor? {
+    guard let info = source.info(name) else {
+      books.withLock { $0.missing.append("\(name) \(shape)") }
+      return nil
+    }
+    guard info.shape == shape else {
+      books.withLock { $0.problems.append("\(name) is \(info.shape), the model needs \(shape)") }
+      return nil
+    }
+    do {
+      let stored = try source.tensor(name)
+      let target = stored.dtype.isFloatingPoint ? dtype ?? stored.dtype : stored.dtype
+      return try withTensorErrors { stored.to(target, device) }
+    } catch {
+      books.withLock { $0.problems.append("\(name): \(error)") }
+      return nil
+    }
+  }
+
+  func note(_ problem: String) { books.withLock { $0.problems.append(problem) } }
+
+  /// Every key used exactly once, none missing, all shapes right.
+  /// - Throws: ``WeightsError`` that lists what is not.
+  func audit(ignoring ignored: (String) -> Bool) throws -> ParameterTree {
+    let books = books.withLock { $0 }
+    var problems = books.problems
+    func list(_ title: String, _ names: [String]) {
+      if !names.isEmpty { problems.append("\(title) (\(names.count)): " + names.prefix(12).joined(separator: ", ") + (names.count > 12 ? ", …" : "")) }
+    }
+    list("missing", books.missing)
+    list("used twice", books.twice)
+    if case .checkpoint(let source) = origin {
+      list("not used by the model", source.names.filter { books.parameters[$0] == nil && !ignored($0) })
+      if !problems.isEmpty { throw WeightsError("\(source.origin) does not fit the model: " + problems.joined(separator: "; ")) }
+    } else if !problems.isEmpty {
+      throw WeightsError("the model could not be initialised: " + problems.joined(separator: "; "))
+    }
+    return books.parameters
+  }
+}

@@ -1,0 +1,82 @@
+internal import Foundation
+public import QuickstepFormats
+
+/// Everything that determines one picture. Stored in the picture; the same settings on the same machine give the same bits.
+public struct GenerationSettings: Codable, Sendable, Hashable {
+  /// Id or path of the model, and the checksum of its weights.
+  public var model: String
+  public var modelHash: String
+  public var prompt: String
+  public var negative: String
+  public var style: String?
+  public var seed: UInt64
+  /// Kind of random number generator: `torch-cpu`.
+  public var generator: String
+  public var solver: String
+  public var solverParameters: [String: String]
+  public var spacing: String
+  public var spacingParameters: [String: String]
+  public var steps: Int
+  public var guidanceScale: Double
+  /// Guidance acts on the steps from `guidanceStart`·n to `guidanceEnd`·n.
+  public var guidanceStart: Double
+  public var guidanceEnd: Double
+  public var corrections: [String]
+  public var width: Int
+  public var height: Int
+  /// Element type of the computation.
+  public var dtype: String
+  public var device: String
+  /// Threads per operator; another number may round differently.
+  public var threads: Int
+  /// Pictures computed together; above 1 a picture equals the one made alone only up to rounding.
+  public var batch: Int
+  /// Given initial noise (a file of latents): such a picture cannot be repeated from its settings alone.
+  public var hasGivenLatents: Bool
+  public var version: String
+
+  /// PNG text key of the settings as JSON.
+  public static let key = "quickstep"
+
+  /// The settings as JSON with sorted keys.
+  public func json() throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(self), as: UTF8.self)
+  }
+
+  /// Reads the settings of a picture this program made.
+  /// - Throws: `FormatError` when the file holds none, or they are damaged.
+  public static func read(from picture: PNGFile, path: String) throws -> GenerationSettings {
+    guard let text = picture.text(key) else {
+      throw FormatError(path, "holds no settings of quickstep" + (picture.text(GenerationParameters.key) == nil ? "" : ", only those of another program"))
+    }
+    do {
+      return try JSONDecoder().decode(GenerationSettings.self, from: Data(text.utf8))
+    } catch {
+      throw FormatError(path, "the settings in it are damaged: \(error)")
+    }
+  }
+
+  /// The same in the form that A1111 and most galleries read.
+  public var parameters: GenerationParameters {
+    var result = GenerationParameters(prompt: prompt, negativePrompt: negative)
+    result.steps = steps
+    result.sampler = solver
+    result.scheduleType = spacing
+    result.guidanceScale = guidanceScale
+    result.seed = seed
+    result.size = (width, height)
+    result["Model hash"] = modelHash
+    result["Model"] = model
+    if let style { result["Style"] = style }
+    result["RNG"] = generator
+    result["Version"] = "quickstep \(version)"
+    return result
+  }
+
+  /// Both forms as PNG text chunks.
+  public func chunks() throws -> [PNGText] {
+    [PNGText(GenerationParameters.key, try parameters.text()), PNGText(Self.key, try json())]
+  }
+}

@@ -1,0 +1,107 @@
+internal import Foundation
+internal import QuickstepDiffusion
+internal import QuickstepFormats
+public import QuickstepModels
+internal import QuickstepNN
+public import QuickstepTensor
+public import QuickstepTokenizers
+
+/// A model folder, loaded and ready: immutable, so any number of requests may run on it at once.
+public struct LoadedModel: Sendable {
+  /// The folder's name.
+  public let name: String
+  public let folder: String
+  public let backbone: any Backbone
+  /// Name of the backbone's folder: `transformer` or `unet`.
+  public let backboneName: String
+  public let encoder: PromptEncoder?
+  public let tokenizer: WordTokenizer?
+  public let scheduler: SchedulerConfiguration
+  public let defaults: ModelDefaults
+  public let device: Device
+  /// First ten hexadecimal digits of a checksum over the weights' files, as other tools print it.
+  public let fingerprint: String
+  /// Bytes of all parameters in memory.
+  public let parameterBytes: Int
+
+  /// Loads everything `generate` needs.
+  /// - Parameters:
+  ///   - folder: a folder with a `model_index.json`.
+  ///   - dtype: element type of weights and computation.
+  /// - Throws: errors that name the file, key or tensor that does not fit.
+  public init(folder: String, dtype: DType = .float32, device: Device = .cpu) throws {
+    let index = try ConfigurationFile(path: folder + "/model_index.json")
+    let className = index.className ?? ""
+    guard ["PromptToImagePipeline", "ClassToImagePipeline"].contains(className) else {
+      throw FormatError(index.path, "pipeline '\(className)' is not supported; supported: PromptToImagePipeline, ClassToImagePipeline")
+    }
+    guard let backboneName = ["transformer", "unet"].first(where: { index.members[$0]?.array != nil }) else {
+      throw FormatError(index.path, "names neither a 'transformer' nor a 'unet'")
+    }
+    let loaded = try Architectures.load(folder: "\(folder)/\(backboneName)", dtype: dtype, device: device)
+    guard let backbone = loaded.component as? any Backbone else {
+      throw FormatError("\(folder)/\(backboneName)", "\(loaded.architecture.className) is no denoising network")
+    }
+    var bytes = loaded.parameters.byteCount
+    if index.members["text_encoder"]?.array != nil {
+      let encoder = try Architectures.load(folder: folder + "/text_encoder", dtype: dtype, device: device)
+      guard let typed = encoder.component as? PromptEncoder else {
+        throw FormatError(folder + "/text_encoder", "\(encoder.architecture.className) is not supported as text encoder")
+      }
+      self.encoder = typed
+      tokenizer = try WordTokenizer(path: folder + "/tokenizer/vocab.json", length: typed.configuration.length)
+      bytes += encoder.parameters.byteCount
+    } else {
+      encoder = nil
+      tokenizer = nil
+    }
+    scheduler = try SchedulerConfiguration(path: folder + "/scheduler/scheduler_config.json")
+    defaults = ModelDefaults(index)
+    name = URL(fileURLWithPath: folder).standardizedFileURL.lastPathComponent
+    self.folder = folder
+    self.backbone = backbone
+    self.backboneName = backboneName
+    self.device = device
+    parameterBytes = bytes
+    fingerprint = try Fingerprint.of(["\(folder)/\(backboneName)/\(loaded.architecture.weightsName).safetensors"])
+  }
+
+  /// Number of classes of a class-conditional model.
+  public var classCount: Int? { (backbone as? PromptUNet)?.configuration.classCount }
+}
+
+/// What a model suggests where the user says nothing; plain values in `model_index.json`.
+public struct ModelDefaults: Sendable, Hashable {
+  public var styles: [String]
+  public var style: String?
+  public var guidanceScale: Double
+  public var steps: Int
+  public var solver: String
+
+  init(_ index: ConfigurationFile) {
+    styles = index.members["styles"]?.array?.compactMap(\.string) ?? []
+    style = index.members["default_style"]?.string
+    guidanceScale = index.members["default_guidance_scale"]?.double ?? 1
+    steps = index.members["default_steps"]?.integer ?? 20
+    solver = index.members["default_solver"]?.string ?? "ddim"
+  }
+}
+
+/// A checksum that tells one set of weights from another.
+enum Fingerprint {
+  /// FNV-1a over size, header and evenly spaced samples of each file: reading 30 MB of weights in full would cost more than loading them.
+  static func of(_ paths: [String]) throws -> String {
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    func mix(_ bytes: UnsafeRawBufferPointer) { for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 } }
+    for path in paths where FileManager.default.fileExists(atPath: path) {
+      let file = try MappedFile(path: path)
+      withUnsafeBytes(of: UInt64(file.bytes.count)) { mix($0) }
+      let step = max(1, file.bytes.count / 64)
+      for start in stride(from: 0, to: file.bytes.count, by: step) {
+        mix(UnsafeRawBufferPointer(rebasing: file.bytes[start..<min(file.bytes.count, start + 1024)]))
+      }
+      withExtendedLifetime(file) {}
+    }
+    return String(String(hash, radix: 16).suffix(10))
+  }
+}

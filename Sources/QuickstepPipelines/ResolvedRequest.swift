@@ -1,0 +1,104 @@
+internal import QuickstepDiffusion
+internal import QuickstepModels
+internal import QuickstepNN
+internal import QuickstepTensor
+
+/// A request with every default filled in and every part checked against the model, before any work is done.
+struct ResolvedRequest {
+  let solver: any Solver
+  let solverName: String
+  let grid: Grid
+  let spacingName: String
+  let spacingParameters: [String: String]
+  let guidance: Guidance
+  let guidanceScale: Double
+  let corrections: [any Correction]
+  let style: String?
+  let width: Int
+  let height: Int
+  let batch: Int
+  private(set) var warnings: [String] = []
+
+  init(_ request: GenerationRequest, model: LoadedModel) throws {
+    guard !request.prompts.isEmpty else { throw GenerationError("there is no prompt") }
+    guard request.prompts.count == request.seeds.count else {
+      throw GenerationError("\(request.prompts.count) prompts and \(request.seeds.count) seeds; one seed per prompt is needed")
+    }
+    guard request.batch >= 1 else { throw GenerationError("the batch is \(request.batch); allowed: 1 and above") }
+    batch = request.batch
+    (width, height) = try Self.size(request, model)
+    if [model.backbone.sampleShape[0], height, width] != model.backbone.sampleShape {
+      warnings.append("'\(model.name)' was trained on \(model.backbone.sampleShape[2])x\(model.backbone.sampleShape[1]); other sizes look worse")
+    }
+    style = try Self.style(request, model)
+    let match = try AllSolvers.named(request.solver ?? model.defaults.solver)
+    solver = try match.make(request.solverParameters)
+    solverName = match.solver.declaration.name
+    let standard = request.spacing == nil && match.alias?.spacing == nil
+    let spacingName = request.spacing ?? match.alias?.spacing ?? model.scheduler.spacing
+    spacingParameters = (standard ? model.scheduler.spacingParameters : [:]).merging(request.spacingParameters) { _, given in given }
+    let spacing = try AllGrids.named(spacingName)
+    self.spacingName = spacing.declaration.name
+    grid = try AllGrids.make(spacingName, spacingParameters).grid(schedule: model.scheduler.schedule, steps: request.steps ?? model.defaults.steps)
+    guidanceScale = request.guidanceScale ?? model.defaults.guidanceScale
+    let interval = request.guidanceInterval
+    guard interval.lowerBound >= 0, interval.upperBound <= 1 else { throw GenerationError("the guidance interval is \(interval); allowed: within 0…1") }
+    guidance = try guidanceScale == 1 ? .none() : .classifierFree(
+      scale: guidanceScale, window: interval == 0...1 ? .always : .steps(start: interval.lowerBound, end: interval.upperBound))
+    corrections = try request.corrections.map { try AllCorrections.make($0) }
+    if !request.negative.isEmpty, guidanceScale == 1 { warnings.append("the negative prompt has no effect at guidance scale 1") }
+    if model.tokenizer == nil, request.style != nil { warnings.append("'\(model.name)' has no styles; the style has no effect") }
+    // Compiling once up front finds out whether the solver can serve this grid at all.
+    _ = try solver.compile(schedule: model.scheduler.schedule, grid: grid)
+  }
+
+  var needsNegative: Bool { guidanceScale != 1 }
+
+  private static func size(_ request: GenerationRequest, _ model: LoadedModel) throws -> (Int, Int) {
+    let shape = model.backbone.sampleShape
+    let (width, height) = (request.width ?? shape[2], request.height ?? shape[1])
+    let multiple = model.backbone.sizeMultiple
+    guard width > 0, height > 0, width % multiple == 0, height % multiple == 0, width <= 4096, height <= 4096 else {
+      throw GenerationError("the size \(width)x\(height) does not suit '\(model.name)': both sides must be multiples of \(multiple), at most 4096")
+    }
+    return (width, height)
+  }
+
+  private static func style(_ request: GenerationRequest, _ model: LoadedModel) throws -> String? {
+    guard let style = request.style ?? model.defaults.style else { return nil }
+    if style == "none" || model.tokenizer == nil { return nil }
+    guard model.defaults.styles.contains(style) else {
+      throw GenerationError("'\(model.name)' has no style '\(style)'; it has \(model.defaults.styles.joined(separator: ", ")) (or none)")
+    }
+    return style
+  }
+
+  /// The rows of the given tensors that belong to a batch.
+  func given(_ range: Range<Int>, _ request: GenerationRequest) -> GivenTensors {
+    func rows(_ tensor: Tensor?) -> Tensor? { tensor.map { $0.narrow(0, start: range.lowerBound, length: range.count) } }
+    var part = GivenTensors()
+    part.latents = rows(request.given.latents)
+    part.promptEmbeds = rows(request.given.promptEmbeds)
+    part.negativePromptEmbeds = rows(request.given.negativePromptEmbeds)
+    part.pooledPromptEmbeds = rows(request.given.pooledPromptEmbeds)
+    part.negativePooledPromptEmbeds = rows(request.given.negativePooledPromptEmbeds)
+    return part
+  }
+
+  /// Given noise of unit variance, scaled to the first level.
+  func initialLatents(_ range: Range<Int>, _ request: GenerationRequest) throws -> Tensor? {
+    guard let latents = given(range, request).latents else { return nil }
+    let level = grid.levels[0]
+    return try linearCombination([(latents, (level.alpha * level.alpha + level.sigma * level.sigma).squareRoot())])
+  }
+
+  func settings(_ index: Int, _ request: GenerationRequest, model: LoadedModel, dtype: String) -> GenerationSettings {
+    GenerationSettings(
+      model: model.name, modelHash: model.fingerprint, prompt: request.prompts[index], negative: request.negative, style: style,
+      seed: request.seeds[index], generator: "torch-cpu", solver: solverName, solverParameters: request.solverParameters,
+      spacing: spacingName, spacingParameters: spacingParameters, steps: grid.steps, guidanceScale: guidanceScale,
+      guidanceStart: request.guidanceInterval.lowerBound, guidanceEnd: request.guidanceInterval.upperBound, corrections: request.corrections,
+      width: width, height: height, dtype: dtype, device: "\(model.device)", threads: Machine.threads, batch: batch,
+      hasGivenLatents: request.given.latents != nil || request.given.promptEmbeds != nil, version: ImagePipeline.version)
+  }
+}

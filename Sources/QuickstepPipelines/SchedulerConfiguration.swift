@@ -1,0 +1,52 @@
+public import QuickstepDiffusion
+internal import QuickstepFormats
+internal import QuickstepModels
+
+/// What a model folder's `scheduler_config.json` says about the forward process: the noise schedule, what the network predicts, and the
+/// spacing it was meant to be sampled with. The solver itself is the user's choice.
+public struct SchedulerConfiguration: Sendable {
+  public let schedule: any NoiseSchedule
+  public let parametrisation: Parametrisation
+  /// Name of the registered spacing, and its parameters.
+  public let spacing: String
+  public let spacingParameters: [String: String]
+
+  /// Reads a configuration in diffusers' words.
+  /// - Throws: `FormatError` naming the file, the key and the value; `ScheduleError` for impossible numbers.
+  public init(path: String) throws {
+    let file = try ConfigurationFile(path: path)
+    let members = file.members
+    func text(_ key: String, _ standard: String) throws -> String {
+      guard let value = members[key], value != .null else { return standard }
+      guard let text = value.string else { throw FormatError(path, "'\(key)' is not a string") }
+      return text
+    }
+    func number(_ key: String, _ standard: Double) throws -> Double {
+      guard let value = members[key], value != .null else { return standard }
+      guard let number = value.double else { throw FormatError(path, "'\(key)' is not a number") }
+      return number
+    }
+    let steps = Int(try number("num_train_timesteps", 1000))
+    let className = file.className ?? ""
+    if className.hasPrefix("FlowMatch") {
+      schedule = try FlowSchedule(shift: try number("shift", 1), trainedTimes: steps)
+      parametrisation = try Parametrisation.named(try text("prediction_type", "flow_prediction"))
+      spacing = "linspace"
+      spacingParameters = [:]
+      return
+    }
+    let betas: BetaSchedule
+    if let trained = members["trained_betas"]?.array {
+      betas = .trained(trained.compactMap(\.double))
+    } else {
+      betas = try .named(
+        try text("beta_schedule", "linear"), start: try number("beta_start", 0.0001), end: try number("beta_end", 0.02))
+    }
+    let rescaled = members["rescale_betas_zero_snr"]?.bool ?? false
+    schedule = try DiscreteVPSchedule(betas, trainSteps: steps, terminalSNR: rescaled ? .zero : .trained)
+    parametrisation = try Parametrisation.named(try text("prediction_type", "epsilon"))
+    spacing = try text("timestep_spacing", "leading")
+    let offset = Int(try number("steps_offset", 0))
+    spacingParameters = spacing == "leading" && offset != 0 ? ["offset": String(offset)] : [:]
+  }
+}

@@ -1,0 +1,104 @@
+public import QuickstepFormats
+
+/// Everything that determines a training run, as written in a `training.json`. The same plan on the same machine gives the same weights.
+public struct TrainingPlan: Codable, Sendable, Hashable {
+  /// Which registered task; see ``AllTrainingTasks``.
+  public var task: String
+  /// Configurations of the components to train, by folder name (`transformer`, `unet`, `text_encoder`, `classifier`), each with `_class_name`.
+  public var components: [String: [String: PlanValue]]
+  public var data: DataSelection
+  public var objective: ObjectivePlan?
+  public var optimiser: OptimiserPlan
+  /// Pictures per step.
+  public var batch: Int
+  public var steps: Int
+  /// Decay of the averaged weights that are exported; 0 exports the weights themselves.
+  public var averagingDecay: Double
+  /// Probability that a sample's condition is dropped, which is what makes classifier-free guidance possible.
+  public var conditionDropout: Double
+  public var seed: UInt64
+  /// What goes into the exported model's index, besides the components.
+  public var defaults: [String: PlanValue]
+
+  enum CodingKeys: String, CodingKey {
+    case task, components, data, objective, optimiser, batch, steps, seed, defaults
+    case averagingDecay = "averaging_decay"
+    case conditionDropout = "condition_dropout"
+  }
+
+  /// Reads and checks a plan file.
+  /// - Throws: `FormatError` naming the file and the key.
+  public static func read(_ path: String) throws -> TrainingPlan {
+    let plan = try PlanReader.decode(TrainingPlan.self, path: path)
+    func check(_ holds: Bool, _ problem: String) throws { if !holds { throw FormatError(path, problem) } }
+    try check(plan.batch >= 1 && plan.batch <= 65536, "'batch' is \(plan.batch); allowed: 1…65536")
+    try check(plan.steps >= 1, "'steps' is \(plan.steps); it must be at least 1")
+    try check((0..<1).contains(plan.averagingDecay), "'averaging_decay' is \(plan.averagingDecay); allowed: 0…1 (exclusive)")
+    try check((0...1).contains(plan.conditionDropout), "'condition_dropout' is \(plan.conditionDropout); allowed: 0…1")
+    try plan.optimiser.check(path)
+    return plan
+  }
+}
+
+/// Which part of a data set is trained on. Empty lists mean everything.
+public struct DataSelection: Codable, Sendable, Hashable {
+  /// Name of the data set's folder below the data location.
+  public var set: String
+  public var groups: [String]
+  public var styles: [String]
+  public init(set: String, groups: [String] = [], styles: [String] = []) {
+    self.set = set
+    self.groups = groups
+    self.styles = styles
+  }
+}
+
+/// A free JSON value inside a plan.
+public enum PlanValue: Codable, Sendable, Hashable {
+  case flag(Bool)
+  case integer(Int)
+  case number(Double)
+  case text(String)
+  case list([PlanValue])
+  case nothing
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    if container.decodeNil() {
+      self = .nothing
+    } else if let value = try? container.decode(Bool.self) {
+      self = .flag(value)
+    } else if let value = try? container.decode(Int.self) {
+      self = .integer(value)
+    } else if let value = try? container.decode(Double.self) {
+      self = .number(value)
+    } else if let value = try? container.decode(String.self) {
+      self = .text(value)
+    } else {
+      self = .list(try container.decode([PlanValue].self))
+    }
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    switch self {
+    case .flag(let value): try container.encode(value)
+    case .integer(let value): try container.encode(value)
+    case .number(let value): try container.encode(value)
+    case .text(let value): try container.encode(value)
+    case .list(let value): try container.encode(value)
+    case .nothing: try container.encodeNil()
+    }
+  }
+
+  public var json: JSONValue {
+    switch self {
+    case .flag(let value): .bool(value)
+    case .integer(let value): .integer(value)
+    case .number(let value): .number(value)
+    case .text(let value): .string(value)
+    case .list(let values): .array(values.map(\.json))
+    case .nothing: .null
+    }
+  }
+}

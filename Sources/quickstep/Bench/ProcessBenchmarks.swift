@@ -1,0 +1,99 @@
+import Foundation
+import QuickstepFormats
+import QuickstepPipelines
+import QuickstepTensor
+
+/// Whole runs of this program from outside: wall time and peak memory as the operating system accounts for them.
+enum ProcessBenchmark {
+  static func rows(model: LoadedModel, rounds: Int) throws -> [BenchRow] {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("quickstep-bench-\(getpid())").path
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let prompt = model.classCount == nil ? "red apple" : "7"
+    let commands = [
+      ("libtorch loaded, one operator", ["bench", "--idle"]),
+      ("generate", ["generate", prompt, "--model", model.folder, "--steps", "20", "--seed", "1", "--quiet", "--output", folder + "/picture.png"]),
+    ]
+    return try commands.map { name, arguments in
+      let runs = try (0..<max(3, rounds / 2)).map { _ in try ChildProcess.run(arguments) }
+      return BenchRow([
+        "process": name, "wall, s": Spread(runs.map(\.seconds)).text(), "CPU, s": Spread(runs.map(\.cpuSeconds)).text(),
+        "peak RSS, MB": Spread(runs.map { Double($0.peakBytes) / 1e6 }).text(digits: 0),
+      ])
+    }
+  }
+}
+
+/// Runs this very program again.
+enum ChildProcess {
+  struct Usage { var seconds, cpuSeconds: Double; var peakBytes: Int }
+
+  static func run(_ arguments: [String]) throws -> Usage {
+    let executable = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    var pointers = ([executable] + arguments).map { strdup($0) } + [nil]
+    defer { for pointer in pointers { free(pointer) } }
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0)
+    var child = pid_t()
+    var status: Int32 = 0
+    var usage = rusage()
+    let seconds = try stopwatch {
+      guard posix_spawn(&child, executable, &actions, nil, &pointers, environ) == 0, wait4(child, &status, 0, &usage) == child else {
+        throw FormatError(executable, "cannot be started")
+      }
+    }
+    guard status == 0 else { throw FormatError(executable, "'\(arguments.joined(separator: " "))' failed with status \(status >> 8)") }
+    func value(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) * 1e-6 }
+    return Usage(seconds: seconds, cpuSeconds: value(usage.ru_utime) + value(usage.ru_stime), peakBytes: usage.ru_maxrss * 1024)
+  }
+}
+
+/// Another program that evaluates the same networks on request, over its standard input and output.
+final class PeerProcess {
+  private let process = Process()
+  private let input = Pipe()
+  private let output = Pipe()
+  private var buffer = Data()
+  /// What the peer calls itself.
+  private(set) var name = "peer"
+
+  init(command: String, threads: Int) throws {
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = command.split(separator: " ").map(String.init) + ["--threads", String(threads)]
+    process.standardInput = input
+    process.standardOutput = output
+    try process.run()
+  }
+
+  /// Seconds of each of `repeats` evaluations.
+  /// - Throws: `FormatError` with the peer's own words when it cannot.
+  func seconds(folder: String, batch: Int, repeats: Int) throws -> [Double] {
+    try input.fileHandleForWriting.write(contentsOf: Data("run \(folder) \(batch) \(repeats)\n".utf8))
+    let answer = try JSONValue(parsing: try line(), name: "the peer's answer")
+    if let error = answer["error"]?.string { throw FormatError("peer", error) }
+    if let name = answer["peer"]?.string { self.name = name }
+    guard let seconds = answer["seconds"]?.array?.compactMap(\.double), !seconds.isEmpty else { throw FormatError("peer", "answered without 'seconds'") }
+    return seconds
+  }
+
+  private func line() throws -> String {
+    while true {
+      if let end = buffer.firstIndex(of: 10) {
+        let line = String(decoding: buffer[buffer.startIndex..<end], as: UTF8.self)
+        buffer = Data(buffer[buffer.index(after: end)...])
+        return line
+      }
+      let more = output.fileHandleForReading.availableData
+      guard !more.isEmpty else { throw FormatError("peer", "ended without an answer") }
+      buffer.append(more)
+    }
+  }
+
+  func end() {
+    try? input.fileHandleForWriting.write(contentsOf: Data("quit\n".utf8))
+    try? input.fileHandleForWriting.close()
+    process.waitUntilExit()
+  }
+}

@@ -1,0 +1,52 @@
+import ArgumentParser
+import Foundation
+import QuickstepModels
+import QuickstepPipelines
+import QuickstepTensor
+
+struct BenchCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench",
+    abstract: "Measure this build on this machine.",
+    discussion: """
+      Measures what one operator call costs, what the sampler adds to the network's own time, one evaluation of each network at batch 1
+      and 16, and a whole 'generate' process with its memory. With --peer the same networks run in another program, in turns with ours
+      (A B A B …), so that a machine that speeds up or slows down does so for both.
+
+      Example:
+        quickstep bench --peer "python3 Benchmarks/peer_eager.py" --markdown out/bench.md
+      """)
+
+  @Option(name: [.short, .long], help: "Models to measure (repeatable; default: emoji, emoji-unet, emoji-small, digits).")
+  var model: [String] = []
+  @Option(help: "Command of a peer that speaks the protocol of Benchmarks/peer_eager.py.")
+  var peer: String?
+  @Option(help: "Turns of each side.")
+  var rounds = 15
+  @Option(help: "Threads per operator (default: all cores).")
+  var threads: Int?
+  @Option(help: "Also write the tables to this Markdown file.", completion: .file(extensions: ["md"]))
+  var markdown: String?
+  @Flag(help: .hidden)
+  var idle = false
+
+  func validate() throws {
+    if rounds < 3 || rounds > 1000 { throw ValidationError("--rounds is \(rounds); allowed: 3…1000.") }
+  }
+
+  func run() async throws {
+    if let threads { Machine.threads = threads }
+    // The floor for memory figures: libtorch loaded, one operator run.
+    if idle { return print(try Tensor.ones([8, 8]).sum().item()) }
+    let names = model.isEmpty ? ["emoji", "emoji-unet", "emoji-small", "digits"] : model
+    let models = try names.map { try LoadedModel(folder: try ModelLibrary.find($0)) }
+    guard let first = models.first else { return }
+    var report = BenchReport()
+    report.add("Operator call", try CallBenchmark.rows(rounds: rounds))
+    report.add("Sampler overhead, 20 steps", try models.map { try SamplerBenchmark.row($0, rounds: rounds) })
+    report.add("One evaluation", try EvaluationBenchmark.rows(models, peer: peer, rounds: rounds))
+    report.add("Whole process: generate, 20 steps, one picture", try ProcessBenchmark.rows(model: first, rounds: rounds))
+    print(report.text)
+    if let markdown { try Data(report.markdown.utf8).write(to: URL(fileURLWithPath: markdown), options: .atomic) }
+  }
+}

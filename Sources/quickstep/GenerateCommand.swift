@@ -1,0 +1,97 @@
+import ArgumentParser
+import Foundation
+import QuickstepFormats
+import QuickstepPipelines
+import QuickstepTensor
+
+struct GenerateCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "generate",
+    abstract: "Make pictures from prompts.",
+    discussion: """
+      Every PNG carries its settings in its text chunks; --from-image repeats a picture bit for bit on the same machine.
+
+      Examples:
+        quickstep generate "red apple"                               one picture, apple-00.png
+        quickstep generate "fox" "owl" --style noto --count 4        eight pictures
+        quickstep generate "cake" --solver ddim:eta=1 --steps 50     another solver, with a parameter
+        quickstep generate 7 --model digits -o seven.png             a class of a class-conditional model
+        quickstep generate --from-image apple-00.png -o again.png    the same picture again
+      """)
+
+  @Argument(help: "What to make, one prompt per picture; for class models the class's number.")
+  var prompts: [String] = []
+  @Option(name: [.short, .long], help: "Id of a built-in model (see 'quickstep models') or a model folder.", completion: .directory)
+  var model: String?
+  @Option(help: "NAME or NAME:parameter=value,… (see 'quickstep methods --family solver').")
+  var solver: String?
+  @Option(help: "How noise levels are spaced: NAME or NAME:parameter=value,… (see 'quickstep methods --family grid').")
+  var grid: String?
+  @Option(name: [.customShort("n"), .long], help: "Solver steps.")
+  var steps: Int?
+  @Option(name: [.short, .long], help: "Guidance scale; 1 is none and halves the work.")
+  var guidance: Double?
+  @Option(help: "Part of the run in which guidance acts, as START-END in 0…1, such as 0.2-0.8.")
+  var guidanceInterval: String?
+  @Option(help: "What to steer away from.")
+  var negative: String?
+  @Option(name: [.short, .long], help: "Seed of the first picture; the following ones count up (default: random).")
+  var seed: UInt64?
+  @Option(name: [.short, .long], help: "Pictures per prompt.")
+  var count = 1
+  @Option(help: "WIDTHxHEIGHT in pixels.")
+  var size: String?
+  @Option(help: "A style the model knows, or none.")
+  var style: String?
+  @Option(help: "Correction on each prediction (repeatable; see 'quickstep methods --family correction').")
+  var correct: [String] = []
+  @Option(name: [.short, .long], help: "FILE.png for one picture, otherwise a folder.", completion: .file())
+  var output: String?
+  @Option(help: "Also put all pictures on one sheet.", completion: .file(extensions: ["png"]))
+  var sheet: String?
+  @Option(help: "Pictures computed at once: faster, but equal to single ones only up to rounding.")
+  var batch = 1
+  @Option(help: "safetensors with 'latents' and, possibly, 'prompt_embeds', 'negative_prompt_embeds' and their pooled forms.", completion: .file())
+  var latents: String?
+  @Option(help: "Write the state after every step to this safetensors file (one batch only).", completion: .file())
+  var trajectory: String?
+  @Option(help: "Repeat the picture in this PNG.", completion: .file(extensions: ["png"]))
+  var fromImage: String?
+  @Option(help: "cpu, cuda, cuda:N or auto.")
+  var device = "auto"
+  @Option(help: "Type of weights and computation: float32, bfloat16, float16.")
+  var dtype = "float32"
+  @Option(help: "Threads per operator (default: all cores).")
+  var threads: Int?
+  @Flag(help: "Show the pictures in the terminal while they form.")
+  var preview = false
+  @Flag(help: "Print one JSON object about the run to standard output.")
+  var json = false
+  @Flag(name: [.short, .long], help: "No progress, no notes.")
+  var quiet = false
+
+  func validate() throws {
+    if prompts.isEmpty, fromImage == nil { throw ValidationError("Give a prompt, or --from-image.") }
+    if !prompts.isEmpty, fromImage != nil { throw ValidationError("--from-image brings its own prompt; give one or the other.") }
+    if count < 1 || count > 10000 { throw ValidationError("--count is \(count); allowed: 1…10000.") }
+    if let steps, steps < 1 { throw ValidationError("--steps is \(steps); it must be at least 1.") }
+    if let guidance, !guidance.isFinite { throw ValidationError("--guidance must be a finite number.") }
+    if let threads, threads < 1 { throw ValidationError("--threads is \(threads); it must be at least 1.") }
+    if let output, output.lowercased().hasSuffix(".png"), count * max(1, prompts.count) > 1 {
+      throw ValidationError("--output \(output) is one file, but \(count * prompts.count) pictures are asked for; give a folder.")
+    }
+    if fromImage != nil {
+      let changed: [(String, Bool)] = [
+        ("--model", false), ("--solver", solver != nil), ("--grid", grid != nil), ("--steps", steps != nil), ("--guidance", guidance != nil),
+        ("--negative", negative != nil), ("--seed", seed != nil), ("--size", size != nil), ("--style", style != nil), ("--count", count != 1),
+        ("--latents", latents != nil), ("--correct", !correct.isEmpty), ("--guidance-interval", guidanceInterval != nil), ("--batch", batch != 1),
+      ]
+      if let first = changed.first(where: { $0.1 })?.0 { throw ValidationError("\(first) would change the picture that --from-image repeats.") }
+    }
+  }
+
+  func run() async throws {
+    let plan = try GenerationJob(self)
+    try await plan.run()
+  }
+}

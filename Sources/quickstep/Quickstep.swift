@@ -1,0 +1,21 @@
+import ArgumentParser
+import QuickstepTensor
+
+@main
+struct Quickstep: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "quickstep",
+    abstract: "Fast diffusion models without Python.",
+    discussion: """
+      Start here:
+        quickstep generate "red fox" --style noto     a picture from a prompt, with the built-in model
+        quickstep models                              which models there are
+        quickstep methods                             every solver, grid and other method, with its parameters
+        quickstep doctor                              what this machine has and lacks
+      """,
+    version: "0.1.0",
+    subcommands: [
+      GenerateCommand.self, ModelsCommand.self, InspectCommand.self, MethodsCommand.self, ForwardCommand.self, TrainCommand.self,
+      BenchCommand.self, DoctorCommand.self,
+    ])
+}

@@ -1,0 +1,176 @@
+import ArgumentParser
+import Foundation
+import QuickstepEvaluation
+import QuickstepFormats
+import QuickstepPipelines
+import QuickstepTensor
+
+/// How pictures are made for an evaluation.
+struct EvaluationOptions: ParsableArguments {
+  @Option(help: "NAME or NAME:parameter=value,… (default: the model's).")
+  var solver: String?
+  @Option(help: "How noise levels are spaced: NAME or NAME:parameter=value,… (default: the model's).")
+  var grid: String?
+  @Option(name: [.customShort("n"), .long], help: "Solver steps (default: the model's).")
+  var steps: Int?
+  @Option(name: [.short, .long], help: "Guidance scale (default: the model's).")
+  var guidance: Double?
+  @Option(name: [.short, .long], help: "Decides which pairs are drawn, and all noise.")
+  var seed: UInt64 = 0
+  @Option(help: "Pictures computed at once.")
+  var batch = 16
+  @Option(help: "cpu, cuda, cuda:N or auto.")
+  var device = "auto"
+  @Option(help: "Threads per operator (default: all cores).")
+  var threads: Int?
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  func validate() throws {
+    if batch < 1 { throw ValidationError("--batch is \(batch); it must be at least 1.") }
+    if let steps, steps < 1 { throw ValidationError("--steps is \(steps); it must be at least 1.") }
+    if let guidance, !guidance.isFinite { throw ValidationError("--guidance must be a finite number.") }
+    if let threads, threads < 1 { throw ValidationError("--threads is \(threads); it must be at least 1.") }
+  }
+
+  /// Applies the settings of the machine.
+  func prepare() throws -> Device {
+    if let threads { Machine.threads = threads }
+    return try Device(named: device)
+  }
+}
+
+/// Makes the pictures to be judged.
+struct PictureMaker {
+  /// Pictures in the order in which they were asked for.
+  struct Pictures {
+    /// `[N, C, H, W]`.
+    var pixels: Tensor
+    var count: Int
+    var seconds: Double
+    /// Solver, steps and guidance that were used.
+    var settings: String
+    var warnings: [String]
+  }
+
+  let model: LoadedModel
+  let options: EvaluationOptions
+
+  /// One picture per pair. A request has one style, so pairs are made style by style; each keeps the seed of its place.
+  func make(_ pairs: [EmojiRow]) throws -> Pictures {
+    let styles = pairs.reduce(into: [String]()) { if !$0.contains($1.style) { $0.append($1.style) } }
+    return try make(styles.map { style in Job(style: style, places: pairs.indices.filter { pairs[$0].style == style }) }) { pairs[$0].name }
+  }
+
+  /// One picture per class.
+  func make(_ classes: [String]) throws -> Pictures {
+    try make([Job(style: nil, places: Array(classes.indices))]) { classes[$0] }
+  }
+
+  private struct Job {
+    var style: String?
+    var places: [Int]
+  }
+
+  private func make(_ jobs: [Job], prompt: (Int) -> String) throws -> Pictures {
+    let count = jobs.reduce(0) { $0 + $1.places.count }
+    var tensors = [Tensor](repeating: .undefined, count: count)
+    var seconds = 0.0
+    var settings = ""
+    var warnings: [String] = []
+    var done = 0
+    var line = ProgressLine()
+    for job in jobs {
+      // Requests of a few batches, so that progress shows and no picture of a style is kept twice for long.
+      for start in stride(from: 0, to: job.places.count, by: options.batch) {
+        let places = Array(job.places[start..<min(start + options.batch, job.places.count)])
+        let result = try ImagePipeline(model).generate(try request(places.map(prompt), places, style: job.style))
+        for (place, image) in zip(places, result.images) { tensors[place] = image.pixels }
+        seconds += result.seconds.encode + result.seconds.denoise + result.seconds.decode
+        warnings += result.warnings.filter { !warnings.contains($0) }
+        if let used = result.images.first?.settings {
+          settings = "\(used.model), \(used.solver), \(used.steps) steps, guidance \(used.guidanceScale)"
+        }
+        done += places.count
+        let left = seconds / Double(done) * Double(count - done)
+        line.show("\(ProgressLine.bar(Double(done) / Double(count))) \(done)/\(count) pictures  \(ProgressLine.duration(left)) left")
+      }
+    }
+    line.clear()
+    let pixels = try withTensorErrors { Tensor.stack(tensors) }
+    return Pictures(pixels: pixels, count: count, seconds: seconds, settings: settings, warnings: warnings)
+  }
+
+  private func request(_ prompts: [String], _ places: [Int], style: String?) throws -> GenerationRequest {
+    var request = GenerationRequest(prompts: prompts, seeds: places.map { options.seed &+ UInt64($0) })
+    request.style = style
+    request.steps = options.steps
+    request.guidanceScale = options.guidance
+    request.batch = options.batch
+    if let solver = options.solver { (request.solver, request.solverParameters) = try NamedParameters.parse(solver) }
+    if let grid = options.grid { (request.spacing, request.spacingParameters) = try NamedParameters.parse(grid) }
+    return request
+  }
+}
+
+/// The figures of one evaluation, as a table or as JSON.
+struct EvaluationReport {
+  let model: String
+  let made: PictureMaker.Pictures?
+  private(set) var measurements: [Measurement] = []
+
+  init(model: String, made: PictureMaker.Pictures?) {
+    self.model = model
+    self.made = made
+  }
+
+  mutating func add(_ measurement: Measurement) { measurements.append(measurement) }
+
+  func show(json: Bool) {
+    for warning in made?.warnings ?? [] { note("warning: \(warning)") }
+    if json { printJSON(object) } else { for text in lines { print(text) } }
+  }
+
+  /// The first figure's members at the top, the others in `more`.
+  private var object: JSONValue {
+    var members = measurements.first?.json.object ?? [:]
+    members["model"] = .string(model)
+    members["more"] = .array(measurements.dropFirst().map(\.json))
+    if let made {
+      members["seconds_per_picture"] = .number(made.seconds / Double(max(1, made.count)))
+      members["warnings"] = .strings(made.warnings)
+    }
+    return .object(members)
+  }
+
+  private var lines: [String] {
+    var table = TextTable([
+      .init(title: "metric"), .init(title: "value", alignsRight: true), .init(title: "95 % interval"), .init(title: "n", alignsRight: true),
+      .init(title: "measured on", fit: .wrapped),
+    ])
+    for entry in measurements {
+      table.add([entry.metric, text(entry.value, entry), interval(entry), Quantity.grouped(entry.count), entry.procedure])
+    }
+    guard let made else { return table.lines() }
+    let each = Quantity.seconds(made.seconds / Double(max(1, made.count)))
+    return table.lines() + ["  \(made.count) pictures in \(Quantity.seconds(made.seconds)), \(each) each"]
+  }
+
+  /// Shares in percent, other figures as they are.
+  private func text(_ value: Double, _ entry: Measurement) -> String {
+    String(format: entry.interval == nil ? "%.3f" : "%.1f %%", entry.interval == nil ? value : value * 100)
+  }
+
+  private func interval(_ entry: Measurement) -> String {
+    entry.interval.map { String(format: "%.1f–%.1f %%", $0.lowerBound * 100, $0.upperBound * 100) } ?? ""
+  }
+}
+
+/// Classifiers are components: their folder, or that of a model that holds one as `classifier`.
+enum ClassifierFolder {
+  static func find(_ idOrPath: String) throws -> String {
+    for folder in [idOrPath, idOrPath + "/classifier"] where FileManager.default.fileExists(atPath: folder + "/config.json") { return folder }
+    let folder = try ModelLibrary.find(idOrPath)
+    return FileManager.default.fileExists(atPath: folder + "/classifier/config.json") ? folder + "/classifier" : folder
+  }
+}

@@ -1,0 +1,153 @@
+import ArgumentParser
+import Foundation
+import QuickstepFormats
+import QuickstepNN
+import QuickstepPipelines
+import QuickstepTensor
+
+/// `quickstep generate`, from options to files.
+struct GenerationJob {
+  private let command: GenerateCommand
+  private let modelPath: String
+  private var request: GenerationRequest
+  private var warnings: [String] = []
+  /// Weights' checksum of the picture to repeat.
+  private var expectedHash: String?
+
+  init(_ command: GenerateCommand) throws {
+    self.command = command
+    if let path = command.fromImage {
+      let settings = try GenerationSettings.read(from: PNG.read(path), path: path)
+      modelPath = try ModelLibrary.find(command.model ?? settings.model)
+      request = GenerationRequest(repeating: settings)
+      expectedHash = settings.modelHash
+      Machine.threads = command.threads ?? settings.threads
+      if settings.batch > 1 { warnings.append("the picture was made in a batch of \(settings.batch); alone it is equal up to rounding only") }
+      if settings.hasGivenLatents { throw GenerationError("\(path) was made from given latents, which it does not hold; it cannot be repeated from its settings") }
+      return
+    }
+    modelPath = try ModelLibrary.find(command.model ?? "emoji")
+    if let threads = command.threads { Machine.threads = threads }
+    let first = command.seed ?? UInt64.random(in: 0...UInt64(UInt32.max))
+    let prompts = command.prompts.flatMap { Array(repeating: $0, count: command.count) }
+    request = GenerationRequest(prompts: prompts, seeds: prompts.indices.map { first &+ UInt64($0) })
+    request.negative = command.negative ?? ""
+    request.style = command.style
+    request.steps = command.steps
+    request.guidanceScale = command.guidance
+    request.corrections = command.correct
+    request.batch = command.batch
+    if let solver = command.solver { (request.solver, request.solverParameters) = try NamedParameters.parse(solver) }
+    if let grid = command.grid { (request.spacing, request.spacingParameters) = try NamedParameters.parse(grid) }
+    if let size = command.size { (request.width, request.height) = try Self.parseSize(size) }
+    if let interval = command.guidanceInterval { request.guidanceInterval = try Self.parseInterval(interval) }
+    if let path = command.latents { try takeLatents(path) }
+  }
+
+  func run() async throws {
+    var request = request
+    let device = try Device(named: command.device)
+    guard let dtype = DType(name: command.dtype), dtype.isFloatingPoint else {
+      throw ValidationError("--dtype \(command.dtype) is unknown; use float32, bfloat16 or float16.")
+    }
+    let targets = try OutputTargets(command.output, prompts: request.prompts, seeds: request.seeds)
+    let clock = ContinuousClock()
+    let start = clock.now
+    let model = try LoadedModel(folder: modelPath, dtype: dtype, device: device)
+    let load = seconds(clock.now - start)
+    var warnings = warnings
+    if let expectedHash, expectedHash != model.fingerprint {
+      warnings.append("the weights of '\(model.name)' have changed since the picture was made (\(expectedHash) then, \(model.fingerprint) now)")
+    }
+    let display = GenerationDisplay(quiet: command.quiet, preview: command.preview)
+    request.recordsTrajectory = command.trajectory != nil
+    request.progress = { display.show($0) }
+    let result = try await Self.interruptible { [request] in try ImagePipeline(model).generate(request) }
+    display.finish()
+    warnings += result.warnings
+    let paths = try targets.write(result.images)
+    if let sheet = command.sheet { try writeSheet(result, to: sheet) }
+    if let path = command.trajectory { try SafetensorsWriter.write(result.trajectory, metadata: ["format": "pt"], to: path) }
+    if !command.quiet { for warning in warnings { note("warning: \(warning)") } }
+    let report = GenerationReport(result: result, model: model, paths: paths, loadSeconds: load, warnings: warnings)
+    if command.json { print(try report.json()) } else if !command.quiet { note(report.summary) }
+  }
+
+  /// Runs work in a task of its own that Ctrl-C cancels between two evaluations.
+  private static func interruptible<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result) async throws -> Result {
+    let interruption = Interruption()
+    let task = Task.detached { try work() }
+    let watcher = Task {
+      while !Task.isCancelled, !interruption.isRequested { try? await Task.sleep(for: .milliseconds(50)) }
+      if interruption.isRequested { task.cancel() }
+    }
+    defer { watcher.cancel() }
+    do {
+      return try await task.value
+    } catch is CancellationError {
+      throw GenerationError("interrupted; nothing was written")
+    }
+  }
+
+  private func writeSheet(_ result: GenerationResult, to path: String) throws {
+    let pictures = try result.images.map { try Pixels.image($0.pixels) }
+    let labels = result.images.map { $0.settings.prompt + ($0.settings.style.map { " / \($0)" } ?? "") }
+    let scale = max(1, 128 / max(1, pictures.map(\.width).max() ?? 128))
+    try PNG.write(try ContactSheet.make(pictures.map { $0.enlarged(by: scale) }, labels: labels), to: path, makeFolder: true)
+  }
+
+  private mutating func takeLatents(_ path: String) throws {
+    let file = try SafetensorsFile(path: path)
+    let known = ["latents", "prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds"]
+    if let unknown = file.names.first(where: { !known.contains($0) }) {
+      throw FormatError(path, "the tensor '\(unknown)' has no use here; known: \(known.joined(separator: ", "))")
+    }
+    func take(_ name: String) throws -> Tensor? { file.info(name) == nil ? nil : try withTensorErrors { try file.tensor(name).to(.float32) } }
+    request.given.latents = try take("latents")
+    request.given.promptEmbeds = try take("prompt_embeds")
+    request.given.negativePromptEmbeds = try take("negative_prompt_embeds")
+    request.given.pooledPromptEmbeds = try take("pooled_prompt_embeds")
+    request.given.negativePooledPromptEmbeds = try take("negative_pooled_prompt_embeds")
+    for name in file.names {
+      let shape = file.info(name)?.shape ?? []
+      guard shape.first == request.prompts.count else {
+        throw FormatError(path, "'\(name)' is \(shape), but \(request.prompts.count) pictures are asked for")
+      }
+    }
+  }
+
+  private static func parseSize(_ text: String) throws -> (Int, Int) {
+    let parts = text.lowercased().split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
+    guard parts.count == 2, let width = parts[0], let height = parts[1], width > 0, height > 0 else {
+      throw ValidationError("--size \(text) is not of the form WIDTHxHEIGHT, such as 64x64.")
+    }
+    return (width, height)
+  }
+
+  private static func parseInterval(_ text: String) throws -> ClosedRange<Double> {
+    let parts = text.split(separator: "-", omittingEmptySubsequences: false).map { Double($0) }
+    guard parts.count == 2, let start = parts[0], let end = parts[1], start >= 0, end <= 1, start <= end else {
+      throw ValidationError("--guidance-interval \(text) is not of the form START-END within 0…1, such as 0.2-0.8.")
+    }
+    return start...end
+  }
+
+  private func seconds(_ duration: Duration) -> Double {
+    Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18
+  }
+}
+
+/// `name` or `name:key=value,key=value`.
+enum NamedParameters {
+  static func parse(_ text: String) throws -> (String, [String: String]) {
+    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    guard parts.count == 2 else { return (text, [:]) }
+    var values: [String: String] = [:]
+    for pair in parts[1].split(separator: ",", omittingEmptySubsequences: true) {
+      let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      guard sides.count == 2, !sides[0].isEmpty else { throw ValidationError("'\(pair)' in '\(text)' is not of the form parameter=value.") }
+      guard values.updateValue(sides[1], forKey: sides[0]) == nil else { throw ValidationError("'\(sides[0])' is given twice in '\(text)'.") }
+    }
+    return (parts[0], values)
+  }
+}

@@ -1,0 +1,104 @@
+import Foundation
+import QuickstepFormats
+import QuickstepPipelines
+import QuickstepTensor
+
+/// `[C, H, W]` with one or three channels as a picture.
+enum Pixels {
+  static func image(_ pixels: Tensor) throws -> PixelImage {
+    try PixelImage(tensor: pixels.size(0) == 1 ? withTensorErrors { pixels.expand([3, pixels.size(1), pixels.size(2)]) } : pixels)
+  }
+}
+
+/// Where the pictures of a run go.
+struct OutputTargets {
+  let paths: [String]
+  private let makesFolder: Bool
+
+  /// - Parameter output: a `.png` file for a single picture, a folder, or nothing: the current folder.
+  init(_ output: String?, prompts: [String], seeds: [UInt64]) throws {
+    if let output, output.lowercased().hasSuffix(".png") {
+      paths = [output]
+      makesFolder = false
+      return
+    }
+    makesFolder = output != nil
+    let folder = output.map { $0.hasSuffix("/") ? $0 : $0 + "/" } ?? ""
+    var numbers: [String: Int] = [:]
+    paths = prompts.map { prompt in
+      let name = Self.fileName(prompt)
+      var number = numbers[name, default: 0]
+      // Pictures of earlier runs are kept.
+      while FileManager.default.fileExists(atPath: folder + Self.numbered(name, number)) { number += 1 }
+      numbers[name] = number + 1
+      return folder + Self.numbered(name, number)
+    }
+  }
+
+  private static func numbered(_ name: String, _ number: Int) -> String { String(format: "%@-%02d.png", name, number) }
+
+  private static func fileName(_ prompt: String) -> String {
+    let words = prompt.lowercased().split { !($0.isLetter || $0.isNumber) }.joined(separator: "-").prefix(48)
+    return words.isEmpty ? "picture" : String(words)
+  }
+
+  func write(_ images: [GenerationResult.Image]) throws -> [String] {
+    for (path, image) in zip(paths, images) {
+      try PNG.write(try Pixels.image(image.pixels), text: try image.settings.chunks(), to: path, makeFolder: makesFolder)
+    }
+    return paths
+  }
+}
+
+/// What a run reports about itself.
+struct GenerationReport {
+  let result: GenerationResult
+  let model: LoadedModel
+  let paths: [String]
+  let loadSeconds: Double
+  let warnings: [String]
+
+  func json() throws -> String {
+    let images = zip(paths, result.images).map { path, image in
+      JSONValue.object([
+        "path": .string(path), "prompt": .string(image.settings.prompt), "seed": .integer(Int(truncatingIfNeeded: image.settings.seed)),
+      ])
+    }
+    let first = result.images.first?.settings
+    let object: [String: JSONValue] = [
+      "images": .array(images), "model": .string(model.name), "model_hash": .string(model.fingerprint),
+      "seed": .integer(Int(truncatingIfNeeded: first?.seed ?? 0)), "solver": .string(first?.solver ?? ""), "grid": .string(first?.spacing ?? ""),
+      "guidance_scale": .number(first?.guidanceScale ?? 1), "steps": .integer(first?.steps ?? 0), "evaluations": .integer(result.evaluations),
+      "seconds": .object([
+        "load": .number(loadSeconds), "encode": .number(result.seconds.encode), "denoise": .number(result.seconds.denoise),
+        "decode": .number(result.seconds.decode),
+      ]),
+      "peak_memory_bytes": .integer(ProcessMemory.peakBytes), "parameter_bytes": .integer(model.parameterBytes),
+      // Caches and other accelerators come with later methods; the report says that none was at work.
+      "accelerators": .array([]), "exactness": .string("bit-exact"), "device": .string("\(model.device)"), "threads": .integer(Machine.threads),
+      "warnings": .array(warnings.map { .string($0) }), "version": .string(ImagePipeline.version),
+    ]
+    return JSONValue.object(object).text
+  }
+
+  var summary: String {
+    let seconds = result.seconds
+    let count = result.images.count
+    let where_ = count == 1 ? paths[0] : "\(count) pictures, \(paths[0]) …"
+    let each = seconds.denoise / Double(max(1, count))
+    return String(
+      format: "%@  (%@, %@, %d steps; load %.2f s, denoise %.2f s%@, peak %.0f MB)", where_, model.name, result.images[0].settings.solver,
+      result.images[0].settings.steps, loadSeconds, seconds.denoise, count > 1 ? String(format: " = %.2f s each", each) : "",
+      Double(ProcessMemory.peakBytes) / 1e6)
+  }
+}
+
+/// Memory of this process.
+enum ProcessMemory {
+  /// Largest resident size so far, in bytes.
+  static var peakBytes: Int {
+    var usage = rusage()
+    guard getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 else { return 0 }
+    return usage.ru_maxrss * 1024
+  }
+}

@@ -1,0 +1,28 @@
+import Dispatch
+import Foundation
+import Synchronization
+
+/// Turns Ctrl-C and a polite kill into a flag, so that work ends at a safe point. A second Ctrl-C ends the process at once.
+final class Interruption: Sendable {
+  private let requested = Atomic<Bool>(false)
+  // Made and cancelled by the owner only; never touched in between.
+  nonisolated(unsafe) private let sources: [any DispatchSourceSignal]
+
+  init() {
+    let queue = DispatchQueue(label: "interruption")
+    sources = [SIGINT, SIGTERM].map { number in
+      signal(number, SIG_IGN)
+      return DispatchSource.makeSignalSource(signal: number, queue: queue)
+    }
+    for source in sources {
+      source.setEventHandler { [unowned self] in
+        if requested.exchange(true, ordering: .relaxed) { exit(130) }
+      }
+      source.resume()
+    }
+  }
+
+  deinit { for source in sources { source.cancel() } }
+
+  var isRequested: Bool { requested.load(ordering: .relaxed) }
+}

@@ -1,0 +1,90 @@
+import QuickstepDiffusion
+import QuickstepNN
+import QuickstepTensor
+import QuickstepTesting
+import Testing
+
+/// Grids and trajectories against diffusers, see Parity/schedulers.py.
+@Suite struct ParityTests {
+  @Test func goldensAreThere() throws {
+    let golden = try Golden.shared.get()
+    #expect(golden.cases.count > 200)
+    #expect(golden.versions["diffusers"] != nil)
+  }
+
+  @Test(arguments: Golden.grids) func grid(_ entry: Golden.GridEntry) throws {
+    let words = try Translation(scheduler: entry.scheduler, spacing: entry.spacing)
+    let grid = try words.spacing.grid(schedule: words.schedule, steps: entry.steps)
+    #expect(grid.steps == entry.timesteps.count)
+    for (ours, theirs) in zip(grid.timesteps, entry.timesteps) {
+      #expect(abs(ours - theirs) <= 1e-8 * max(1, abs(theirs)), "timesteps \(grid.timesteps) and \(entry.timesteps)")
+    }
+    for (ours, theirs) in zip(grid.coordinates(words.schedule.frame), entry.sigmas ?? []) {
+      #expect(abs(ours - theirs) <= 1e-10 * max(1, theirs), "sigmas \(grid.coordinates()) and \(entry.sigmas ?? [])")
+    }
+  }
+
+  /// Equal to 1e-9 of the largest value when diffusers computes in float64; as shipped its float32 tables and states allow 1e-5. Only the
+  /// exponential DPM grid differs more (1e-3): float32 rounding there moves a timestep over the integer it is truncated to.
+  @Test(arguments: Golden.cases) func trajectory(_ golden: Golden.Case) throws {
+    let shared = try Golden.shared.get()
+    let words = try Translation(scheduler: golden.scheduler, spacing: golden.spacing)
+    let grid = try words.spacing.grid(schedule: words.schedule, steps: golden.steps)
+    let table = try Self.solver(golden).compile(schedule: words.schedule, grid: grid)
+    let network = ToyNetwork(prediction: golden.prediction)
+    let parametrisation = try Parametrisation.named(golden.prediction)
+    let denoiser = GuidedDenoiser(parametrisation: parametrisation) { input, context in
+      Tensor(network(try input.scalars(Double.self), timestep: context.level.timestep), shape: input.shape)
+    }
+    let noises = shared.noises.map { Tensor($0, shape: [1, $0.count]) }
+    let executor = try TableauExecutor(
+      table, initial: Tensor(shared.initial, shape: [1, 6]), noise: FixedNoise(noises), checksFinite: true)
+    var middle: [Double] = []
+    while let (state, context) = try executor.nextEvaluation() {
+      try executor.accept(denoised: denoiser.denoised(state, context: context))
+      if executor.completedSteps == golden.steps / 2, middle.isEmpty { middle = try executor.state.scalars() }
+    }
+    let end: [Double] = try executor.result.scalars()
+    #expect(distance(middle, golden.mid) < 1e-9, "middle \(middle), diffusers \(golden.mid)")
+    #expect(distance(end, golden.end) < 1e-9, "end \(end), diffusers \(golden.end)")
+    let isTruncated = golden.scheduler.hasPrefix("DPM") && golden.spacing == "exponential"
+    #expect(distance(end, golden.end32) < (isTruncated ? 1e-3 : 1e-5), "end \(end), diffusers as shipped \(golden.end32)")
+  }
+
+  @Test(arguments: ["linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid", "exp"], TablePrecision.allTested)
+  func table(_ name: String, _ precision: TablePrecision) throws {
+    let tables = try Golden.shared.get().alphasCumprod
+    for terminal in [DiscreteVPSchedule.TerminalSNR.trained, .zero] {
+      let key = name + (terminal == .zero ? " zero" : "") + (precision == .float32 ? " float32" : "")
+      guard let expected = tables[key] else { continue }
+      let betas = try BetaSchedule.named(name, start: 0.00085, end: 0.012)
+      let schedule = try DiscreteVPSchedule(betas, terminalSNR: terminal, precision: precision)
+      let found = [0, 1, 10, 250, 500, 750, 998, 999].map { schedule.alphasCumprod[$0] }
+      // float32: a β one rounding away from torch's vectorised linspace accumulates over 1000 factors.
+      #expect(distance(found, expected) < (precision == .float32 ? 2e-6 : 1e-12), "\(key): \(found) and \(expected)")
+    }
+  }
+
+  private static func solver(_ golden: Golden.Case) throws -> any Solver {
+    var words = golden.solver.split(separator: " ").map(String.init)
+    let name = words.removeFirst()
+    var parameters: [String: String] = [:]
+    for word in words {
+      let pair = word.split(separator: "=").map(String.init)
+      parameters[pair[0]] = pair[1]
+    }
+    if name == "ddim" { parameters["eta"] = "\(golden.eta)" }
+    return try AllSolvers.make(name, parameters)
+  }
+}
+
+extension TablePrecision {
+  static let allTested: [TablePrecision] = [.double, .float32]
+}
+
+/// Greatest difference, relative to the greatest expected magnitude.
+func distance(_ found: [Double], _ expected: [Double]) -> Double {
+  guard found.count == expected.count else { return .infinity }
+  let scale = expected.map(abs).max() ?? 1
+  return (zip(found, expected).map { abs($0 - $1) }.max() ?? 0) / max(scale, 1e-30)
+}

@@ -1,0 +1,76 @@
+import Foundation
+import QuickstepFormats
+import QuickstepTensor
+import Testing
+
+@Suite struct ImageTests {
+  @Test func sizesMustFit() {
+    #expect(throws: FormatError.self) { try PixelImage(width: 2, height: 2, channels: 3, pixels: [1]) }
+    #expect(throws: FormatError.self) { try PixelImage(width: 0, height: 2, channels: 3, pixels: []) }
+    #expect(throws: FormatError.self) { try PixelImage(width: 1, height: 1, channels: 1, pixels: [1]) }
+    #expect(throws: FormatError.self) { try PixelImage(width: .max, height: .max, channels: 4, pixels: [1]) }
+  }
+
+  @Test func compositing() throws {
+    let image = try PixelImage(width: 3, height: 1, channels: 4, pixels: [10, 20, 30, 255, 10, 20, 30, 0, 100, 100, 100, 128])
+    let result = image.composited(over: RGBColor(200, 0, 255))
+    // 100 * 128/255 + b * 127/255
+    #expect(result.pixels == [10, 20, 30, 200, 0, 255, 150, 50, 177])
+    #expect(image.hasTransparency && !result.hasTransparency)
+    #expect(result.withAlpha().composited(over: .white) == result)
+  }
+
+  @Test func enlarging() throws {
+    let image = try PixelImage(width: 2, height: 1, channels: 3, pixels: [1, 2, 3, 4, 5, 6])
+    #expect(image.enlarged(by: 2).pixels == [1, 2, 3, 1, 2, 3, 4, 5, 6, 4, 5, 6, 1, 2, 3, 1, 2, 3, 4, 5, 6, 4, 5, 6])
+  }
+
+  @Test func bytesSurviveTheWayThroughNumbers() throws {
+    let pixels = (0..<(16 * 16 * 3)).map { UInt8($0 % 256) }
+    let image = try PixelImage(width: 16, height: 16, channels: 3, pixels: pixels)
+    let tensor = try image.tensor()
+    #expect(tensor.shape == [3, 16, 16])
+    #expect(try PixelImage(tensor: tensor) == image)
+    #expect(try PixelImage.images(from: try PixelImage.batch([image, image])) == [image, image])
+  }
+
+  @Test func numbersAreRoundedHalfToEvenAndCutOff() throws {
+    // x / 2 + 0.5 = 0.5 gives 127.5, which rounds to the even 128; the next lower float stays below.
+    let values: [Float] = [0, -3, 3, -1, 1, -0.5]
+    let image = try PixelImage(tensor: Tensor(values.flatMap { [$0] }, shape: [3, 1, 2]))
+    #expect(image.pixels == [128, 255, 255, 0, 0, 64])
+  }
+
+  @Test func whatIsNoPictureIsRefused() throws {
+    #expect(throws: FormatError.self) { try PixelImage(tensor: Tensor([Float.nan, 0, 0], shape: [3, 1, 1])) }
+    #expect(throws: FormatError.self) { try PixelImage(tensor: Tensor([Float](repeating: 0, count: 4), shape: [2, 2])) }
+    #expect(throws: FormatError.self) { try PixelImage(tensor: Tensor([Int64](repeating: 0, count: 3), shape: [3, 1, 1])) }
+    #expect(throws: FormatError.self) { try PixelImage(tensor: Tensor([Float](repeating: 0, count: 6), shape: [2, 3, 1, 1])) }
+    #expect(throws: FormatError.self) { try PixelImage.batch([]) }
+  }
+
+  @Test func contactSheet() throws {
+    let images = (0..<5).map { PixelImage(width: 8, height: 6, fill: RGBColor(UInt8($0 * 40), 0, 0)) }
+    let sheet = try ContactSheet.make(images, columns: 3, gap: 2)
+    #expect(sheet.width == 3 * 10 + 2 && sheet.height == 2 * 8 + 2)
+    let second = (2 * sheet.width + 12) * 3
+    #expect(Array(sheet.pixels[second..<(second + 3)]) == [40, 0, 0])
+    #expect(try ContactSheet.make(images, labels: ["a", "long label"]).height > sheet.height)
+    #expect(throws: FormatError.self) { try ContactSheet.make([]) }
+  }
+
+  @Test func plotsOfAnyValues() {
+    let strange: [[Double]] = [
+      [], [1], [3, 3, 3], [0, -1], [.nan, .infinity, 1], [1e300, -1e300], [.greatestFiniteMagnitude, -.greatestFiniteMagnitude],
+      [.leastNonzeroMagnitude, 1e-300, 1e300], [1e15, 1e15 + 1], (0..<500).map { exp(-Double($0) / 50) },
+    ]
+    for values in strange {
+      for logarithmic in [false, true] {
+        let series = [LinePlot.Series("loss", values), LinePlot.Series("x", values.map { ($0, 1) })]
+        let plot = LinePlot(title: "Loss", xLabel: "step", yLabel: "loss", isLogarithmic: logarithmic, series: series)
+        let image = plot.image(width: 240, height: 160)
+        #expect(image.width == 240 && image.height == 160)
+      }
+    }
+  }
+}

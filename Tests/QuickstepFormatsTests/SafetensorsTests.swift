@@ -1,0 +1,170 @@
+import Foundation
+import QuickstepFormats
+import QuickstepNN
+import QuickstepTensor
+import Testing
+
+@Suite struct SafetensorsTests {
+  private let types: [(String, DType)] = [
+    ("F64", .float64), ("F32", .float32), ("F16", .float16), ("BF16", .bfloat16), ("I64", .int64), ("I32", .int32), ("I16", .int16),
+    ("I8", .int8), ("U8", .uint8), ("U16", .uint16), ("U32", .uint32), ("U64", .uint64), ("F8_E4M3", .float8e4m3fn),
+    ("F8_E5M2", .float8e5m2), ("C64", .complex64), ("BOOL", .bool),
+  ]
+
+  @Test func readsEveryTypeThatPythonWrites() throws {
+    let file = try SafetensorsFile(path: fixtures + "/all_types.safetensors")
+    #expect(file.metadata == ["format": "pt", "note": "línea"])
+    #expect(file.names.count == types.count + 3)
+    for (name, dtype) in types {
+      let tensor = try file.tensor(name)
+      #expect(tensor.dtype == dtype && tensor.shape == [2, 3])
+      #expect(file.info(name) == TensorInfo(name: name, dtype: dtype, shape: [2, 3]))
+      guard dtype != .complex64 else { continue }
+      let expected: [Double] = dtype == .bool ? [0, 1, 0, 1, 0, 1] : [0, 1, 2, 3, 4, 5]
+      #expect(try withTensorErrors { tensor.to(.float64) }.scalars(Double.self) == expected, "\(name)")
+    }
+    #expect(try file.tensor("scalar").item() == 2.5)
+    #expect(try file.tensor("empty").shape == [0, 4])
+    #expect(try file.tensor("odd \"name\"\n狐").scalars(Float.self) == [1])
+    #expect(throws: FormatError.self) { try file.tensor("missing") }
+    #expect(file.info("missing") == nil && file.byteCount == 6 * 57 + 8)
+  }
+
+  @Test func tensorsOutliveTheFileObject() throws {
+    var file: SafetensorsFile? = try SafetensorsFile(path: fixtures + "/all_types.safetensors")
+    let tensor = try file?.tensor("F32")
+    file = nil
+    #expect(try tensor?.scalars(Float.self) == [0, 1, 2, 3, 4, 5])
+  }
+
+  @Test(arguments: [SafetensorsWriter.Order.aligned, .sortedByName, .asGiven])
+  func writesWhatItReads(order: SafetensorsWriter.Order) throws {
+    let folder = try TemporaryFolder()
+    let source = try SafetensorsFile(path: fixtures + "/all_types.safetensors")
+    let tensors = try source.names.map { (name: $0, tensor: try source.tensor($0)) }
+    let path = folder.path + "/copy.safetensors"
+    try SafetensorsWriter.write(tensors, metadata: source.metadata, to: path, order: order)
+    let copy = try SafetensorsFile(path: path)
+    #expect(copy.names == source.names && copy.metadata == source.metadata)
+    for name in source.names {
+      #expect(copy.info(name) == source.info(name))
+      #expect([UInt8](try copy.bytes(name)) == [UInt8](try source.bytes(name)))
+      // Also through tensors, which are copied where a file leaves them unaligned.
+      #expect(try copy.tensor(name).withUnsafeBytes { [UInt8]($0) } == [UInt8](try source.bytes(name)))
+    }
+    let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+    #expect(bytes[bytes.startIndex] % 8 == 0)
+    try SafetensorsWriter.write(tensors, metadata: source.metadata, to: path, order: order)
+    #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == bytes)
+  }
+
+  @Test func viewsAreWrittenInRowOrder() throws {
+    let folder = try TemporaryFolder()
+    let view = Tensor([Float](arrayLiteral: 0, 1, 2, 3, 4, 5), shape: [2, 3]).permute([1, 0])
+    try SafetensorsWriter.write([("v", view)], to: folder.path + "/v.safetensors")
+    #expect(try SafetensorsFile(path: folder.path + "/v.safetensors").tensor("v").scalars(Float.self) == [0, 3, 1, 4, 2, 5])
+  }
+
+  @Test func writerRefuses() throws {
+    let folder = try TemporaryFolder()
+    let one = Tensor([Float(1)])
+    let path = folder.path + "/x.safetensors"
+    #expect(throws: FormatError.self) { try SafetensorsWriter.write([("a", one), ("a", one)], to: path) }
+    #expect(throws: FormatError.self) { try SafetensorsWriter.write([("__metadata__", one)], to: path) }
+    #expect(throws: FormatError.self) { try SafetensorsWriter.write([("a", .undefined)], to: path) }
+    #expect(throws: FormatError.self) { try SafetensorsWriter.write([("a", one)], to: folder.path + "/no/x.safetensors") }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
+  }
+
+  /// Headers over 8 bytes of data, and what the message must speak of.
+  @Test(arguments: [
+    ("{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", "needs 12 bytes, data_offsets give 8"),
+    ("{\"a\":{\"dtype\":\"F99\",\"shape\":[2],\"data_offsets\":[0,8]}}", "unsupported dtype \"F99\""),
+    ("{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", "the shape holds -2"),
+    ("{\"a\":{\"dtype\":\"F32\",\"shape\":[2.0],\"data_offsets\":[0,8]}}", "the shape holds"),
+    ("{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,8]}}", "too large"),
+    ("{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4,0],\"data_offsets\":[0,0]}}", "too large"),
+    ("{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}", "do not lie inside the 8 bytes"),
+    ("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", "do not lie inside"),
+    ("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", "leaves a hole"),
+    ("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", "the tensors end at byte 4"),
+    (
+      "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}",
+      "overlaps"
+    ),
+    (
+      "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",
+      "appears twice"
+    ),
+    ("{\"__metadata__\":{\"k\":1},\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", "not a string"),
+    ("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],\"x\":1}}", "unknown member"),
+    (" {\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", "does not start with"),
+    ("[]", "does not start with"), ("{}", "the tensors end at byte 0"),
+  ])
+  func refusesBadHeaders(header: String, reason: String) throws {
+    let folder = try TemporaryFolder()
+    let path = try folder.write(Self.file(header, data: [UInt8](repeating: 0, count: 8)), "bad.safetensors")
+    let error = #expect(throws: FormatError.self) { try SafetensorsFile(path: path) }
+    #expect(error?.description.contains(reason) == true, "\(String(describing: error))")
+    #expect(error?.description.hasPrefix(path) == true)
+  }
+
+  @Test func acceptsPaddingAndEmptiness() throws {
+    let folder = try TemporaryFolder()
+    #expect(try SafetensorsFile(path: try folder.write(Self.file("{}      ", data: []), "e.safetensors")).names.isEmpty)
+    for bytes in [[], [1, 2, 3], [255, 255, 255, 255, 255, 255, 255, 255], [9, 0, 0, 0, 0, 0, 0, 0, 0x7B, 0x7D]] as [[UInt8]] {
+      let path = try folder.write(bytes, "bad.safetensors")
+      #expect(throws: FormatError.self) { try SafetensorsFile(path: path) }
+    }
+  }
+
+  @Test func damagedFilesAreReadOrRefused() throws {
+    let folder = try TemporaryFolder()
+    let refused = try survive(try fixture("all_types.safetensors"), cases: 3000) { bytes in
+      let file = try SafetensorsFile(path: try folder.write(bytes, "damaged.safetensors"))
+      for name in file.names { _ = try file.tensor(name).withUnsafeBytes { $0.count } }
+    }
+    #expect(refused > 1000)
+  }
+
+  @Test func shards() throws {
+    let source = try TensorFiles.open(fixtures + "/model.safetensors.index.json")
+    #expect(source.names == ["a.weight", "b.weight", "c.weight"])
+    #expect(try source.tensor("b.weight").scalars(Float.self) == [2, 2, 2])
+    #expect(source.info("c.weight")?.shape == [1, 2] && source.metadata["total_size"] == "28" && source.byteCount == 28)
+    #expect(throws: FormatError.self) { try source.tensor("d.weight") }
+  }
+
+  @Test(arguments: [
+    ("{\"a.weight\":\"../s.safetensors\"}", "not a file beside"), ("{\"a.weight\":\"/tmp/s.safetensors\"}", "not a file beside"),
+    ("{\"a.weight\":\"x/../../s\"}", "not a file beside"), ("{\"a.weight\":\"\"}", "not a file beside"),
+    ("{\"a.weight\":1}", "not a string"),
+    ("{\"a.weight\":\"no.safetensors\"}", "is missing"), ("{\"a.weight\":\"s\",\"b.weight\":\"s\",\"c\":\"s\"}", "is not in its shard s"),
+    ("{\"a.weight\":\"s\"}", "the index does not have it"),
+    ("{\"a.weight\":\"s\",\"b.weight\":\"s\",\"b.weight\":\"s\"}", "appears twice"), ("[]", "no object weight_map"),
+  ])
+  func refusesBadIndices(map: String, reason: String) throws {
+    let folder = try TemporaryFolder()
+    try folder.write(try fixture("model-00001-of-00002.safetensors"), "s")
+    let path = try folder.write("{\"weight_map\":\(map)}", "m.safetensors.index.json")
+    let error = #expect(throws: FormatError.self) { try ShardedSafetensors(path: path) }
+    #expect(error?.description.contains(reason) == true, "\(String(describing: error))")
+  }
+
+  @Test func foldersAreOpenedWhenTheyAreClear() throws {
+    let folder = try TemporaryFolder()
+    #expect(throws: FormatError.self) { try TensorFiles.open(folder.path) }
+    #expect(throws: FormatError.self) { try TensorFiles.open(folder.path + "/missing") }
+    try folder.write(try fixture("model-00001-of-00002.safetensors"), "model-00001-of-00002.safetensors")
+    #expect(try TensorFiles.open(folder.path).names == ["a.weight", "b.weight"])
+    try folder.write(try fixture("model-00002-of-00002.safetensors"), "model-00002-of-00002.safetensors")
+    let error = #expect(throws: FormatError.self) { try TensorFiles.open(folder.path) }
+    #expect(error?.description.contains("model-00002-of-00002.safetensors") == true)
+    try folder.write(try fixture("model.safetensors.index.json"), "model.safetensors.index.json")
+    #expect(try TensorFiles.open(folder.path).names.count == 3)
+  }
+
+  private static func file(_ header: String, data: [UInt8]) -> [UInt8] {
+    (0..<8).map { UInt8(truncatingIfNeeded: header.utf8.count >> (8 * $0)) } + Array(header.utf8) + data
+  }
+}
