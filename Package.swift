@@ -88,6 +88,9 @@ let package = Package(
     tests("QuickstepEvaluation", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels"]),
     tests("QuickstepTraining", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels", "QuickstepDiffusion"]),
     tests("QuickstepPipelines", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels", "QuickstepDiffusion"]),
+    .testTarget(
+      name: "CommandTests", dependencies: ["quickstep", "QuickstepTesting", "QuickstepFormats", "QuickstepTensor"],
+      swiftSettings: features, linkerSettings: runPath),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx20

@@ -4,22 +4,13 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
-environment="${QUICKSTEP_CACHE:-$HOME/.cache/quickstep}/parity-venv"
-python="${PYTHON:-python3}"
 
 case "${1:-}" in
   "" | --write) ;;
   *) echo "usage: Parity/run.sh [--write]" >&2; exit 2 ;;
 esac
 
-# The environment is made again when the requirements change.
-if ! cmp -s "$here/requirements.txt" "$environment/requirements.txt"; then
-  echo "Installing Parity/requirements.txt into $environment"
-  "$python" -m venv --clear "$environment"
-  "$environment/bin/python" -m pip install --quiet --disable-pip-version-check -r "$here/requirements.txt"
-  cp "$here/requirements.txt" "$environment/requirements.txt"
-fi
-python="$environment/bin/python"
+python=$("$here/environment.sh")
 
 # Scripts write into the Tests folder beside the Parity folder they lie in; here both are in a scratch folder.
 scratch=$(mktemp -d)
@@ -28,7 +19,7 @@ cp -R "$here" "$scratch/Parity"
 for fixtures in "$root"/Tests/*/Fixtures; do mkdir -p "$scratch${fixtures#"$root"}"; done
 
 failed=()
-for name in models schedulers fixtures_formats goldens_data; do
+for name in models schedulers fixtures_formats goldens_evaluation; do
   [ -f "$scratch/Parity/$name.py" ] || continue
   echo "== $name.py"
   (cd "$scratch" && "$python" "Parity/$name.py") || failed+=("$name.py")

@@ -88,11 +88,14 @@ extension Backbone {
     try checkNames(inputs)
     let sample = try required("sample", of: inputs)
     guard sample.rank == 4 else { throw ComponentError("'sample' must be [B, C, H, W], it is \(sample.shape)") }
-    let timestep = try required("timestep", of: inputs).to(.float32).reshape([-1]).expand([sample.size(0)])
-    let conditioning = Conditioning(
-      sequence: inputs["encoder_hidden_states"], mask: inputs["encoder_attention_mask"]?.to(.bool), pooled: inputs["pooled_projections"],
-      classes: inputs["class_labels"]?.to(.int64))
-    let output = try withTensorErrors { try self(sample, timestep: timestep, conditioning: conditioning, evaluation: .plain) }
+    let timestep = try required("timestep", of: inputs)
+    let output = try withTensorErrors {
+      let times = timestep.to(.float32).reshape([-1]).expand([sample.size(0)])
+      let conditioning = Conditioning(
+        sequence: inputs["encoder_hidden_states"], mask: inputs["encoder_attention_mask"]?.to(.bool), pooled: inputs["pooled_projections"],
+        classes: inputs["class_labels"]?.to(.int64))
+      return try self(sample, timestep: times, conditioning: conditioning, evaluation: .plain)
+    }
     return ["sample": output]
   }
 }

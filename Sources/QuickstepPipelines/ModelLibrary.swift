@@ -1,5 +1,5 @@
 internal import Foundation
-public import QuickstepFormats
+internal import QuickstepFormats
 
 /// Finds models on this machine: the built-in ones, the user's own folders, and snapshots that a hub client has downloaded.
 /// Nothing here opens a network connection.
@@ -31,7 +31,8 @@ public enum ModelLibrary {
   }
 
   /// The folder of a model.
-  /// - Parameter idOrPath: the path of a folder with `model_index.json`, an id that ``all()`` lists, or `org/name` of a snapshot in the hub cache.
+  /// - Parameter idOrPath: the path of a folder with `model_index.json`, an id that ``all()`` lists, or `org/name` of a snapshot in the
+  ///   hub cache.
   /// - Throws: `FormatError` that lists the ids found and the places looked at.
   public static func find(_ idOrPath: String) throws -> String {
     if isFile(idOrPath + "/model_index.json") { return idOrPath }
@@ -43,7 +44,8 @@ public enum ModelLibrary {
     let ids = all().map(\.id)
     let known = ids.isEmpty ? "no models were found" : "there is \(ids.joined(separator: ", "))"
     let places = (candidates() + [HubCache.folder]).joined(separator: ", ")
-    throw FormatError("model '\(idOrPath)'", "there is no such folder or id; \(known); looked in \(places). \(variable) names further folders")
+    throw FormatError(
+      "model '\(idOrPath)'", "there is no such folder or id; \(known); looked in \(places). \(variable) names further folders")
   }
 
   /// `…/.build/<triple>/release/quickstep` belongs to the repository around it, `…/bin/quickstep` to the data folder beside `bin`.

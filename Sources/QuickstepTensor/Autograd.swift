@@ -9,7 +9,7 @@ extension Tensor {
     if let pointer = handle.pointer, qs_tensor_set_requires_grad(pointer, value) != 0 { return }
   }
 
-  /// The gradient accumulated by ``backward()``, if any.
+  /// The gradient accumulated by ``backward(keepGraph:)``, if any.
   public var gradient: Tensor? { qs_tensor_grad(handle.pointer).map { Tensor(owning: $0) } }
 
   /// Replaces or clears the accumulated gradient.

@@ -9,7 +9,7 @@ struct DoctorCommand: ParsableCommand {
     commandName: "doctor",
     abstract: "What this machine has and lacks.",
     discussion: """
-      Looks at the processor, memory, libtorch, GPU, models and data, multiplies and convolves numbers whose result is known, and says
+      Looks at the processor, memory, libtorch, GPU, models and data, multiplies and convolves numbers whose result is known, and says \
       what to do about what is missing. A warning costs speed or a feature; a problem prevents generation, and makes the exit code 1.
 
       Examples:
@@ -46,7 +46,8 @@ struct DoctorCommand: ParsableCommand {
   private var version: Finding {
     let version = Quickstep.configuration.version
     #if DEBUG
-      return .warning("quickstep", "\(version), built without optimisation", advice: "Build it with 'swift build -c release' for full speed.")
+      let advice = "Build it with 'swift build -c release' for full speed."
+      return .warning("quickstep", "\(version), built without optimisation", advice: advice)
     #else
       return .ok("quickstep", version)
     #endif
@@ -54,7 +55,8 @@ struct DoctorCommand: ParsableCommand {
 
   private static func processor(_ facts: MachineFacts) -> Finding {
     let sets = facts.instructionSets
-    let text = "\(facts.cpu), \(Quantity.counted(facts.cores, "core")); \(sets.isEmpty ? "no vector instructions" : sets.joined(separator: " "))"
+    let names = sets.isEmpty ? "no vector instructions" : sets.joined(separator: " ")
+    let text = "\(facts.cpu), \(Quantity.counted(facts.cores, "core")); \(names)"
     guard sets.contains("avx2") || sets.contains("asimd") else {
       return .warning("processor", text, advice: "Without AVX2 everything is several times slower; use a processor from 2013 or later.")
     }
@@ -101,7 +103,7 @@ struct DoctorCommand: ParsableCommand {
     guard release(loaded) == release(headers) else {
       return .problem("libtorch", "built for \(headers), loaded is \(loaded) from \(place)", advice: setup)
     }
-    return .ok("libtorch", "\(loaded), as built for, from \(place)")
+    return .ok("libtorch", "\(loaded), the version this was built for, from \(place)")
   }
 
   private static func gpu() -> Finding {
@@ -121,7 +123,8 @@ struct DoctorCommand: ParsableCommand {
 
   private static func arithmetic(_ check: ArithmeticCheck) -> Finding {
     if let failure = check.failure {
-      return .problem("arithmetic", failure, advice: "Run Scripts/setup.sh again; if that does not help, the machine or its libtorch is broken.")
+      let advice = "Run Scripts/setup.sh again; if that does not help, the machine or its libtorch is broken."
+      return .problem("arithmetic", failure, advice: advice)
     }
     return .ok("arithmetic", String(format: "products and convolutions are right; 1024³ in float32 at %.0f GFLOP/s", check.gigaflops))
   }

@@ -28,8 +28,8 @@ struct EvaluateRetrieval: AsyncParsableCommand {
     commandName: "retrieval",
     abstract: "Share of generated pictures that are most like the real pictures of the thing they were asked for.",
     discussion: """
-      A picture is looked up among the real pictures of all taught things in all taught styles, by cosine similarity in SqueezeNet's features;
-      nothing is left out. The ceiling is what real pictures of the same pairs reach when each is looked up without itself.
+      A picture is looked up among the real pictures of all taught things in all taught styles, by cosine similarity in SqueezeNet's
+      features; nothing is left out. The ceiling is what real pictures of the same pairs reach when each is looked up without itself.
       """)
 
   @OptionGroup var generation: EvaluationOptions
@@ -41,7 +41,9 @@ struct EvaluateRetrieval: AsyncParsableCommand {
   var count = 500
   @Option(help: "Real pictures to look up in: taught, or all of the data set.")
   var index = EmojiRetrieval.Scope.taught
-  @Option(help: "The training plan that says what was taught (default: training.json in the model's folder).", completion: .file(extensions: ["json"]))
+  @Option(
+    help: "The training plan that says what was taught (default: training.json in the model's folder).",
+    completion: .file(extensions: ["json"]))
   var plan: String?
   @Option(help: "SqueezeNet's weights (default: weights/squeezenet in the data location).", completion: .file())
   var features: String?
@@ -55,7 +57,7 @@ struct EvaluateRetrieval: AsyncParsableCommand {
   func run() async throws {
     let device = try generation.prepare()
     let folder = try ModelLibrary.find(model)
-    let data = try TrainingPlan.read(plan ?? folder + "/training.json").data
+    let data = try taught(folder)
     let dataset = try EmojiDataset(path: try DataLocation.find(data.set))
     let net = try SqueezeNetFeatures(path: features, device: device)
     let generator = PictureMaker(model: try LoadedModel(folder: folder, device: device), options: generation)
@@ -71,16 +73,27 @@ struct EvaluateRetrieval: AsyncParsableCommand {
     let bootstrap = Bootstrap(seed: generation.seed)
     let score = try retrieval.score(made.pixels, of: chosen, bootstrap: bootstrap)
     let ceiling = try retrieval.ceiling(chosen, bootstrap: bootstrap)
-    let lookup = "\(pairs) pairs, seed \(generation.seed), among \(retrieval.known.count) pictures of \(retrieval.conceptCount) things, \(net.name)"
+    let among = "\(retrieval.known.count) pictures of \(retrieval.conceptCount) things"
+    let lookup = "\(pairs) pairs, seed \(generation.seed), among \(among), \(net.name)"
     var report = EvaluationReport(model: generator.model.name, made: made)
     for k in [1, 5] {
-      report.add(Measurement("\(EmojiRetrieval.metric)-top\(k)", try score.top(k), procedure: "\(lookup); \(made.settings)", seconds: made.seconds))
+      let procedure = "\(lookup); \(made.settings)"
+      report.add(Figure("\(EmojiRetrieval.metric)-top\(k)", try score.top(k), procedure: procedure, seconds: made.seconds))
     }
     for k in [1, 5] {
       let procedure = "\(lookup); the real pictures, each without itself"
-      report.add(Measurement("\(EmojiRetrieval.metric)-top\(k)-ceiling", try ceiling.top(k), procedure: procedure, seconds: 0))
+      report.add(Figure("\(EmojiRetrieval.metric)-top\(k)-ceiling", try ceiling.top(k), procedure: procedure, seconds: 0))
     }
     report.show(json: generation.json)
+  }
+
+  /// What the model was taught, as its training plan says.
+  private func taught(_ folder: String) throws -> DataSelection {
+    let path = plan ?? folder + "/training.json"
+    guard plan != nil || FileManager.default.fileExists(atPath: path) else {
+      throw ValidationError("\(folder) has no training.json, so it does not say what the model was taught; name its plan with --plan.")
+    }
+    return try TrainingPlan.read(path).data
   }
 
   private func writeSheet(_ made: PictureMaker.Pictures, _ pairs: [EmojiRow], _ dataset: EmojiDataset, to path: String) throws {
@@ -99,9 +112,9 @@ struct EvaluateDigits: AsyncParsableCommand {
     commandName: "digits",
     abstract: "Whether digits are the ones asked for, and how far their features are from real ones.",
     discussion: """
-      Asks for as many of each digit. The accuracy is the classifier's agreement with what was asked for. The Fréchet distance is the squared
-      one, in the classifier's features, to the 10,000 test digits; it depends on --count, so that only runs of the same count compare. The
-      same is printed for real training digits.
+      Asks for as many of each digit. The accuracy is the classifier's agreement with what was asked for. The Fréchet distance is the
+      squared one, in the classifier's features, to the 10,000 test digits; it depends on --count, so that only runs of the same count
+      compare. The same is printed for real training digits.
       """)
 
   @OptionGroup var generation: EvaluationOptions
@@ -133,10 +146,10 @@ struct EvaluateDigits: AsyncParsableCommand {
     func add(_ images: Tensor, _ labels: [Int], _ suffix: String, _ source: String, _ seconds: Double) throws {
       let hits = zip(try net.classes(images), labels).map { $0 == $1 }
       let accuracy = try bootstrap.share(hits)
-      report.add(Measurement("digit-accuracy\(suffix)", accuracy, procedure: "by \(net.name); \(source)", seconds: seconds))
+      report.add(Figure("digit-accuracy\(suffix)", accuracy, procedure: "by \(net.name); \(source)", seconds: seconds))
       let distance = try FrechetDistance.squared(try GaussianStatistics(features: try net.features(images, batch: 250)), reference)
       report.add(
-        Measurement(
+        Figure(
           metric: "frechet-\(net.name)\(suffix)", value: distance, count: labels.count,
           procedure: "squared, to \(test.labels.count) test digits; \(source)", seconds: seconds))
     }
@@ -169,10 +182,7 @@ struct EvaluateClassifier: AsyncParsableCommand {
     let seconds = (ContinuousClock.now - start) / .seconds(1)
     let accuracy = try Bootstrap().share(zip(classes, test.labels).map { $0 == $1 })
     var report = EvaluationReport(model: net.name, made: nil)
-    report.add(Measurement("test-accuracy", accuracy, procedure: "MNIST's test digits", seconds: seconds))
+    report.add(Figure("test-accuracy", accuracy, procedure: "MNIST's test digits", seconds: seconds))
     report.show(json: json)
   }
 }
-
-extension EmojiPairs: ExpressibleByArgument {}
-extension EmojiRetrieval.Scope: ExpressibleByArgument {}

@@ -11,14 +11,14 @@ struct ForwardCommand: ParsableCommand {
     commandName: "forward",
     abstract: "Run one component of a model on given tensors.",
     discussion: """
-      For comparing a network with another program's, number by number, and for timing it. Inputs are a safetensors file whose names
-      are the arguments of the component (as in the reference class); outputs are written under the names it returns. Floating-point
+      For comparing a network with another program's, number by number, and for timing it. Inputs are a safetensors file whose names \
+      are the arguments of the component (as in the reference class); outputs are written under the names it returns. Floating-point \
       inputs are converted to the type the component runs in, except numbers and lists of numbers (times): those keep their digits.
 
       Examples:
-        quickstep forward emoji --component transformer --inputs in.safetensors --output out.safetensors
-        quickstep forward Models/emoji/text_encoder --inputs ids.safetensors --output out.safetensors --dtype bf16
-        quickstep forward emoji --component unet --inputs in.safetensors --output out.safetensors --repeat 20
+        quickstep forward emoji --component unet --inputs in.safetensors --output o.safetensors
+        quickstep forward Models/emoji/unet --inputs in.safetensors --output o.safetensors
+        quickstep forward Models/emoji/unet --inputs in.safetensors --output o.safetensors --repeat 9
       """)
 
   @Argument(help: "A model's id, a model folder or a component folder.", completion: .directory)
@@ -71,7 +71,8 @@ struct ForwardCommand: ParsableCommand {
     let missing = required.filter { !names.contains($0) }
     let unknown = names.filter { !known.contains($0) }
     guard missing.isEmpty, unknown.isEmpty else {
-      let problems = [("lacks", missing), ("has the unknown", unknown)].filter { !$0.1.isEmpty }.map { "\($0.0) \($0.1.joined(separator: ", "))" }
+      let problems = [("lacks", missing), ("has the unknown", unknown)].filter { !$0.1.isEmpty }
+        .map { "\($0.0) \($0.1.joined(separator: ", "))" }
       let takes = architecture.inputs.map { $0.hasSuffix("?") ? "\($0.dropLast()) (optional)" : $0 }.joined(separator: ", ")
       throw FormatError(inputs, "\(problems.joined(separator: " and ")); \(architecture.className) takes \(takes)")
     }
@@ -122,9 +123,10 @@ struct ForwardCommand: ParsableCommand {
     print(table.lines().joined(separator: "\n"))
     var times = [("first run", Quantity.seconds(seconds[0]))]
     if let median, let least = warm.first {
-      times.append(("later runs", "median \(Quantity.seconds(median)), least \(Quantity.seconds(least)), \(Quantity.counted(warm.count, "run"))"))
+      let counted = Quantity.counted(warm.count, "run")
+      times.append(("later runs", "median \(Quantity.seconds(median)), least \(Quantity.seconds(least)), \(counted)"))
     }
-    print(factLines(times + [("written to", output)]).joined(separator: "\n"))
+    print(([""] + factLines(times + [("written to", output)])).joined(separator: "\n"))
   }
 }
 

@@ -10,8 +10,8 @@ struct InspectCommand: ParsableCommand {
     commandName: "inspect",
     abstract: "What is in a weight file, a model folder or a picture.",
     discussion: """
-      Reads headers only, so that files of any size are quick, and checks them: a damaged file is refused with the tensor and the
-      numbers that disagree. Knows safetensors, indices of shards, component and model folders, ids of 'quickstep models', and PNG
+      Reads headers only, so that files of any size are quick, and checks them: a damaged file is refused with the tensor and the \
+      numbers that disagree. Knows safetensors, indices of shards, component and model folders, ids of 'quickstep models', and PNG \
       (the prompt and settings in it). Pickles (.ckpt, .bin, .pt, .pth) are never opened; you are told how to convert them.
 
       Examples:
@@ -125,7 +125,8 @@ struct InspectCommand: ParsableCommand {
     if json {
       var members = entry.json.object ?? [:]
       members["kind"] = .string("model")
-      members["weights"] = .object(Dictionary(uniqueKeysWithValues: reports.map { ($0.name, .object($0.report.json(limit: shownTensors))) }))
+      let weights = reports.map { ($0.name, JSONValue.object($0.report.json(limit: shownTensors))) }
+      members["weights"] = .object(Dictionary(uniqueKeysWithValues: weights))
       printJSON(.object(members))
       return
     }

@@ -7,8 +7,8 @@ struct MethodsCommand: ParsableCommand {
     commandName: "methods",
     abstract: "Every solver, grid and other method, with its parameters.",
     discussion: """
-      Without a name: all methods by family. With one: everything that method says about itself - what it does, its parameters with
-      range and default, where in a run it acts, how exact it is, where it comes from, and its names in other tools. Names of
+      Without a name: all methods by family. With one: everything that method says about itself - what it does, its parameters with \
+      range and default, where in a run it acts, how exact it is, where it comes from, and its names in other tools. Names of \
       other tools find it too; case and separators do not matter.
 
       Parameters are given after a colon wherever a method is chosen, such as --solver ddim:eta=0.5.
@@ -46,8 +46,10 @@ struct MethodsCommand: ParsableCommand {
     for family in AllMethods.families {
       let members = methods.filter { $0.declaration.family == family }
       guard !members.isEmpty else { continue }
-      let points = members.flatMap(\.declaration.points).reduce(into: [String]()) { if !$0.contains($1.description) { $0.append($1.description) } }
-      lines.append(Screen.bold(family.name) + Screen.faint("  \(Quantity.counted(members.count, "method")) · acts at: \(points.joined(separator: ", "))"))
+      let points = members.flatMap { $0.declaration.points.map(\.description) }
+        .reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
+      let facts = "\(Quantity.counted(members.count, "method")) · acts at: \(points.joined(separator: ", "))"
+      lines.append("\(Screen.bold(family.name))  \(Screen.faint(facts))")
       var table = TextTable([
         .init(title: "name", style: Screen.cyan), .init(title: "what it does", fit: .wrapped),
         .init(title: "parameters", fit: .wrapped, style: Screen.faint),
@@ -117,8 +119,9 @@ struct MethodPage {
     guard !method.aliases.isEmpty else { return [] }
     var table = TextTable([.init(title: "other name"), .init(title: "tool"), .init(title: "implies")])
     for alias in method.aliases {
-      let implied = alias.parameters.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" } + (alias.spacing.map { ["grid \($0)"] } ?? [])
-      table.add([alias.name, alias.tool ?? "–", implied.joined(separator: ", ")])
+      let parameters = alias.parameters.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+      let spacing = alias.spacing.map { ["grid \($0)"] } ?? []
+      table.add([alias.name, alias.tool ?? "–", (parameters + spacing).joined(separator: ", ")])
     }
     return [""] + table.lines()
   }

@@ -7,8 +7,8 @@ struct ModelsCommand: ParsableCommand {
     commandName: "models",
     abstract: "Which models there are on this machine.",
     discussion: """
-      Lists the built-in models, those in the folders that QUICKSTEP_MODELS names (separated by colons), in ./Models, and what a hub
-      client has downloaded (HF_HUB_CACHE, HF_HOME). Nothing is ever fetched. An id from this list, or the path of a folder with a
+      Lists the built-in models, those in the folders that QUICKSTEP_MODELS names (separated by colons), in ./Models, and what a hub \
+      client has downloaded (HF_HUB_CACHE, HF_HOME). Nothing is ever fetched. An id from this list, or the path of a folder with a \
       model_index.json, is what --model takes everywhere.
 
       Examples:

@@ -16,6 +16,6 @@ struct Quickstep: AsyncParsableCommand {
     version: "0.1.0",
     subcommands: [
       GenerateCommand.self, ModelsCommand.self, InspectCommand.self, MethodsCommand.self, ForwardCommand.self, TrainCommand.self,
-      BenchCommand.self, DoctorCommand.self,
+      EvaluateCommand.self, BenchCommand.self, DoctorCommand.self,
     ])
 }

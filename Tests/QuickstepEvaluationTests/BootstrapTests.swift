@@ -16,7 +16,8 @@ import Testing
     let experiments = 300
     let samples = try normal([experiments, 50], seed: 10).scalars(Double.self)
     let covered = try (0..<experiments).count { experiment in
-      let estimate = try Bootstrap(resamples: 400, seed: UInt64(experiment)).mean(Array(samples[(experiment * 50)..<(experiment * 50 + 50)]))
+      let values = Array(samples[(experiment * 50)..<(experiment * 50 + 50)])
+      let estimate = try Bootstrap(resamples: 400, seed: UInt64(experiment)).mean(values)
       return estimate.lower <= 0 && 0 <= estimate.upper
     }
     // The percentile method covers a little less than it promises for 50 values; 3 standard errors of the count are 0.04.
@@ -43,8 +44,14 @@ import Testing
     #expect(abs(first.value - 1.0 / 3) < 1e-12)
     #expect(first.lower < first.value && first.value < first.upper)
     #expect(first.count == 60)
-    let certain = try Bootstrap().share([true, true, true])
-    #expect([certain.value, certain.lower, certain.upper] == [1, 1, 1])
+  }
+
+  @Test("All or no hits still leave doubt: the exact interval, a group being one trial") func certainty() throws {
+    // 0.025^(1/10) = 0.69150…: the published bound for 10 of 10.
+    let all = try Bootstrap().share([Bool](repeating: true, count: 10))
+    #expect(all.value == 1 && all.upper == 1 && abs(all.lower - 0.6915) < 1e-4)
+    let none = try Bootstrap().share([Bool](repeating: false, count: 20), groups: (0..<20).map { $0 / 2 })
+    #expect(none.value == 0 && none.lower == 0 && abs(none.upper - 0.3085) < 1e-4)
   }
 
   @Test("What has no mean is refused") func badInput() {

@@ -19,7 +19,7 @@ private let absent: Comment = "the data sets are not on this machine; set QUICKS
       let expected = try reference.tensor(name)
       #expect(actual.shape == expected.shape)
       let gap = try withTensorErrors { (actual - expected).abs().max() / expected.standardDeviation(correction: 0) }.item()
-      #expect(gap < 1e-3, "\(name) differ by \(gap) standard deviations")
+      #expect(gap < 1e-4, "\(name) differ by \(gap) standard deviations")
     }
   }
 

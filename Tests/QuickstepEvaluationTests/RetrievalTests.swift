@@ -49,6 +49,7 @@ import Testing
     let query = Tensor([1.0, 0], shape: [1, 2])
     #expect(problem { _ = try index.ranks(of: query, labels: [4]) }?.contains("class 4") == true)
     #expect(problem { _ = try index.ranks(of: query, labels: [7, 7]) }?.contains("[2, 2]") == true)
+    #expect(problem { _ = try index.ranks(of: query, labels: [7], excluding: [1, 2]) }?.contains("one per query") == true)
     #expect(problem { _ = try index.ranks(of: Tensor([0.0, 0], shape: [1, 2]), labels: [7]) }?.contains("zeros") == true)
     #expect(problem { _ = try index.ranks(of: Tensor([Double.nan, 0], shape: [1, 2]), labels: [7]) }?.contains("NaN") == true)
     #expect(problem { _ = try RetrievalIndex(features: query, labels: []) }?.contains("0 labels") == true)
@@ -57,11 +58,11 @@ import Testing
     #expect(problem { _ = try RetrievalScore(ranks: [1], groups: [1]).top(0) }?.contains("top-0") == true)
   }
 
-  @Test("A measurement's JSON has the promised keys") func json() throws {
+  @Test("A figure's JSON has the promised keys") func json() throws {
     let estimate = Estimate(value: 0.5, lower: 0.25, upper: 0.75, count: 8, confidence: 0.95)
-    let json = Measurement("emoji-retrieval-top1", estimate, procedure: "heldout", seconds: 2).json
+    let json = Figure("emoji-retrieval-top1", estimate, procedure: "heldout", seconds: 2).json
     #expect(
       json.text == #"{"count":8,"interval":[0.25,0.75],"metric":"emoji-retrieval-top1","protocol":"heldout","seconds":2.0,"value":0.5}"#)
-    #expect(Measurement(metric: "x", value: 1, count: 1, procedure: "", seconds: 0).json["interval"] == .null)
+    #expect(Figure(metric: "x", value: 1, count: 1, procedure: "", seconds: 0).json["interval"] == .null)
   }
 }

@@ -8,7 +8,7 @@ public protocol FeatureNet: Sendable {
   var name: String { get }
   /// Channels of the pictures it takes: 3 (RGB) or 1 (grey).
   var channels: Int { get }
-  /// `[height, width]` the network sees; ``features(_:)`` brings pictures to it.
+  /// `[height, width]` the network sees; `features(_:batch:progress:)` brings pictures to it.
   var inputSize: [Int] { get }
   /// What is done to pictures before the network sees them, in one sentence.
   var preprocessing: String { get }

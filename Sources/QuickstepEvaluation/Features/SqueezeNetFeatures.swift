@@ -1,5 +1,5 @@
 internal import Foundation
-public import QuickstepFormats
+internal import QuickstepFormats
 internal import QuickstepNN
 public import QuickstepTensor
 
@@ -26,7 +26,8 @@ public struct SqueezeNetFeatures: FeatureNet {
   private let blueGreenRed: Tensor
 
   /// Loads the weights.
-  /// - Parameter path: the weight file, or the folder that holds `squeezenet1_0_caffe_fp16.safetensors`; by default ``dataSet`` in the data location.
+  /// - Parameter path: the weight file, or the folder that holds `squeezenet1_0_caffe_fp16.safetensors`; by default ``dataSet`` in the data
+  ///   location.
   /// - Throws: `FormatError` when they are not there, `WeightsError` when they are not SqueezeNet 1.0.
   public init(path: String? = nil, device: Device = .cpu) throws {
     let place = try path ?? DataLocation.find(Self.dataSet)

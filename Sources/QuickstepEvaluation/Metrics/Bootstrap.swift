@@ -1,3 +1,4 @@
+internal import Foundation
 internal import QuickstepTensor
 
 /// Confidence intervals by resampling what was measured (Efron 1979), percentile method.
@@ -5,8 +6,8 @@ internal import QuickstepTensor
 /// Values that belong together (several pictures of one thing) are not independent: pretending that they are makes the interval too
 /// narrow. Give their group numbers and whole groups are drawn (cluster bootstrap; Davison & Hinkley 1997, section 3.8).
 ///
-/// Limits: with fewer than about 20 groups the percentile interval is too narrow, and where all values are equal (every answer right) it has
-/// no width at all although the true share may be below 1.
+/// Limits: with fewer than about 20 groups the percentile interval is too narrow; where all values are equal it has no width at all
+/// (``share(_:groups:)`` mends that for shares).
 public struct Bootstrap: Sendable, Hashable {
   /// Number of resamples. The ends of the interval vary by about 2 % of its width at 2,000.
   public var resamples: Int
@@ -39,7 +40,17 @@ public struct Bootstrap: Sendable, Hashable {
   }
 
   /// The share of `hits` that are true and its interval; see ``mean(_:groups:)``.
-  public func share(_ hits: [Bool], groups: [Int]? = nil) throws -> Estimate { try mean(hits.map { $0 ? 1 : 0 }, groups: groups) }
+  ///
+  /// Where all or none are true, resampling knows no doubt, so the interval is the exact one of Clopper & Pearson (1934) with every
+  /// group counted as one trial: none of n groups still allows shares up to 1 − ((1 − confidence)/2)^(1/n).
+  public func share(_ hits: [Bool], groups: [Int]? = nil) throws -> Estimate {
+    var estimate = try mean(hits.map { $0 ? 1 : 0 }, groups: groups)
+    guard Set(hits).count == 1 else { return estimate }
+    let trials = Double(groups.map { Set($0).count } ?? hits.count)
+    let bound = pow((1 - confidence) / 2, 1 / trials)
+    if hits[0] { estimate.lower = bound } else { estimate.upper = 1 - bound }
+    return estimate
+  }
 
   /// Sum and number of values of each group, in the order in which groups appear.
   private static func collected(_ values: [Double], _ groups: [Int]?) throws -> (sums: [Double], counts: [Double]) {

@@ -51,9 +51,9 @@ public struct GaussianStatistics: Sendable {
 
 /// Squared Fréchet (2-Wasserstein) distance between two Gaussians (Dowson & Landau 1982): |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2(Σ₁Σ₂)^½).
 ///
-/// It is the formula of the literature's FID (Heusel et al. 2017), which takes it in the features of one certain Inception network; in other
-/// features it has another scale and must carry another name. Two figures may be compared only at the same feature net and the same number of
-/// pictures: few pictures make it too large, by roughly a constant over N.
+/// It is the formula of the literature's FID (Heusel et al. 2017), which takes it in the features of one certain Inception network; in
+/// other features it has another scale and must carry another name. Two figures may be compared only at the same feature net and the same
+/// number of pictures: few pictures make it too large, by roughly a constant over N.
 ///
 /// The trace of (Σ₁Σ₂)^½ is the sum of the singular values of L₁ᵀL₂ where Σ = LLᵀ comes from a symmetric eigendecomposition. So no
 /// square root of a non-symmetric matrix is taken, which fails when there are fewer pictures than features (N < F) and Σ is singular:

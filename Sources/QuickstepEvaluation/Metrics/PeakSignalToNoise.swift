@@ -7,7 +7,7 @@ public enum PeakSignalToNoise {
   /// - Parameters:
   ///   - first, second: `[B, C, H, W]`.
   ///   - range: largest minus smallest value a picture can hold: 2 for −1…1, 255 for bytes.
-  /// - Returns: B figures in dB; infinity for equal pictures. (So compare medians, or the mean of the errors, over sets that may hold equal ones.)
+  /// - Returns: B figures in dB; infinity for equal pictures, so a set that may hold equal ones is summed up by its median.
   /// - Throws: ``EvaluationError`` for unequal shapes, no pictures, values that are not finite, a range that is not positive.
   public static func values(_ first: Tensor, _ second: Tensor, range: Double = 2) throws -> [Double] {
     try Checks.pictures(first, second, range: range)

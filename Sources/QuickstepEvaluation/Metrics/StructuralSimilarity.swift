@@ -3,8 +3,8 @@ public import QuickstepTensor
 
 /// Structural similarity (Wang, Bovik, Sheikh & Simoncelli 2004, IEEE Trans. Image Processing 13:600).
 ///
-/// As in the paper: an 11×11 Gaussian window of σ = 1.5, population (co)variances, K₁ = 0.01 and K₂ = 0.03, windows that lie wholly inside the
-/// picture. That is scikit-image's `structural_similarity(gaussian_weights=True, use_sample_covariance=False)`, whose default settings
+/// As in the paper: an 11×11 Gaussian window of σ = 1.5, population (co)variances, K₁ = 0.01 and K₂ = 0.03, windows that lie wholly inside
+/// the picture. That is scikit-image's `structural_similarity(gaussian_weights=True, use_sample_covariance=False)`, whose default settings
 /// (a flat 7×7 window, sample covariances) give other numbers. The channels count alike.
 public enum StructuralSimilarity {
   /// Side of the window.
@@ -15,7 +15,8 @@ public enum StructuralSimilarity {
   /// - Parameters:
   ///   - first, second: `[B, C, H, W]` with sides of at least 11.
   ///   - range: largest minus smallest value a picture can hold: 2 for −1…1, 255 for bytes.
-  /// - Throws: ``EvaluationError`` for unequal shapes, sides below 11, no pictures, values that are not finite, a range that is not positive.
+  /// - Throws: ``EvaluationError`` for unequal shapes, sides below 11, no pictures, values that are not finite, a range that is not
+  ///   positive.
   public static func values(_ first: Tensor, _ second: Tensor, range: Double = 2) throws -> [Double] {
     try Checks.pictures(first, second, range: range)
     guard first.shape.suffix(2).allSatisfy({ $0 >= window }) else {

@@ -47,7 +47,10 @@ public struct RetrievalIndex: Sendable {
   /// - Returns: Q places in 1…``classCount``.
   /// - Throws: ``EvaluationError`` when shapes or counts do not fit, a value is not finite, or a true class is not in the index at all.
   public func ranks(of queries: Tensor, labels: [Int], excluding: [Int?]? = nil) throws -> [Int] {
-    guard queries.rank == 2, queries.size(1) == featureCount, queries.size(0) == labels.count, (excluding ?? []).count <= labels.count else {
+    guard excluding?.count ?? labels.count == labels.count else {
+      throw EvaluationError("\(excluding?.count ?? 0) entries to leave out for \(labels.count) queries; one per query (or nil) is needed")
+    }
+    guard queries.rank == 2, queries.size(1) == featureCount, queries.size(0) == labels.count else {
       throw EvaluationError("queries of shape \(queries.shape) for \(labels.count) labels; expected [\(labels.count), \(featureCount)]")
     }
     let targets = try labels.map { label in
@@ -58,8 +61,7 @@ public struct RetrievalIndex: Sendable {
     let similarities = try withTensorErrors { directions.matmul(self.directions.transposed) }.scalars(Double.self)
     return targets.indices.map { query in
       let row = similarities[(query * slots.count)..<((query + 1) * slots.count)]
-      let left = excluding.flatMap { query < $0.count ? $0[query] : nil }
-      return rank(row, target: targets[query], excluding: left)
+      return rank(row, target: targets[query], excluding: excluding.flatMap { $0[query] })
     }
   }
 

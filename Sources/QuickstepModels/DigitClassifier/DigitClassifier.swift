@@ -21,6 +21,16 @@ public struct DigitClassifierConfiguration: Codable, Sendable, Hashable {
     self.featureSize = featureSize
     self.classCount = classCount
   }
+
+  /// What is wrong with the numbers, if anything.
+  var problem: String? {
+    let numbers = [
+      ("in_channels", inChannels, 1...4096), ("feature_dim", featureSize, 1...65536), ("num_classes", classCount, 1...1_000_000),
+      ("levels", channels.count, 1...12),
+    ] + channels.map { ("block_out_channels", $0, 8...65536) }
+    return ConfigurationCheck.problem(numbers)
+      ?? channels.first { $0 % 8 != 0 }.map { "'block_out_channels' holds \($0), which is no multiple of 8" }
+  }
 }
 
 /// A small convolutional classifier whose last hidden layer serves as feature space for Fréchet distances on digits.
@@ -32,7 +42,9 @@ public struct DigitClassifier: Component {
   let features: Linear
   let head: Linear
 
-  public init(_ configuration: DigitClassifierConfiguration, weights: Weights) {
+  /// - Throws: `ComponentError` when the configuration's numbers make no network.
+  public init(_ configuration: DigitClassifierConfiguration, weights: Weights) throws {
+    if let problem = configuration.problem { throw ComponentError("DigitClassifier: \(problem)") }
     self.configuration = configuration
     let sizes = [configuration.inChannels] + configuration.channels
     convolutions = configuration.channels.indices.map { Convolution(weights["convs", $0], sizes[$0], sizes[$0 + 1], kernel: 3) }

@@ -44,15 +44,15 @@ public enum Architectures {
     Architecture(
       "DigitClassifier", "Convolutional classifier and feature net for digits", weightsName: "model", tellingKey: "features.weight",
       as: DigitClassifier.self
-    ) { DigitClassifier(try $0.decode(DigitClassifierConfiguration.self), weights: $1) },
+    ) { try DigitClassifier(try $0.decode(DigitClassifierConfiguration.self), weights: $1) },
     Architecture(
       "PromptEncoder", "Small trained text encoder", weightsName: "model", tellingKey: "embeddings.position_embedding.weight",
       as: PromptEncoder.self
-    ) { PromptEncoder(try $0.decode(PromptEncoderConfiguration.self), weights: $1) },
+    ) { try PromptEncoder(try $0.decode(PromptEncoderConfiguration.self), weights: $1) },
     Architecture(
       "PromptTransformer2D", "Diffusion transformer with adaLN-Zero and text cross-attention", weightsName: "diffusion_pytorch_model",
       tellingKey: "blocks.0.adaln.weight", as: PromptTransformer.self
-    ) { PromptTransformer(try $0.decode(PromptTransformerConfiguration.self), weights: $1) },
+    ) { try PromptTransformer(try $0.decode(PromptTransformerConfiguration.self), weights: $1) },
     Architecture(
       "PromptUNet2D", "Recursive U-Net conditioned on text or class", weightsName: "diffusion_pytorch_model",
       tellingKey: "down_blocks.0.0.resnet.conv1.weight", as: PromptUNet.self

@@ -25,6 +25,14 @@ public struct PromptEncoderConfiguration: Codable, Sendable, Hashable {
     self.heads = heads
     self.length = length
   }
+
+  /// What is wrong with the numbers, if anything.
+  var problem: String? {
+    ConfigurationCheck.problem([
+      ("vocab_size", vocabularySize, 1...1_000_000), ("hidden_size", hiddenSize, 1...65536), ("num_hidden_layers", layers, 0...1000),
+      ("num_attention_heads", heads, 1...1024), ("max_position_embeddings", length, 1...65536),
+    ]) ?? ConfigurationCheck.multiple("hidden_size", hiddenSize, of: "num_attention_heads", heads)
+  }
 }
 
 /// A small transformer that turns token ids into one vector per token and one for the whole prompt. Trained together with its backbone.
@@ -36,7 +44,9 @@ public struct PromptEncoder: Component {
   let layers: [PromptEncoderLayer]
   let norm: LayerNorm
 
-  public init(_ configuration: PromptEncoderConfiguration, weights: Weights) {
+  /// - Throws: `ComponentError` when the configuration's numbers make no network.
+  public init(_ configuration: PromptEncoderConfiguration, weights: Weights) throws {
+    if let problem = configuration.problem { throw ComponentError("PromptEncoder: \(problem)") }
     self.configuration = configuration
     let size = configuration.hiddenSize
     tokens = Embedding(weights["embeddings", "token_embedding"], count: configuration.vocabularySize, size: size, initial: .normal(0.5))
@@ -55,18 +65,19 @@ public struct PromptEncoder: Component {
     for layer in layers { hidden = layer(hidden, mask: attentionMask) }
     hidden = norm(hidden)
     let weight = mask.to(hidden.dtype).unsqueeze(-1)
-    let pooled = (hidden * weight).sum([1]) / weight.sum([1])
+    // A prompt without a single token has a summary too: zeros.
+    let pooled = (hidden * weight).sum([1]) / weight.sum([1]).clamp(min: 1)
     return (hidden, pooled)
   }
 
   public func forward(_ inputs: [String: Tensor]) throws -> [String: Tensor] {
     try checkNames(inputs)
-    let ids = try required("input_ids", of: inputs).to(.int64)
+    let ids = try required("input_ids", of: inputs)
     guard ids.rank == 2, ids.size(1) <= configuration.length else {
       throw ComponentError("'input_ids' must be [B, L] with L ≤ \(configuration.length), it is \(ids.shape)")
     }
     return try withTensorErrors {
-      let result = self(ids, mask: inputs["attention_mask"]?.to(.bool) ?? ids.notEqual(0))
+      let result = self(ids.to(.int64), mask: inputs["attention_mask"]?.to(.bool) ?? ids.notEqual(0))
       return ["last_hidden_state": result.sequence, "pooled_output": result.pooled]
     }
   }

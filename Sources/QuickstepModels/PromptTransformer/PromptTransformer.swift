@@ -16,7 +16,9 @@ public struct PromptTransformer: Backbone {
   let output: Linear
   let positions: Tensor
 
-  public init(_ configuration: PromptTransformerConfiguration, weights: Weights) {
+  /// - Throws: `ComponentError` when the configuration's numbers make no network.
+  public init(_ configuration: PromptTransformerConfiguration, weights: Weights) throws {
+    if let problem = configuration.problem { throw ComponentError("PromptTransformer2D: \(problem)") }
     self.configuration = configuration
     let size = configuration.hiddenSize
     let patch = configuration.inChannels * configuration.patchSize * configuration.patchSize
@@ -43,9 +45,9 @@ public struct PromptTransformer: Backbone {
     let patch = configuration.patchSize
     let rows = sample.size(2) / patch
     let columns = sample.size(3) / patch
-    let signal = (timeEmbedding(timestep) + pooledProjection(pooled)).silu()
+    let signal = (timeEmbedding(timestep, dtype: sample.dtype) + pooledProjection(pooled)).silu()
     let mask = conditioning.mask?.unsqueeze(1).unsqueeze(1)
-    let tokens = patchEmbedding(sample.pixelUnshuffle(patch).flatten(startDim: 2).transposed) + positions(rows, columns, sample.device)
+    let tokens = patchEmbedding(sample.pixelUnshuffle(patch).flatten(startDim: 2).transposed) + positions(rows, columns, like: sample)
     let hidden = try evaluation.sequence("blocks", count: blocks.count, tokens) { index, tokens in
       try blocks[index](tokens, signal: signal, context: sequence, mask: mask, path: "blocks.\(index)", depth: index, evaluation: evaluation)
     }
@@ -54,10 +56,10 @@ public struct PromptTransformer: Backbone {
     return patches.transposed.reshape([sample.size(0), -1, rows, columns]).pixelShuffle(patch)
   }
 
-  private func positions(_ rows: Int, _ columns: Int, _ device: Device) -> Tensor {
+  private func positions(_ rows: Int, _ columns: Int, like sample: Tensor) -> Tensor {
     let side = configuration.sampleSize / configuration.patchSize
     let table = rows == side && columns == side ? positions : GridPositions.make(rows: rows, columns: columns, size: configuration.hiddenSize)
-    return table.to(device)
+    return table.to(sample.dtype, sample.device)
   }
 }
 

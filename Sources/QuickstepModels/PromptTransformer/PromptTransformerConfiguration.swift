@@ -36,4 +36,15 @@ public struct PromptTransformerConfiguration: Codable, Sendable, Hashable {
     self.feedForwardRatio = feedForwardRatio
     self.crossAttentionSize = crossAttentionSize
   }
+
+  /// What is wrong with the numbers, if anything.
+  var problem: String? {
+    ConfigurationCheck.problem([
+      ("in_channels", inChannels, 1...4096), ("sample_size", sampleSize, 1...16384), ("patch_size", patchSize, 1...1024),
+      ("hidden_size", hiddenSize, 4...65536), ("num_layers", layers, 1...1000), ("num_attention_heads", heads, 1...1024),
+      ("mlp_ratio", feedForwardRatio, 1...64), ("cross_attention_dim", crossAttentionSize, 1...65536),
+    ]) ?? ConfigurationCheck.multiple("hidden_size", hiddenSize, of: "num_attention_heads", heads)
+      ?? ConfigurationCheck.multiple("sample_size", sampleSize, of: "patch_size", patchSize)
+      ?? (hiddenSize % 4 == 0 ? nil : "'hidden_size' is \(hiddenSize), which is no multiple of 4")
+  }
 }

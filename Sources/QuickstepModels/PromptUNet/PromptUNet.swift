@@ -4,7 +4,7 @@ public import QuickstepTensor
 /// A U-Net for small images, conditioned on a prompt (cross-attention and pooled) or on a class.
 ///
 /// It is written as it is defined: a level is "down, the inner level, up", and the innermost level is the middle block. So everything
-/// deeper than level k is one site (``Site/Kind/inner``) that a cache can keep. `[B, C, H, W] → [B, C, H, W]`.
+/// deeper than level k is one site (`Site.Kind.inner`) that a cache can keep. `[B, C, H, W] → [B, C, H, W]`.
 public struct PromptUNet: Backbone {
   public let configuration: PromptUNetConfiguration
   let timeEmbedding: TimestepEmbedding
@@ -36,7 +36,7 @@ public struct PromptUNet: Backbone {
   public func callAsFunction(
     _ sample: Tensor, timestep: Tensor, conditioning: Conditioning, evaluation: Evaluation
   ) throws -> Tensor {
-    var signal = timeEmbedding(timestep)
+    var signal = timeEmbedding(timestep, dtype: sample.dtype)
     if let pooledProjection {
       guard let pooled = conditioning.pooled, conditioning.sequence != nil else {
         throw ComponentError("this PromptUNet2D needs 'encoder_hidden_states' and 'pooled_projections'")
@@ -95,7 +95,7 @@ final class UNetLevel: Sendable {
       upsample = Convolution(weights["up_blocks", level, "upsample"], configuration.blockChannels[level + 1], channels, kernel: 3)
       middle = []
     }
-    // One more than on the way down: the first takes the level's own input as its skip connection as well.
+    // One more than on the way down: the last takes the level's own input as its skip connection as well.
     let skips = [input] + Array(repeating: channels, count: configuration.layersPerBlock)
     up = skips.reversed().enumerated().map { index, skip in layer(weights["up_blocks", level, index], channels + skip, attends: attends) }
   }

@@ -48,8 +48,12 @@ struct UNetAttentionBlock: Sendable {
     _ input: Tensor, context: Tensor?, mask: Tensor?, path: String, depth: Int, evaluation: Evaluation
   ) throws -> Tensor {
     let shape = input.shape
-    var tokens = input.flatten(startDim: 2).transposed
-    tokens += try evaluation.site(Site("\(path).attn1", .attention, depth: depth), input) { attention(norm($0).flatten(startDim: 2).transposed) }
+    let attended = try evaluation.site(Site("\(path).attn1", .attention, depth: depth), input) {
+      // One copy into token order serves queries, keys and values.
+      attention(norm($0).flatten(startDim: 2).transposed.contiguous()).transposed.reshape(shape)
+    }
+    guard crossAttention != nil else { return input + attended }
+    var tokens = (input + attended).flatten(startDim: 2).transposed
     if let crossNorm, let crossAttention {
       tokens += try evaluation.site(Site("\(path).attn2", .crossAttention, depth: depth), tokens) {
         crossAttention(crossNorm($0), context: context, mask: mask)

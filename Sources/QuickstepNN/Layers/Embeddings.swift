@@ -35,7 +35,10 @@ public struct TimestepEmbedding: Sendable {
     second = Linear(weights["linear_2"], size, size, initial: .normal(0.02))
   }
 
-  public func callAsFunction(_ timestep: Tensor) -> Tensor { second(first(TimestepFeatures.make(timestep, size: features)).silu()) }
+  /// - Parameter dtype: type of the network's weights. The features themselves are made in float32: half types cannot tell 998 from 999.
+  public func callAsFunction(_ timestep: Tensor, dtype: DType = .float32) -> Tensor {
+    second(first(TimestepFeatures.make(timestep, size: features).to(dtype)).silu())
+  }
 }
 
 /// Fixed two-dimensional sine–cosine positions (Peebles & Xie 2023), `[1, rows · columns, size]`: half of the channels for the row, half for the column.

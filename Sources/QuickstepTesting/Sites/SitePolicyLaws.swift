@@ -3,7 +3,7 @@ public import QuickstepTensor
 
 /// Laws that every site policy (a cache, a tap, a block skipper) obeys. Each checker throws ``LawViolation``.
 ///
-/// A model is given as one evaluation: state and ``Evaluation`` to prediction of the same shape. ``ToyNetwork`` is one.
+/// A model is given as one evaluation: state and `Evaluation` to prediction of the same shape. ``ToyNetwork`` is one.
 public enum SitePolicyLaws {
   /// One evaluation of a backbone.
   public typealias Model = (Tensor, Evaluation) throws -> Tensor

@@ -20,10 +20,10 @@ extension Tensor {
     guard shape == expected.shape else { return .infinity }
     let found = try to(.float64).scalars(Double.self)
     let wanted = try expected.to(.float64).scalars(Double.self)
-    let scale = (wanted.reduce(0) { $0 + $1 * $1 } / Double(max(1, wanted.count))).squareRoot()
+    let scale = (wanted.reduce(0) { $0 + $1 * $1 } / Double(Swift.max(1, wanted.count))).squareRoot()
     return zip(found, wanted).reduce(0) { worst, pair in
-      let gap = abs(pair.0 - pair.1)
-      return gap.isFinite ? max(worst, gap / (scale > 0 ? scale : 1)) : .infinity
+      let gap = Swift.abs(pair.0 - pair.1)
+      return gap.isFinite ? Swift.max(worst, gap / (scale > 0 ? scale : 1)) : .infinity
     }
   }
 }

@@ -53,7 +53,8 @@ enum AllMethods {
     let found = own.isEmpty ? methods.filter { $0.aliases.contains { folded($0.name) == wanted } } : own
     guard found.isEmpty else { return found }
     let known = methods.map(\.declaration.name)
-    throw UnknownMethodError(name, family: family ?? Family("method"), known: known, near: known + methods.flatMap { $0.aliases.map(\.name) })
+    let near = known + methods.flatMap { $0.aliases.map(\.name) }
+    throw UnknownMethodError(name, family: family ?? Family("method"), known: known, near: near)
   }
 
   /// Case and separators do not matter, as when a method is chosen for a run.

@@ -1,6 +1,6 @@
-import ArgumentParser
+public import ArgumentParser
 import Foundation
-import QuickstepEvaluation
+public import QuickstepEvaluation
 import QuickstepFormats
 import QuickstepPipelines
 import QuickstepTensor
@@ -117,14 +117,14 @@ struct PictureMaker {
 struct EvaluationReport {
   let model: String
   let made: PictureMaker.Pictures?
-  private(set) var measurements: [Measurement] = []
+  private(set) var figures: [Figure] = []
 
   init(model: String, made: PictureMaker.Pictures?) {
     self.model = model
     self.made = made
   }
 
-  mutating func add(_ measurement: Measurement) { measurements.append(measurement) }
+  mutating func add(_ figure: Figure) { figures.append(figure) }
 
   func show(json: Bool) {
     for warning in made?.warnings ?? [] { note("warning: \(warning)") }
@@ -133,9 +133,9 @@ struct EvaluationReport {
 
   /// The first figure's members at the top, the others in `more`.
   private var object: JSONValue {
-    var members = measurements.first?.json.object ?? [:]
+    var members = figures.first?.json.object ?? [:]
     members["model"] = .string(model)
-    members["more"] = .array(measurements.dropFirst().map(\.json))
+    members["more"] = .array(figures.dropFirst().map(\.json))
     if let made {
       members["seconds_per_picture"] = .number(made.seconds / Double(max(1, made.count)))
       members["warnings"] = .strings(made.warnings)
@@ -148,7 +148,7 @@ struct EvaluationReport {
       .init(title: "metric"), .init(title: "value", alignsRight: true), .init(title: "95 % interval"), .init(title: "n", alignsRight: true),
       .init(title: "measured on", fit: .wrapped),
     ])
-    for entry in measurements {
+    for entry in figures {
       table.add([entry.metric, text(entry.value, entry), interval(entry), Quantity.grouped(entry.count), entry.procedure])
     }
     guard let made else { return table.lines() }
@@ -157,11 +157,11 @@ struct EvaluationReport {
   }
 
   /// Shares in percent, other figures as they are.
-  private func text(_ value: Double, _ entry: Measurement) -> String {
+  private func text(_ value: Double, _ entry: Figure) -> String {
     String(format: entry.interval == nil ? "%.3f" : "%.1f %%", entry.interval == nil ? value : value * 100)
   }
 
-  private func interval(_ entry: Measurement) -> String {
+  private func interval(_ entry: Figure) -> String {
     entry.interval.map { String(format: "%.1f–%.1f %%", $0.lowerBound * 100, $0.upperBound * 100) } ?? ""
   }
 }
@@ -169,8 +169,14 @@ struct EvaluationReport {
 /// Classifiers are components: their folder, or that of a model that holds one as `classifier`.
 enum ClassifierFolder {
   static func find(_ idOrPath: String) throws -> String {
-    for folder in [idOrPath, idOrPath + "/classifier"] where FileManager.default.fileExists(atPath: folder + "/config.json") { return folder }
+    func component(_ folder: String) -> String? {
+      [folder, folder + "/classifier"].first { FileManager.default.fileExists(atPath: $0 + "/config.json") }
+    }
+    if let found = component(idOrPath) { return found }
     let folder = try ModelLibrary.find(idOrPath)
-    return FileManager.default.fileExists(atPath: folder + "/classifier/config.json") ? folder + "/classifier" : folder
+    return component(folder) ?? folder
   }
 }
+
+extension EmojiPairs: ExpressibleByArgument {}
+extension EmojiRetrieval.Scope: ExpressibleByArgument {}

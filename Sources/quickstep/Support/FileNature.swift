@@ -51,11 +51,14 @@ enum FileNature {
     let isZip = starts([0x50, 0x4B, 0x03, 0x04])
     let ending = path.split(separator: ".").last.map { $0.lowercased() } ?? ""
     // torch.save writes a zip archive with data.pkl in it; older versions wrote the pickle itself.
-    if isZip && (["ckpt", "bin", "pt", "pth"].contains(ending) || contains(bytes, "data.pkl")) || isPickle(bytes) { return pickleAdvice(path) }
+    let isTorchArchive = isZip && (["ckpt", "bin", "pt", "pth"].contains(ending) || contains(bytes, "data.pkl"))
+    if isTorchArchive || isPickle(bytes) { return pickleAdvice(path) }
     if starts(Array("GGUF".utf8)) { return "is a GGUF file, which is not supported yet" }
     if isZip { return "is a zip archive; unpack it first" }
     if starts([0xFF, 0xD8, 0xFF]) { return "is a JPEG; of pictures only PNG can be inspected" }
-    if starts(Array("version https://git-lfs".utf8)) { return "is a placeholder of git-lfs and not the file itself; run 'git lfs pull' where it came from" }
+    if starts(Array("version https://git-lfs".utf8)) {
+      return "is a placeholder of git-lfs and not the file itself; run 'git lfs pull' where it came from"
+    }
     return "is none of the kinds that can be inspected: safetensors, an index of shards (*.index.json), a model or component folder, PNG"
   }
 

@@ -33,7 +33,8 @@ extension ParameterDeclaration.Domain {
 
   fileprivate var json: JSONValue {
     switch self {
-    case .number(let range): .object(["kind": .string("number"), "minimum": .number(range.lowerBound), "maximum": .number(range.upperBound)])
+    case .number(let range):
+      .object(["kind": .string("number"), "minimum": .number(range.lowerBound), "maximum": .number(range.upperBound)])
     case .integer(let range):
       .object(["kind": .string("integer"), "minimum": .integer(range.lowerBound), "maximum": .integer(range.upperBound)])
     case .flag: .object(["kind": .string("flag")])

@@ -8,7 +8,8 @@ extension ModelEntry {
   /// `emoji  64×64 · 9.8 M parameters · 19.6 MB · PromptToImagePipeline`.
   var headline: String {
     let facts = [
-      pipeline.map { Screen.printable($0) } ?? "components only", sampleText, "\(Quantity.short(parameters)) parameters", Quantity.bytes(bytes),
+      pipeline.map { Screen.printable($0) } ?? "components only", sampleText, "\(Quantity.short(parameters)) parameters",
+      Quantity.bytes(bytes),
     ]
     return Screen.bold(Screen.printable(id)) + "  " + facts.filter { !$0.isEmpty }.joined(separator: " · ")
   }
@@ -39,7 +40,8 @@ extension ModelEntry {
     if let summary { lines += Screen.wrapped(Screen.printable(summary), width: Screen.width - 2).map { "  " + $0 } }
     lines += factLines(facts)
     for part in unsupported {
-      lines.append("  " + Screen.yellow("not supported yet: \(Screen.printable(part.name)) (\(Screen.printable(part.className ?? "no class")))"))
+      let text = Screen.printable("\(part.name) (\(part.className ?? "no class"))")
+      lines.append("  " + Screen.yellow("not supported yet: \(text)"))
     }
     for problem in problems { lines.append("  " + Screen.red(Screen.printable(problem))) }
     return lines

@@ -18,8 +18,9 @@ struct PictureReport {
   func lines() -> [String] {
     var lines = [Screen.bold(Screen.printable(path)), "  " + headline]
     if let parameters {
-      lines += [""] + factLines([("prompt", clean(parameters.prompt)), ("negative", clean(parameters.negativePrompt))])
-      lines += factLines(parameters.fields.map { ($0.name, clean($0.value)) })
+      let prompts = [("Prompt", parameters.prompt), ("Negative prompt", parameters.negativePrompt)]
+      let facts = prompts + parameters.fields.map { ($0.name, $0.value) }
+      lines += [""] + factLines(facts.map { (Screen.printable($0.0), clean($0.1)) })
     }
     for chunk in picture.text where chunk.key != GenerationParameters.key { lines += chunkLines(chunk) }
     if picture.text.isEmpty { lines.append(Screen.faint("  it does not say how it was made")) }
@@ -30,7 +31,7 @@ struct PictureReport {
   private func chunkLines(_ chunk: PNGText) -> [String] {
     let title = "  " + Screen.faint("text chunk ") + Screen.printable(chunk.key)
     if let members = (try? JSONValue(parsing: chunk.value))?.object {
-      let facts = members.sorted { $0.key < $1.key }.map { ($0.key, clipped(clean($0.value.plainText))) }
+      let facts = members.sorted { $0.key < $1.key }.map { (Screen.printable($0.key), clipped(clean($0.value.plainText))) }
       return ["", title] + factLines(facts, indent: 4)
     }
     return ["", title] + Screen.wrapped(clipped(clean(chunk.value)), width: Screen.width - 4).map { "    " + $0 }

@@ -1,7 +1,7 @@
 public import QuickstepFormats
 
 /// One reported figure: what was measured, how, on how much, and how sure it is.
-public struct Measurement: Sendable, Hashable {
+public struct Figure: Sendable, Hashable {
   /// What it is, with the feature net where one is involved: `emoji-retrieval-top1`, `frechet-digit-classifier`.
   public var metric: String
   /// Shares are in 0…1.

@@ -1,0 +1,205 @@
+import QuickstepModels
+import QuickstepNN
+import QuickstepTensor
+import QuickstepTesting
+import Testing
+
+/// Keeps the output of chosen sites and hands it out at every other evaluation.
+private final class ReusePolicy: SitePolicy {
+  let kind: Site.Kind
+  let interval: Int
+  private(set) var hits = 0
+  private(set) var computed = 0
+  private var kept: [String: [Tensor]] = [:]
+
+  init(_ kind: Site.Kind, interval: Int) {
+    self.kind = kind
+    self.interval = interval
+  }
+
+  func evaluate(_ site: Site, input: [Tensor], context: StepContext, compute: ([Tensor]) throws -> [Tensor]) throws -> [Tensor] {
+    guard site.kind == kind else { return try compute(input) }
+    if context.evaluation % interval != 0, let output = kept[site.path] {
+      hits += 1
+      return output
+    }
+    computed += 1
+    let output = try compute(input)
+    kept[site.path] = output
+    return output
+  }
+}
+
+/// Breaks the laws: its state belongs to the process.
+private final class LeakingPolicy: SitePolicy {
+  nonisolated(unsafe) static var kept: [String: [Tensor]] = [:]
+  nonisolated(unsafe) static var hits = 0
+  let threshold: Int
+
+  init(threshold: Int) { self.threshold = threshold }
+
+  func evaluate(_ site: Site, input: [Tensor], context: StepContext, compute: ([Tensor]) throws -> [Tensor]) throws -> [Tensor] {
+    if context.evaluation % 2 == 1, let output = Self.kept[site.path] {
+      Self.hits += 1
+      return output
+    }
+    let output = try compute(input)
+    Self.kept[site.path] = output
+    return output
+  }
+}
+
+/// Leaves out a range of blocks of every list.
+private final class SkipPolicy: SitePolicy {
+  let skipped: Range<Int>
+  init(_ skipped: Range<Int>) { self.skipped = skipped }
+
+  func evaluate(_ site: Site, input: [Tensor], context: StepContext, compute: ([Tensor]) throws -> [Tensor]) throws -> [Tensor] {
+    try compute(input)
+  }
+
+  func sequence(
+    _ path: String, count: Int, input: [Tensor], context: StepContext, block: (Int, [Tensor]) throws -> [Tensor]
+  ) throws -> [Tensor] {
+    try (0..<count).filter { !skipped.contains($0) }.reduce(input) { try block($1, $0) }
+  }
+}
+
+@Suite struct SiteTests {
+  /// A tiny backbone as a model of one state, with fixed conditioning.
+  private func model(_ tiny: TinyModel) throws -> (model: SitePolicyLaws.Model, initials: (Tensor, Tensor)) {
+    let backbone = try #require(try tiny.load().component as? any Backbone)
+    let inputs = try tiny.inputs()
+    let conditioning = Conditioning(
+      sequence: inputs["encoder_hidden_states"], mask: inputs["encoder_attention_mask"], pooled: inputs["pooled_projections"],
+      classes: inputs["class_labels"])
+    let sample = try #require(inputs["sample"])
+    let evaluate: SitePolicyLaws.Model = { state, evaluation in
+      let time = Tensor.full([state.size(0)], fillValue: .real(evaluation.context.level.timestep), dtype: .float32)
+      return try backbone(state, timestep: time, conditioning: conditioning, evaluation: evaluation)
+    }
+    return (evaluate, (sample, try TinyModel.random(sample.shape, 9)))
+  }
+
+  private func record(_ tiny: TinyModel) throws -> RecordingPolicy {
+    let (model, initials) = try model(tiny)
+    let policy = RecordingPolicy()
+    _ = try SitePolicyLaws.Request(model, policy: policy, initial: initials.0, steps: 1).finish()
+    return policy
+  }
+
+  @Test func theTransformerShowsEveryBlockAndWhatIsInIt() throws {
+    let expected = (0..<3).flatMap { index in
+      [
+        Site("blocks.\(index)", .block, depth: index), Site("blocks.\(index).attn1", .attention, depth: index),
+        Site("blocks.\(index).attn2", .crossAttention, depth: index), Site("blocks.\(index).ff", .feedForward, depth: index),
+      ]
+    }
+    let policy = try record(.transformer)
+    #expect(policy.sites == expected)
+    #expect(policy.visits.allSatisfy { $0.inputShapes == [[2, 4, 16]] && $0.outputShapes == [[2, 4, 16]] })
+  }
+
+  @Test func theUNetShowsItsLevelsOneInsideTheOther() throws {
+    let expected = [
+      Site("down_blocks.0.0.resnet", .residual, depth: 0), Site("levels.0.inner", .inner, depth: 0),
+      Site("down_blocks.1.0.resnet", .residual, depth: 1), Site("down_blocks.1.0.attention.attn1", .attention, depth: 1),
+      Site("down_blocks.1.0.attention.attn2", .crossAttention, depth: 1), Site("levels.1.inner", .inner, depth: 1),
+      Site("mid_block.resnet", .residual, depth: 1), Site("mid_block.attention.attn1", .attention, depth: 1),
+      Site("mid_block.attention.attn2", .crossAttention, depth: 1), Site("up_blocks.1.0.resnet", .residual, depth: 1),
+      Site("up_blocks.1.0.attention.attn1", .attention, depth: 1), Site("up_blocks.1.0.attention.attn2", .crossAttention, depth: 1),
+      Site("up_blocks.1.1.resnet", .residual, depth: 1), Site("up_blocks.1.1.attention.attn1", .attention, depth: 1),
+      Site("up_blocks.1.1.attention.attn2", .crossAttention, depth: 1), Site("up_blocks.0.0.resnet", .residual, depth: 0),
+      Site("up_blocks.0.1.resnet", .residual, depth: 0),
+    ]
+    let policy = try record(.unet)
+    #expect(policy.sites == expected)
+    // Everything deeper than level 0 takes and gives level 0's maps (patches of 2 on a side of 8).
+    #expect(policy.visits[1].inputShapes == [[2, 16, 4, 4]] && policy.visits[1].outputShapes == [[2, 16, 4, 4]])
+  }
+
+  @Test("watching changes no bit", arguments: [TinyModel.transformer, .unet])
+  func passThrough(_ tiny: TinyModel) throws {
+    let (model, initials) = try model(tiny)
+    try SitePolicyLaws.checkNeutral("recording", model: model, initial: initials.0, steps: 3) { RecordingPolicy() }
+    try SitePolicyLaws.checkNeutral("reuse of nothing", model: model, initial: initials.0, steps: 3) { ReusePolicy(.attention, interval: 1) }
+    try SitePolicyLaws.checkNeutral("skipping nothing", model: model, initial: initials.0, steps: 3) { SkipPolicy(0..<0) }
+  }
+
+  @Test("a policy with state keeps it to its request", arguments: [TinyModel.transformer, .unet])
+  func isolation(_ tiny: TinyModel) throws {
+    let (model, initials) = try model(tiny)
+    let kind: Site.Kind = tiny.className == "PromptUNet2D" ? .inner : .block
+    try SitePolicyLaws.checkIsolation("reuse", model: model, initials: initials, steps: 5) { ReusePolicy(kind, interval: 2) }
+    try SitePolicyLaws.checkCounters("reuse", model: model, initial: initials.0, steps: 3, make: { ReusePolicy(kind, interval: 2) }) {
+      ["hits": $0.hits, "computed": $0.computed]
+    }
+    #expect(throws: LawViolation.self) {
+      try SitePolicyLaws.checkNeutral("reuse", model: model, initial: initials.0, steps: 3) { ReusePolicy(kind, interval: 2) }
+    }
+  }
+
+  @Test func blocksThatAreLeftOutDoNotRun() throws {
+    let (model, initials) = try model(.transformer)
+    func run(_ policy: (any SitePolicy)?) throws -> Tensor {
+      try SitePolicyLaws.Request(model, policy: policy, initial: initials.0, steps: 1).finish()[0]
+    }
+    let all = try run(nil)
+    #expect(try run(SkipPolicy(3..<9)).hasBits(of: all))
+    for skipped in [0..<1, 1..<2, 1..<3, 0..<3] { #expect(try !run(SkipPolicy(skipped)).hasBits(of: all), "\(skipped)") }
+  }
+
+  @Test func aPolicyMayAnswerInsteadOfComputing() throws {
+    final class Silence: SitePolicy {
+      func evaluate(_ site: Site, input: [Tensor], context: StepContext, compute: ([Tensor]) throws -> [Tensor]) throws -> [Tensor] {
+        site.kind == .block ? input : try compute(input)
+      }
+    }
+    let network = try ToyNetwork.random(seed: 1)
+    func run(_ policy: (any SitePolicy)?) throws -> Tensor {
+      try SitePolicyLaws.Request(network.callAsFunction, policy: policy, initial: try network.sample(seed: 3), steps: 1).finish()[0]
+    }
+    #expect(try run(Silence()).hasBits(of: run(SkipPolicy(0..<4))))
+  }
+
+  @Test func theContextOfTheRunArrivesAtEverySite() throws {
+    let network = try ToyNetwork.random(blocks: 2, seed: 1)
+    let policy = RecordingPolicy()
+    _ = try SitePolicyLaws.Request(network.callAsFunction, policy: policy, initial: try network.sample(seed: 2), steps: 3).finish()
+    let perEvaluation = [
+      "blocks.0", "blocks.0.attn", "blocks.0.ff", "blocks.1", "blocks.1.attn", "blocks.1.ff", "levels.0.inner",
+    ]
+    #expect(policy.sites.map(\.path) == perEvaluation + perEvaluation + perEvaluation)
+    #expect(policy.visits.map(\.evaluation) == (0..<21).map { $0 / 7 })
+  }
+
+  @Test func theLawsNoticeSharedState() throws {
+    let network = try ToyNetwork.random(seed: 1)
+    let initials = (try network.sample(seed: 2), try network.sample(seed: 3))
+    #expect(throws: LawViolation.self) {
+      try SitePolicyLaws.checkIsolation("leak", model: network.callAsFunction, initials: initials) { LeakingPolicy(threshold: 0) }
+    }
+    #expect(throws: LawViolation.self) {
+      try SitePolicyLaws.checkCounters("leak", model: network.callAsFunction, initial: initials.0, make: { LeakingPolicy(threshold: 0) }) { _ in
+        ["hits": LeakingPolicy.hits]
+      }
+    }
+    let still = { ReusePolicy(.attention, interval: 1) }
+    #expect(throws: LawViolation.self) {
+      try SitePolicyLaws.checkCounters("idle", model: network.callAsFunction, initial: initials.0, make: still) { ["hits": $0.hits] }
+    }
+    #expect(throws: LawViolation.self) {
+      try SitePolicyLaws.checkCounters("silent", model: network.callAsFunction, initial: initials.0, make: still) { _ in [:] }
+    }
+  }
+
+  @Test func theToyNetworkObeysTheModelLaws() throws {
+    let (network, parameters) = try Weights.initialise(generator: Generator(seed: 4)) { ToyNetwork(weights: $0) }
+    try ModelLaws.disturb(parameters)
+    let forward: ModelLaws.Forward = { ["y": try network($0["x"] ?? .undefined, evaluation: .plain)] }
+    let inputs = ["x": try network.sample(seed: 1)]
+    try ModelLaws.checkDeterminism("toy", inputs: inputs, forward)
+    try ModelLaws.checkBatch("toy", inputs: inputs, forward)
+    try ModelLaws.checkGradients("toy", parameters: parameters, inputs: inputs, forward)
+  }
+}
