@@ -38,6 +38,7 @@ let package = Package(
     .library(name: "QuickstepTensor", targets: ["QuickstepTensor"]),
     .library(name: "QuickstepNN", targets: ["QuickstepNN"]),
     .library(name: "QuickstepFormats", targets: ["QuickstepFormats"]),
+    .library(name: "QuickstepTokenizers", targets: ["QuickstepTokenizers"]),
     .library(name: "QuickstepModels", targets: ["QuickstepModels"]),
     .library(name: "QuickstepDiffusion", targets: ["QuickstepDiffusion"]),
     .library(name: "QuickstepEvaluation", targets: ["QuickstepEvaluation"]),
@@ -56,16 +57,16 @@ let package = Package(
     .target(name: "CKernels", cxxSettings: [.define("NDEBUG")]),
     .target(name: "CPNG", dependencies: ["CLibPNG"]),
     // Swift, from the ground up
-    library("QuickstepTensor", ["CTorch", "CKernels"]),
+    library("QuickstepTensor", ["CTorch"]),
     library("QuickstepNN", ["QuickstepTensor"]),
     library("QuickstepTokenizers"),
     library("QuickstepFormats", ["QuickstepTensor", "QuickstepNN", "CPNG"]),
-    library("QuickstepModels", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepTokenizers"]),
+    library("QuickstepModels", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats"]),
     library("QuickstepDiffusion", ["QuickstepTensor", "QuickstepNN", "CKernels"]),
     library("QuickstepEvaluation", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels"]),
     library(
       "QuickstepTraining",
-      ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepTokenizers", "QuickstepModels", "QuickstepDiffusion", "QuickstepEvaluation"]),
+      ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepTokenizers", "QuickstepModels", "QuickstepDiffusion"]),
     library(
       "QuickstepPipelines",
       ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepTokenizers", "QuickstepModels", "QuickstepDiffusion"]),

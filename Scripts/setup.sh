@@ -106,7 +106,7 @@ PY
 }
 
 [ -f "$target/.complete" ] || place_libtorch
-# `libtorch.pc` is how SwiftPM learns of the headers and libraries. It names the link, not the cache, so that a moved cache only needs this script again.
+# `libtorch.pc` is how SwiftPM learns of the headers and libraries. Written anew when the cache has moved.
 if [ "$(readlink .libtorch 2>/dev/null || true)" != "$target" ]; then
   [ -e .libtorch ] && [ ! -L .libtorch ] && die ".libtorch exists and is not a link; move it away"
   ln -sfn "$target" .libtorch

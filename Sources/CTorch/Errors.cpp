@@ -14,8 +14,10 @@ thread_local std::vector<std::optional<std::string>> scopes;
 thread_local std::string closed_scope;
 }  // namespace
 
+void note(const std::string &message) { last_error = message; }
+
 void record(const std::string &message) {
-  last_error = message;
+  note(message);
   if (!scopes.empty() && !scopes.back()) scopes.back() = message;
 }
 

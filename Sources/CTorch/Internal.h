@@ -9,6 +9,8 @@ namespace quickstep {
 
 /// Keeps `message` for qs_last_error and records it in the innermost error scope.
 void record(const std::string &message);
+/// Keeps `message` for qs_last_error only: for answers of "no" that are no failures.
+void note(const std::string &message);
 /// Message of the exception being handled. Call inside a catch block only.
 std::string current_message();
 

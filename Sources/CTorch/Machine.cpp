@@ -5,8 +5,10 @@
 #include <dlfcn.h>
 #include <torch/version.h>
 
+#include <algorithm>
 #include <cstring>
 #include <mutex>
+#include <thread>
 
 #include "Internal.h"
 
@@ -52,7 +54,11 @@ int qs_generator_set_state(qs_generator generator, qs_tensor state) {
 // ---- Machine -----------------------------------------------------------------------------------------------------------
 
 const char *qs_version(void) { return TORCH_VERSION; }
-void qs_set_threads(int32_t count) { at::set_num_threads(count); }
+void qs_set_threads(int32_t count) {
+  // OpenMP ends the process when it cannot start as many as it was told.
+  const int32_t most = 8 * std::max(1u, std::thread::hardware_concurrency());
+  at::set_num_threads(std::clamp(count, 1, most));
+}
 int32_t qs_threads(void) { return at::get_num_threads(); }
 bool qs_set_flush_denormals(bool enabled) { return at::globalContext().setFlushDenormal(enabled); }
 void qs_set_deterministic(bool enabled) { at::globalContext().setDeterministicAlgorithms(enabled, true); }
@@ -75,7 +81,7 @@ int32_t qs_cuda_device_count(void) {
       reason = current_message();
     }
   });
-  if (count == 0) record(reason);
+  if (count == 0) note(reason);
   return count;
 }
 

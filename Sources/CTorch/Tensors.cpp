@@ -4,6 +4,7 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/variable.h>
 
+#include <memory>
 #include <vector>
 
 #include "Internal.h"
@@ -48,10 +49,17 @@ int64_t qs_tensor_use_count(qs_tensor tensor) { return tensor ? static_cast<int6
 
 int qs_tensor_from_memory(void *data, const int64_t *sizes, int64_t dimensions, int32_t dtype, void *context,
                           void (*release)(void *context), qs_tensor *result) {
+  // A shape may be refused before or after libtorch has made the storage, whose end calls the deleter. Either way the caller releases
+  // the context of a failed call.
+  auto made = std::make_shared<bool>(false);
   return guarded([&] {
-    *result = give(at::from_blob(
-        data, at::IntArrayRef(sizes, dimensions), [context, release](void *) { release(context); },
-        at::TensorOptions().dtype(static_cast<at::ScalarType>(dtype))));
+    auto deleter = [context, release, made](void *) {
+      if (*made) release(context);
+    };
+    auto tensor = at::from_blob(
+        data, at::IntArrayRef(sizes, dimensions), deleter, at::TensorOptions().dtype(static_cast<at::ScalarType>(dtype)));
+    *made = true;
+    *result = give(std::move(tensor));
   });
 }
 

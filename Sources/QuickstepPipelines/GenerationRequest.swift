@@ -16,8 +16,8 @@ public struct GenerationRequest: Sendable {
   public var guidanceScale: Double?
   /// Fractions of the steps between which guidance acts.
   public var guidanceInterval: ClosedRange<Double> = 0...1
-  /// Names of registered corrections on x̂0, in order.
-  public var corrections: [String] = []
+  /// Registered corrections on x̂0, in order.
+  public var corrections: [MethodChoice] = []
   public var width: Int?
   public var height: Int?
   /// Pictures computed together.
@@ -26,7 +26,7 @@ public struct GenerationRequest: Sendable {
   public var given = GivenTensors()
   /// Called after each step.
   public var progress: (@Sendable (GenerationProgress) -> Void)?
-  /// Keeps the state after every step of every picture.
+  /// Keeps the state after every step; needs all pictures in one batch.
   public var recordsTrajectory = false
 
   public init(prompts: [String], seeds: [UInt64]) {

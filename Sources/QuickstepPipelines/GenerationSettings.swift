@@ -21,7 +21,7 @@ public struct GenerationSettings: Codable, Sendable, Hashable {
   /// Guidance acts on the steps from `guidanceStart`·n to `guidanceEnd`·n.
   public var guidanceStart: Double
   public var guidanceEnd: Double
-  public var corrections: [String]
+  public var corrections: [MethodChoice]
   public var width: Int
   public var height: Int
   /// Element type of the computation.
@@ -31,8 +31,8 @@ public struct GenerationSettings: Codable, Sendable, Hashable {
   public var threads: Int
   /// Pictures computed together; above 1 a picture equals the one made alone only up to rounding.
   public var batch: Int
-  /// Given initial noise (a file of latents): such a picture cannot be repeated from its settings alone.
-  public var hasGivenLatents: Bool
+  /// Initial noise or encoded prompts came from a file: such a picture cannot be repeated from its settings alone.
+  public var hasGivenTensors: Bool
   public var version: String
 
   /// PNG text key of the settings as JSON.

@@ -39,10 +39,9 @@ public struct ImagePipeline: Sendable {
     let encoded = clock.now
     let (state, evaluations) = try denoise(range, plan, request, conditions, &result)
     let denoised = clock.now
-    let dtype = "\(state.dtype)"
     for (offset, index) in range.enumerated() {
       let pixels = try withInference { try withTensorErrors { state.select(0, index: offset).to(.cpu).to(.float32).clone() } }
-      result.images.append(.init(pixels: pixels, settings: plan.settings(index, request, model: model, dtype: dtype)))
+      result.images.append(.init(pixels: pixels, settings: plan.settings(index, request, model: model)))
     }
     result.evaluations += evaluations
     result.seconds.encode += (encoded - begin).inSeconds
@@ -63,7 +62,8 @@ public struct ImagePipeline: Sendable {
     ) { input, context in
       let conditioning = Conditioning.stacked(context.branches.compactMap { conditions[$0] })
       let timestep = Tensor.full([input.size(0)], fillValue: .real(context.level.timestep), dtype: .float32, device: input.device)
-      return try model.backbone(input, timestep: timestep, conditioning: conditioning, evaluation: Evaluation(context))
+      // The state stays float32 whatever the network computes in: a step changes it by less than half types can hold.
+      return try model.backbone(input.to(model.dtype), timestep: timestep, conditioning: conditioning, evaluation: Evaluation(context)).to(.float32)
     }
     var trajectory: [(name: String, tensor: Tensor)] = []
     let outcome = try withInference {

@@ -19,6 +19,8 @@ public struct LoadedModel: Sendable {
   public let scheduler: SchedulerConfiguration
   public let defaults: ModelDefaults
   public let device: Device
+  /// Type of the weights and of the network's computation.
+  public let dtype: DType
   /// First ten hexadecimal digits of a checksum over the weights' files, as other tools print it.
   public let fingerprint: String
   /// Bytes of all parameters in memory.
@@ -62,8 +64,9 @@ public struct LoadedModel: Sendable {
     self.backbone = backbone
     self.backboneName = backboneName
     self.device = device
+    self.dtype = dtype
     parameterBytes = bytes
-    fingerprint = try Fingerprint.of(["\(folder)/\(backboneName)/\(loaded.architecture.weightsName).safetensors"])
+    fingerprint = try Fingerprint.of(folder: folder, components: [backboneName] + (encoder == nil ? [] : ["text_encoder"]))
   }
 
   /// Number of classes of a class-conditional model.
@@ -90,10 +93,14 @@ public struct ModelDefaults: Sendable, Hashable {
 /// A checksum that tells one set of weights from another.
 enum Fingerprint {
   /// FNV-1a over size, header and evenly spaced samples of each file: reading 30 MB of weights in full would cost more than loading them.
-  static func of(_ paths: [String]) throws -> String {
+  static func of(folder: String, components: [String]) throws -> String {
+    let paths = try components.flatMap { component in
+      try FileManager.default.contentsOfDirectory(atPath: "\(folder)/\(component)").sorted().filter { $0.hasSuffix(".safetensors") }
+        .map { "\(folder)/\(component)/\($0)" }
+    }
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325
     func mix(_ bytes: UnsafeRawBufferPointer) { for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 } }
-    for path in paths where FileManager.default.fileExists(atPath: path) {
+    for path in paths {
       let file = try MappedFile(path: path)
       withUnsafeBytes(of: UInt64(file.bytes.count)) { mix($0) }
       let step = max(1, file.bytes.count / 64)

@@ -35,14 +35,14 @@ struct PromptConditioner {
   private func classes(_ prompts: [String], _ negative: String, _ count: Int) throws -> [String: Conditioning] {
     let labels = try prompts.map { prompt in
       guard let label = Int(prompt.trimmingSpaces), (0..<count).contains(label) else {
-        throw GenerationError("the model '\(model.name)' makes classes 0…\(count - 1); the prompt '\(prompt)' is none of them")
+        throw GenerationError("the model '\(model.name)' makes classes 0…\(count - 1); the prompt '\(prompt.prefix(60))' is none of them")
       }
       return label
     }
     var none = count
     if !negative.isEmpty {
       guard let label = Int(negative.trimmingSpaces), (0..<count).contains(label) else {
-        throw GenerationError("the negative prompt '\(negative)' is no class of '\(model.name)' (0…\(count - 1))")
+        throw GenerationError("the negative prompt '\(negative.prefix(60))' is no class of '\(model.name)' (0…\(count - 1))")
       }
       none = label
     }
@@ -57,7 +57,7 @@ struct PromptConditioner {
     let encodings = prompts.map { tokenizer.encode($0, style: style) }
     for (prompt, encoding) in zip(prompts, encodings) {
       func warn(_ words: [String], _ what: String) {
-        let text = "\(what): \(words.prefix(8).joined(separator: ", "))\(words.count > 8 ? ", …" : "") (prompt '\(prompt.prefix(60))')"
+        let text = "\(what): \(words.prefix(8).map { $0.prefix(40) }.joined(separator: ", "))\(words.count > 8 ? ", …" : "") (prompt '\(prompt.prefix(60))')"
         if !words.isEmpty, !warnings.contains(text) { warnings.append(text) }
       }
       warn(encoding.unknownWords, "words the model '\(model.name)' does not know")

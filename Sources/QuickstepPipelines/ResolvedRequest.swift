@@ -7,6 +7,8 @@ internal import QuickstepTensor
 struct ResolvedRequest {
   let solver: any Solver
   let solverName: String
+  /// With what a foreign name implies, so that the settings alone repeat the picture.
+  let solverParameters: [String: String]
   let grid: Grid
   let spacingName: String
   let spacingParameters: [String: String]
@@ -34,6 +36,7 @@ struct ResolvedRequest {
     let match = try AllSolvers.named(request.solver ?? model.defaults.solver)
     solver = try match.make(request.solverParameters)
     solverName = match.solver.declaration.name
+    solverParameters = (match.alias?.parameters ?? [:]).merging(request.solverParameters) { _, given in given }
     let standard = request.spacing == nil && match.alias?.spacing == nil
     let spacingName = request.spacing ?? match.alias?.spacing ?? model.scheduler.spacing
     spacingParameters = (standard ? model.scheduler.spacingParameters : [:]).merging(request.spacingParameters) { _, given in given }
@@ -45,7 +48,10 @@ struct ResolvedRequest {
     guard interval.lowerBound >= 0, interval.upperBound <= 1 else { throw GenerationError("the guidance interval is \(interval); allowed: within 0…1") }
     guidance = try guidanceScale == 1 ? .none() : .classifierFree(
       scale: guidanceScale, window: interval == 0...1 ? .always : .steps(start: interval.lowerBound, end: interval.upperBound))
-    corrections = try request.corrections.map { try AllCorrections.make($0) }
+    corrections = try request.corrections.map { try AllCorrections.make($0.name, $0.parameters) }
+    guard !request.recordsTrajectory || request.prompts.count <= request.batch else {
+      throw GenerationError("a trajectory holds one batch; \(request.prompts.count) pictures in batches of \(request.batch) would be several")
+    }
     if !request.negative.isEmpty, guidanceScale == 1 { warnings.append("the negative prompt has no effect at guidance scale 1") }
     if model.tokenizer == nil, request.style != nil { warnings.append("'\(model.name)' has no styles; the style has no effect") }
     // Compiling once up front finds out whether the solver can serve this grid at all.
@@ -92,13 +98,13 @@ struct ResolvedRequest {
     return try linearCombination([(latents, (level.alpha * level.alpha + level.sigma * level.sigma).squareRoot())])
   }
 
-  func settings(_ index: Int, _ request: GenerationRequest, model: LoadedModel, dtype: String) -> GenerationSettings {
+  func settings(_ index: Int, _ request: GenerationRequest, model: LoadedModel) -> GenerationSettings {
     GenerationSettings(
       model: model.name, modelHash: model.fingerprint, prompt: request.prompts[index], negative: request.negative, style: style,
-      seed: request.seeds[index], generator: "torch-cpu", solver: solverName, solverParameters: request.solverParameters,
+      seed: request.seeds[index], generator: "torch-cpu", solver: solverName, solverParameters: solverParameters,
       spacing: spacingName, spacingParameters: spacingParameters, steps: grid.steps, guidanceScale: guidanceScale,
       guidanceStart: request.guidanceInterval.lowerBound, guidanceEnd: request.guidanceInterval.upperBound, corrections: request.corrections,
-      width: width, height: height, dtype: dtype, device: "\(model.device)", threads: Machine.threads, batch: batch,
-      hasGivenLatents: request.given.latents != nil || request.given.promptEmbeds != nil, version: ImagePipeline.version)
+      width: width, height: height, dtype: "\(model.dtype)", device: "\(model.device)", threads: Machine.threads, batch: batch,
+      hasGivenTensors: request.given.latents != nil || request.given.promptEmbeds != nil, version: ImagePipeline.version)
   }
 }

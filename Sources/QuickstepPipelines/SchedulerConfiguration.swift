@@ -26,18 +26,28 @@ public struct SchedulerConfiguration: Sendable {
       guard let number = value.double else { throw FormatError(path, "'\(key)' is not a number") }
       return number
     }
-    let steps = Int(try number("num_train_timesteps", 1000))
+    func integer(_ key: String, _ standard: Int, _ allowed: ClosedRange<Int>) throws -> Int {
+      guard let value = Int(exactly: try number(key, Double(standard))), allowed.contains(value) else {
+        throw FormatError(path, "'\(key)' is not a whole number of \(allowed.lowerBound)…\(allowed.upperBound)")
+      }
+      return value
+    }
+    let steps = try integer("num_train_timesteps", 1000, 2...1_000_000)
     let className = file.className ?? ""
     if className.hasPrefix("FlowMatch") {
       schedule = try FlowSchedule(shift: try number("shift", 1), trainedTimes: steps)
       parametrisation = try Parametrisation.named(try text("prediction_type", "flow_prediction"))
-      spacing = "linspace"
+      spacing = try text("timestep_spacing", "linspace")
       spacingParameters = [:]
       return
     }
     let betas: BetaSchedule
     if let trained = members["trained_betas"]?.array {
-      betas = .trained(trained.compactMap(\.double))
+      betas = .trained(
+        try trained.map { value in
+          guard let beta = value.double else { throw FormatError(path, "'trained_betas' holds something that is not a number") }
+          return beta
+        })
     } else {
       betas = try .named(
         try text("beta_schedule", "linear"), start: try number("beta_start", 0.0001), end: try number("beta_end", 0.02))
@@ -46,7 +56,7 @@ public struct SchedulerConfiguration: Sendable {
     schedule = try DiscreteVPSchedule(betas, trainSteps: steps, terminalSNR: rescaled ? .zero : .trained)
     parametrisation = try Parametrisation.named(try text("prediction_type", "epsilon"))
     spacing = try text("timestep_spacing", "leading")
-    let offset = Int(try number("steps_offset", 0))
+    let offset = try integer("steps_offset", 0, -1_000_000...1_000_000)
     spacingParameters = spacing == "leading" && offset != 0 ? ["offset": String(offset)] : [:]
   }
 }

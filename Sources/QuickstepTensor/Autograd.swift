@@ -31,6 +31,9 @@ extension Tensor {
     of outputs: [Tensor], weightedBy outputGradients: [Tensor]? = nil, withRespectTo inputs: [Tensor], keepGraph: Bool = false,
     createGraph: Bool = false
   ) throws -> [Tensor] {
+    guard outputGradients.map({ $0.count == outputs.count }) ?? true else {
+      throw TensorError("\(outputGradients?.count ?? 0) weights for \(outputs.count) outputs")
+    }
     let roots = outputs.map(\.handle.pointer)
     let weights = outputGradients.map { $0.map(\.handle.pointer) } ?? Array(repeating: nil, count: outputs.count)
     let leaves = inputs.map(\.handle.pointer)

@@ -56,7 +56,7 @@ public enum Machine {
   /// Version of the libtorch headers this was built with.
   public static var libtorchVersion: String { String(cString: qs_version()) }
 
-  /// Number of threads an operator may use.
+  /// Number of threads an operator may use, from 1 to eight per core; others are brought into that range.
   public static var threads: Int {
     get { Int(qs_threads()) }
     set { qs_set_threads(Int32(clamping: max(1, newValue))) }

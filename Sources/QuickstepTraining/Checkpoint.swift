@@ -25,8 +25,16 @@ struct Checkpoint {
       throw PlanError("\(path) belongs to another plan; resume with the plan it was started with, or choose another output folder")
     }
     for (name, tensor) in parameters.all {
+      // In-place updates trust these shapes.
+      for part in ["parameter.", "average.", "adam.m.", "adam.v."] {
+        guard let info = file.info(part + name) else { throw FormatError(path, "there is no tensor '\(part + name)'") }
+        guard info.shape == tensor.shape, info.dtype == tensor.dtype else {
+          throw FormatError(path, "'\(part + name)' is \(info.dtype) \(info.shape), the plan's model has \(tensor.dtype) \(tensor.shape)")
+        }
+      }
+    }
+    for (name, tensor) in parameters.all {
       let stored = try file.tensor("parameter." + name)
-      guard stored.shape == tensor.shape else { throw FormatError(path, "'\(name)' is \(stored.shape), the plan's model has \(tensor.shape)") }
       try withTensorErrors { withoutGradients { tensor.detach().copyInPlace(stored) } }
     }
     try withTensorErrors {

@@ -23,7 +23,7 @@ struct BenchCommand: AsyncParsableCommand {
   var peer: String?
   @Option(help: "Turns of each side.")
   var rounds = 15
-  @Option(help: "Threads per operator (default: all cores).")
+  @Option(help: "Threads per operator (default: one per physical core).")
   var threads: Int?
   @Option(help: "Also write the tables to this Markdown file.", completion: .file(extensions: ["md"]))
   var markdown: String?

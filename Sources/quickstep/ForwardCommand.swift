@@ -33,7 +33,7 @@ struct ForwardCommand: ParsableCommand {
   var dtype = "float32"
   @Option(help: "cpu, cuda, cuda:N or auto.")
   var device = "auto"
-  @Option(help: "Threads per operator (default: all cores).")
+  @Option(help: "Threads per operator (default: one per physical core).")
   var threads: Int?
   @Option(name: .customLong("repeat"), help: "Run this many times, for timing.")
   var repetitions = 1

@@ -43,7 +43,7 @@ struct GenerateCommand: AsyncParsableCommand {
   var size: String?
   @Option(help: "A style the model knows, or none.")
   var style: String?
-  @Option(help: "Correction on each prediction (repeatable; see 'quickstep methods --family correction').")
+  @Option(help: "Correction on each prediction, NAME or NAME:parameter=value (repeatable; see 'quickstep methods --family correction').")
   var correct: [String] = []
   @Option(name: [.short, .long], help: "FILE.png for one picture, otherwise a folder.", completion: .file())
   var output: String?
@@ -57,11 +57,11 @@ struct GenerateCommand: AsyncParsableCommand {
   var trajectory: String?
   @Option(help: "Repeat the picture in this PNG.", completion: .file(extensions: ["png"]))
   var fromImage: String?
-  @Option(help: "cpu, cuda, cuda:N or auto.")
-  var device = "auto"
-  @Option(help: "Type of weights and computation: float32, bfloat16, float16.")
-  var dtype = "float32"
-  @Option(help: "Threads per operator (default: all cores).")
+  @Option(help: "cpu, cuda, cuda:N or auto (default: auto, or what the picture of --from-image was made on).")
+  var device: String?
+  @Option(help: "Type of weights and computation: float32 (default), bfloat16, float16.")
+  var dtype: String?
+  @Option(help: "Threads per operator (default: one per physical core).")
   var threads: Int?
   @Flag(help: "Show the pictures in the terminal while they form.")
   var preview = false
@@ -82,9 +82,9 @@ struct GenerateCommand: AsyncParsableCommand {
     }
     if fromImage != nil {
       let changed: [(String, Bool)] = [
-        ("--model", false), ("--solver", solver != nil), ("--grid", grid != nil), ("--steps", steps != nil), ("--guidance", guidance != nil),
+        ("--solver", solver != nil), ("--grid", grid != nil), ("--steps", steps != nil), ("--guidance", guidance != nil),
         ("--negative", negative != nil), ("--seed", seed != nil), ("--size", size != nil), ("--style", style != nil), ("--count", count != 1),
-        ("--latents", latents != nil), ("--correct", !correct.isEmpty), ("--guidance-interval", guidanceInterval != nil), ("--batch", batch != 1),
+        ("--latents", latents != nil), ("--correct", !correct.isEmpty), ("--guidance-interval", guidanceInterval != nil), ("--batch", batch != 1), ("--dtype", dtype != nil),
       ]
       if let first = changed.first(where: { $0.1 })?.0 { throw ValidationError("\(first) would change the picture that --from-image repeats.") }
     }

@@ -24,7 +24,7 @@ struct TrainCommand: AsyncParsableCommand {
   var output: String
   @Option(help: "cpu, cuda, cuda:N or auto.")
   var device = "auto"
-  @Option(help: "Threads per operator (default: all cores).")
+  @Option(help: "Threads per operator (default: one per physical core).")
   var threads: Int?
   @Option(help: "Stop after this many minutes; the same command continues later.")
   var minutes: Double?

@@ -34,7 +34,7 @@ import Testing
   }
 
   // In a process of its own: the number of threads is the process's, and other tests compare bits.
-  @Test func threadsCanBeSet() async {
+  @Test func threadsCanBeSet() async throws {
     await #expect(processExitsWith: .success) {
       Machine.threads = 2
       #expect(Machine.threads == 2)
@@ -44,6 +44,11 @@ import Testing
       #expect(Machine.threads == 1)
       Machine.threads = -5
       #expect(Machine.threads == 1)
+      // As many as nobody has: kept in bounds, so that starting them does not end the process.
+      Machine.threads = .max
+      #expect(Machine.threads <= 8 * ProcessInfo.processInfo.processorCount)
+      let sum = try withTensorErrors { Tensor.ones([512, 512]).sum() }.item()
+      #expect(sum == 512 * 512)
       Machine.threads = 2
       let found = ResultBox(count: 1)
       let done = DispatchSemaphore(value: 0)

@@ -1,4 +1,5 @@
 import Foundation
+import QuickstepFormats
 import QuickstepNN
 import QuickstepTensor
 import QuickstepTesting

@@ -25,7 +25,7 @@ import Testing
     "missing keys are refused by name",
     arguments: ["task", "components", "data", "optimiser", "batch", "steps", "seed", "averaging_decay", "optimiser.warmup", "data.set"])
   func missingKeys(_ key: String) throws {
-    let error = #expect(throws: FormatError.self) { try plan([key: .some(nil)]) }
+    let error = #expect(throws: FormatError.self) { try plan([key: nil]) }
     let name = String(key.split(separator: ".").last ?? "")
     #expect(try #require(error).description.contains("'\(name)'"))
   }

@@ -14,7 +14,7 @@ import Testing
     var visited: [[Int]] = []
     for stop in stops + [plan.steps] {
       let (trainer, task) = try toyTrainer(plan, folder.path)
-      let finished = try trainer.run(checkpointSeconds: 1e9, reportSteps: 1) { trainer.step == stop }
+      let finished = try trainer.run(checkpointSeconds: 1e9, reportSteps: 1, shouldStop: { trainer.step == stop })
       #expect(finished == (stop == plan.steps) && trainer.step == stop)
       visited += task.visited
       if finished { try trainer.export(to: folder.path + "/out") }
@@ -73,7 +73,7 @@ import Testing
   func faults(_ kind: ToyTask.Fault, _ part: String) throws {
     let folder = try TemporaryFolder()
     let plan = try plan()
-    _ = try toyTrainer(plan, folder.path).trainer.run { true }
+    _ = try toyTrainer(plan, folder.path).trainer.run(shouldStop: { true })
     let (broken, _) = try toyTrainer(plan, folder.path, fault: (2, kind))
     let path = URL(fileURLWithPath: folder.path + "/checkpoint.safetensors")
     let before = try Data(contentsOf: path)
@@ -101,7 +101,7 @@ import Testing
   @Test("a checkpoint of another plan is refused", arguments: ["batch", "seed", "optimiser.learning_rate", "objective.maximum", "averaging_decay"])
   func otherPlan(_ key: String) throws {
     let folder = try TemporaryFolder()
-    _ = try toyTrainer(plan(), folder.path).trainer.run { true }
+    _ = try toyTrainer(plan(), folder.path).trainer.run(shouldStop: { true })
     let value: JSONValue = key == "batch" || key == "seed" ? .integer(7) : .number(0.02)
     let changed = try plan([key: value, "optimiser.final_learning_rate": .number(0.001)])
     let error = #expect(throws: PlanError.self) { try toyTrainer(changed, folder.path) }
@@ -112,10 +112,10 @@ import Testing
   @Test func damagedCheckpointsAreRefused() throws {
     let folder = try TemporaryFolder()
     let plan = try plan()
-    _ = try toyTrainer(plan, folder.path).trainer.run { true }
+    _ = try toyTrainer(plan, folder.path).trainer.run(shouldStop: { true })
     let path = folder.path + "/checkpoint.safetensors"
     let file = try SafetensorsFile(path: path)
-    let tensors = try file.names.map { (name: $0, tensor: try withTensorErrors { try file.tensor($0).clone() }) }
+    let tensors = try file.names.map { name in (name: name, tensor: try withTensorErrors { try file.tensor(name).clone() }) }
     let metadata = file.metadata
     func refused(_ part: String, _ comment: String) throws {
       let error = #expect(throws: (any Error).self, "\(comment)") { try toyTrainer(plan, folder.path) }
@@ -146,7 +146,7 @@ import Testing
   @Test("a damaged loss log is no reason to stop", arguments: ["nan,1,1,1,1", "1e300,1,1,1,1", "-inf,0,0,0,0", "1,2", "\u{0}", "1,a,b,c,d"])
   func damagedLog(_ line: String) throws {
     let folder = try TemporaryFolder()
-    _ = try toyTrainer(plan(), folder.path).trainer.run { true }
+    _ = try toyTrainer(plan(), folder.path).trainer.run(shouldStop: { true })
     try folder.write("step,loss,learning_rate,gradient_norm,seconds\n\(line)\n", to: "loss.csv")
     #expect(try toyTrainer(plan(), folder.path).trainer.run())
   }

@@ -47,7 +47,7 @@ bool qs_tensor_is_contiguous(qs_tensor tensor, int32_t memory_format);
 void *qs_tensor_data(qs_tensor tensor);
 int64_t qs_tensor_use_count(qs_tensor tensor);
 
-/// Wraps memory that the caller keeps alive until `release(context)` is called. Row-major.
+/// Wraps memory that the caller keeps alive until `release(context)` is called, which a failed call never does. Row-major.
 int qs_tensor_from_memory(void *data, const int64_t *sizes, int64_t dimensions, int32_t dtype, void *context,
                           void (*release)(void *context), qs_tensor *result);
 

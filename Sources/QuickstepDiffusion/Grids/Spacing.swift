@@ -20,6 +20,8 @@ extension Spacing {
 
   func check(steps: Int, on schedule: any NoiseSchedule) throws {
     guard steps >= 1 else { throw GridError("\(Self.name) grid of \(steps) steps; allowed: 1 and above") }
+    // A schedule of continuous time takes any number; a mistyped one must not exhaust the memory.
+    guard steps <= 100_000 else { throw GridError("\(Self.name) grid of \(steps) steps; allowed: at most 100000") }
     if let trained = schedule.trainSteps, steps > trained {
       throw GridError("\(Self.name) grid of \(steps) steps on \(schedule.summary); allowed: 1…\(trained)")
     }

@@ -5,7 +5,8 @@ public import QuickstepTensor
 public enum PeakSignalToNoise {
   /// One figure per picture; the larger, the closer. Equal to scikit-image's `peak_signal_noise_ratio` picture by picture.
   /// - Parameters:
-  ///   - first, second: `[B, C, H, W]`.
+  ///   - first: `[B, C, H, W]`.
+  ///   - second: the same shape.
   ///   - range: largest minus smallest value a picture can hold: 2 for −1…1, 255 for bytes.
   /// - Returns: B figures in dB; infinity for equal pictures, so a set that may hold equal ones is summed up by its median.
   /// - Throws: ``EvaluationError`` for unequal shapes, no pictures, values that are not finite, a range that is not positive.

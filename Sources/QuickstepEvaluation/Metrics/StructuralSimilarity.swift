@@ -13,7 +13,8 @@ public enum StructuralSimilarity {
 
   /// One figure per picture, in −1…1; 1 for equal pictures. Computed in float64.
   /// - Parameters:
-  ///   - first, second: `[B, C, H, W]` with sides of at least 11.
+  ///   - first: `[B, C, H, W]` with sides of at least 11.
+  ///   - second: the same shape.
   ///   - range: largest minus smallest value a picture can hold: 2 for −1…1, 255 for bytes.
   /// - Throws: ``EvaluationError`` for unequal shapes, sides below 11, no pictures, values that are not finite, a range that is not
   ///   positive.

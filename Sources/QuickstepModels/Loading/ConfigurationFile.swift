@@ -34,10 +34,20 @@ public struct ConfigurationFile: Sendable {
     } catch {
       throw FormatError(path, "\(error)")
     }
-    let known = Set(try JSONValue(parsing: String(decoding: JSONEncoder().encode(value), as: UTF8.self)).object?.keys.map { $0 } ?? [])
-    let unknown = settings.filter { !known.contains($0.key) && $0.value != .null }.keys.sorted()
+    let known = try JSONValue(parsing: String(decoding: JSONEncoder().encode(value), as: UTF8.self))
+    let unknown = Self.unknownKeys(.object(settings), known)
     if !unknown.isEmpty { throw FormatError(path, "unknown keys: \(unknown.joined(separator: ", "))") }
     return value
+  }
+
+  /// Members of `given` that came to nothing in `known`, by their dotted paths, at any depth.
+  private static func unknownKeys(_ given: JSONValue, _ known: JSONValue?) -> [String] {
+    guard let members = given.object, let others = known?.object else { return [] }
+    return members.sorted { $0.key < $1.key }.flatMap { key, value -> [String] in
+      guard value != .null else { return [] }
+      guard let other = others[key] else { return [key] }
+      return unknownKeys(value, other).map { "\(key).\($0)" }
+    }
   }
 
   /// The text of a configuration for `className`, keys sorted.

@@ -61,8 +61,8 @@ public struct Family: Hashable, Sendable, Codable, CustomStringConvertible {
   }
 }
 
-/// What a method says about itself. Everything that lists, checks, documents or searches methods reads this and nothing else:
-/// `quickstep methods`, `--help`, the compatibility check of a recipe, and later the search space and the server's schema.
+/// What a method says about itself. Everything that lists, checks or documents methods reads this and nothing else: `quickstep methods`, the
+/// checks of parameters on the command line, and later recipes, the search space and the server's schema.
 public struct MethodDeclaration: Sendable, Codable {
   /// The name used on the command line and in recipes: lower case, digits, `-`, `+`.
   public var name: String

@@ -63,6 +63,21 @@ public struct ParameterDeclaration: Sendable, Codable {
     self.neutral = neutral
   }
 
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    name = try container.decode(String.self, forKey: .name)
+    summary = try container.decode(String.self, forKey: .summary)
+    let domain = try container.decode(Domain.self, forKey: .domain)
+    self.domain = domain
+    // JSON writes 5.0 as 5, which reads as an integer.
+    func restored(_ value: ParameterValue) -> ParameterValue {
+      if case .number = domain, case .integer(let whole) = value { return .number(Double(whole)) }
+      return value
+    }
+    standard = restored(try container.decode(ParameterValue.self, forKey: .standard))
+    neutral = try container.decodeIfPresent(ParameterValue.self, forKey: .neutral).map(restored)
+  }
+
   /// Reads `text` as a value of this parameter's domain.
   /// - Throws: ``ParameterError`` naming the parameter, the text and what is allowed.
   public func parse(_ text: String) throws -> ParameterValue {

@@ -1,4 +1,4 @@
-public import Foundation
+import Foundation
 
 /// A folder that goes away with the object.
 public final class TemporaryFolder: Sendable {

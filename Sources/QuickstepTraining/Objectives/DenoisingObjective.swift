@@ -27,14 +27,14 @@ public struct ObjectivePlan: Codable, Sendable, Hashable {
 
 /// How errors at different noise levels are weighed against each other.
 ///
-/// All three are stated for the error of x̂0 and converted to the network's own output, so they mean the same for every parametrisation.
-/// SNR = α²/σ².
+/// The last two are stated for the error of x̂0 and converted to the network's own output, so they mean the same for every parametrisation;
+/// `uniform` weighs the network's own output and differs from one to the next. SNR = α²/σ².
 public enum LossWeighting: Sendable, Hashable {
   /// The plain squared error of the network's own output.
   case uniform
   /// min(SNR, γ) on x̂0 (Hang et al. 2023, arXiv 2303.09556).
   case minSNR(Double)
-  /// min(SNR + 1, γ) on x̂0: the plain error of the velocity, bounded where the noise is small.
+  /// min(SNR + 1, γ) on x̂0. On variance-preserving schedules that is the plain error of v, bounded where the noise is small.
   case velocity(Double)
 
   public static func named(_ name: String, maximum: Double) throws -> LossWeighting {

@@ -14,8 +14,9 @@ struct LossLog {
     guard step > 0, let text = try? String(contentsOfFile: folder + "/loss.csv", encoding: .utf8) else { return }
     for line in text.split(separator: "\n").dropFirst() {
       let values = line.split(separator: ",").compactMap { Double($0) }
-      if values.count == 5, Int(values[0]) <= step {
-        rows.append(Row(step: Int(values[0]), loss: values[1], learningRate: values[2], gradientNorm: values[3], seconds: values[4]))
+      // A damaged line is left out: the log is a by-product.
+      if values.count == 5, let row = Int(exactly: values[0]), row <= step {
+        rows.append(Row(step: row, loss: values[1], learningRate: values[2], gradientNorm: values[3], seconds: values[4]))
       }
     }
   }

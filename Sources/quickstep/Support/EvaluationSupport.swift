@@ -107,8 +107,12 @@ struct PictureMaker {
     request.steps = options.steps
     request.guidanceScale = options.guidance
     request.batch = options.batch
-    if let solver = options.solver { (request.solver, request.solverParameters) = try NamedParameters.parse(solver) }
-    if let grid = options.grid { (request.spacing, request.spacingParameters) = try NamedParameters.parse(grid) }
+    if let solver = try options.solver.map({ try MethodChoice(parsing: $0) }) {
+      (request.solver, request.solverParameters) = (solver.name, solver.parameters)
+    }
+    if let grid = try options.grid.map({ try MethodChoice(parsing: $0) }) {
+      (request.spacing, request.spacingParameters) = (grid.name, grid.parameters)
+    }
     return request
   }
 }

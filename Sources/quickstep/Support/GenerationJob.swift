@@ -13,6 +13,8 @@ struct GenerationJob {
   private var warnings: [String] = []
   /// Weights' checksum of the picture to repeat.
   private var expectedHash: String?
+  private let deviceName: String
+  private let dtypeName: String
 
   init(_ command: GenerateCommand) throws {
     self.command = command
@@ -21,12 +23,18 @@ struct GenerationJob {
       modelPath = try ModelLibrary.find(command.model ?? settings.model)
       request = GenerationRequest(repeating: settings)
       expectedHash = settings.modelHash
+      deviceName = command.device ?? settings.device
+      dtypeName = settings.dtype
       Machine.threads = command.threads ?? settings.threads
       if settings.batch > 1 { warnings.append("the picture was made in a batch of \(settings.batch); alone it is equal up to rounding only") }
-      if settings.hasGivenLatents { throw GenerationError("\(path) was made from given latents, which it does not hold; it cannot be repeated from its settings") }
+      if settings.hasGivenTensors {
+        throw GenerationError("\(path) was made from tensors of a file (--latents), which it does not hold; repeat it with that file")
+      }
       return
     }
     modelPath = try ModelLibrary.find(command.model ?? "emoji")
+    deviceName = command.device ?? "auto"
+    dtypeName = command.dtype ?? "float32"
     if let threads = command.threads { Machine.threads = threads }
     let first = command.seed ?? UInt64.random(in: 0...UInt64(UInt32.max))
     let prompts = command.prompts.flatMap { Array(repeating: $0, count: command.count) }
@@ -35,10 +43,14 @@ struct GenerationJob {
     request.style = command.style
     request.steps = command.steps
     request.guidanceScale = command.guidance
-    request.corrections = command.correct
+    request.corrections = try command.correct.map { try MethodChoice(parsing: $0) }
     request.batch = command.batch
-    if let solver = command.solver { (request.solver, request.solverParameters) = try NamedParameters.parse(solver) }
-    if let grid = command.grid { (request.spacing, request.spacingParameters) = try NamedParameters.parse(grid) }
+    if let solver = try command.solver.map({ try MethodChoice(parsing: $0) }) {
+      (request.solver, request.solverParameters) = (solver.name, solver.parameters)
+    }
+    if let grid = try command.grid.map({ try MethodChoice(parsing: $0) }) {
+      (request.spacing, request.spacingParameters) = (grid.name, grid.parameters)
+    }
     if let size = command.size { (request.width, request.height) = try Self.parseSize(size) }
     if let interval = command.guidanceInterval { request.guidanceInterval = try Self.parseInterval(interval) }
     if let path = command.latents { try takeLatents(path) }
@@ -46,9 +58,9 @@ struct GenerationJob {
 
   func run() async throws {
     var request = request
-    let device = try Device(named: command.device)
-    guard let dtype = DType(name: command.dtype), dtype.isFloatingPoint else {
-      throw ValidationError("--dtype \(command.dtype) is unknown; use float32, bfloat16 or float16.")
+    let device = try Device(named: deviceName)
+    guard let dtype = DType(name: dtypeName), dtype.isFloatingPoint else {
+      throw ValidationError("--dtype \(dtypeName) is unknown; use float32, bfloat16 or float16.")
     }
     let targets = try OutputTargets(command.output, prompts: request.prompts, seeds: request.seeds)
     let clock = ContinuousClock()
@@ -134,20 +146,5 @@ struct GenerationJob {
 
   private func seconds(_ duration: Duration) -> Double {
     Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18
-  }
-}
-
-/// `name` or `name:key=value,key=value`.
-enum NamedParameters {
-  static func parse(_ text: String) throws -> (String, [String: String]) {
-    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-    guard parts.count == 2 else { return (text, [:]) }
-    var values: [String: String] = [:]
-    for pair in parts[1].split(separator: ",", omittingEmptySubsequences: true) {
-      let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-      guard sides.count == 2, !sides[0].isEmpty else { throw ValidationError("'\(pair)' in '\(text)' is not of the form parameter=value.") }
-      guard values.updateValue(sides[1], forKey: sides[0]) == nil else { throw ValidationError("'\(sides[0])' is given twice in '\(text)'.") }
-    }
-    return (parts[0], values)
   }
 }

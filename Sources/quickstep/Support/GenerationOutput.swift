@@ -1,5 +1,6 @@
 import Foundation
 import QuickstepFormats
+import QuickstepNN
 import QuickstepPipelines
 import QuickstepTensor
 
@@ -75,7 +76,7 @@ struct GenerationReport {
       ]),
       "peak_memory_bytes": .integer(ProcessMemory.peakBytes), "parameter_bytes": .integer(model.parameterBytes),
       // Caches and other accelerators come with later methods; the report says that none was at work.
-      "accelerators": .array([]), "exactness": .string("bit-exact"), "device": .string("\(model.device)"), "threads": .integer(Machine.threads),
+      "accelerators": .array([]), "exactness": .string(result.images.contains { $0.settings.batch > 1 } ? Exactness.rounding.rawValue : Exactness.bitExact.rawValue), "device": .string("\(model.device)"), "threads": .integer(Machine.threads),
       "warnings": .array(warnings.map { .string($0) }), "version": .string(ImagePipeline.version),
     ]
     return JSONValue.object(object).text
