@@ -52,6 +52,7 @@ public struct GenerationSettings: Codable, Sendable, Hashable {
       throw FormatError(path, "holds no settings of quickstep" + (picture.text(GenerationParameters.key) == nil ? "" : ", only those of another program"))
     }
     do {
+      // Foundation's decoder: it lets members of later versions through and keeps seeds above 2⁶³ exact.
       return try JSONDecoder().decode(GenerationSettings.self, from: Data(text.utf8))
     } catch {
       throw FormatError(path, "the settings in it are damaged: \(error)")

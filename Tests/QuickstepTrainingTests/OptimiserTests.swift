@@ -83,7 +83,7 @@ import Testing
 
   @Test func theLearningRateRisesAndFalls() {
     let plan = OptimiserPlan(learningRate: 0.8, finalLearningRate: 0.2, warmup: 4)
-    #expect((0..<4).map { plan.rate(at: $0, of: 24) } == [0.2, 0.4, 0.6, 0.8].map { $0 })
+    for step in 0..<4 { #expect(abs(plan.rate(at: step, of: 24) - 0.2 * Double(step + 1)) < 1e-15) }
     #expect(plan.rate(at: 4, of: 24) == 0.8)
     // Half way down the cosine, and a quarter: 0.2 + 0.6·(1 + cos(π/4))/2.
     #expect(abs(plan.rate(at: 14, of: 24) - 0.5) < 1e-15)

@@ -22,32 +22,8 @@ public struct ConfigurationFile: Sendable {
 
   /// Reads the settings as `Value`, refusing keys that it does not know: a setting without effect would be a silent error.
   /// - Throws: `FormatError` naming the file and the unknown, missing or mistyped key.
-  public func decode<Value: Codable>(_ type: Value.Type) throws -> Value {
-    let settings = members.filter { !$0.key.hasPrefix("_") }
-    let value: Value
-    do {
-      value = try JSONDecoder().decode(type, from: Data(JSONValue.object(settings).text.utf8))
-    } catch let DecodingError.keyNotFound(key, _) {
-      throw FormatError(path, "the key '\(key.stringValue)' is missing")
-    } catch let DecodingError.typeMismatch(expected, context) {
-      throw FormatError(path, "'\(context.codingPath.map(\.stringValue).joined(separator: "."))' is not of type \(expected)")
-    } catch {
-      throw FormatError(path, "\(error)")
-    }
-    let known = try JSONValue(parsing: String(decoding: JSONEncoder().encode(value), as: UTF8.self))
-    let unknown = Self.unknownKeys(.object(settings), known)
-    if !unknown.isEmpty { throw FormatError(path, "unknown keys: \(unknown.joined(separator: ", "))") }
-    return value
-  }
-
-  /// Members of `given` that came to nothing in `known`, by their dotted paths, at any depth.
-  private static func unknownKeys(_ given: JSONValue, _ known: JSONValue?) -> [String] {
-    guard let members = given.object, let others = known?.object else { return [] }
-    return members.sorted { $0.key < $1.key }.flatMap { key, value -> [String] in
-      guard value != .null else { return [] }
-      guard let other = others[key] else { return [key] }
-      return unknownKeys(value, other).map { "\(key).\($0)" }
-    }
+  public func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
+    try JSONDecoding.decode(type, from: .object(members.filter { !$0.key.hasPrefix("_") }), name: path)
   }
 
   /// The text of a configuration for `className`, keys sorted.
