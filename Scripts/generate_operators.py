@@ -5,7 +5,7 @@
 
 A test compares every schema in the generated file with what the linked libtorch declares.
 """
-import re, sys, os
+import os, re, subprocess, sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 OUT = os.path.join(HERE, "../Sources/QuickstepTensor/Generated")
@@ -185,6 +185,7 @@ def main():
         f.write(head + "enum Operators {\n" + "\n".join(lookups) + "\n}\n\n")
         f.write("/// Every operator in use with the schema it was generated from; a test compares them with the linked libtorch.\n")
         f.write("package enum OperatorSchemas {\n  package static let all: [(name: String, schema: String)] = [\n" + "\n".join(tables) + "\n  ]\n}\n")
+    subprocess.run(["swift", "format", "--in-place", "--recursive", OUT], check=True)
     print(len(methods), "operators")
 
 

@@ -64,7 +64,9 @@ extension Component {
   /// The input `name`, or an error that says what the component takes.
   func required(_ name: String, of inputs: [String: Tensor]) throws -> Tensor {
     guard let tensor = inputs[name] else {
-      throw ComponentError("input '\(name)' is missing; \(Self.self) takes \(Self.inputs.joined(separator: ", ")); given: \(inputs.keys.sorted().joined(separator: ", "))")
+      throw ComponentError(
+        "input '\(name)' is missing; \(Self.self) takes \(Self.inputs.joined(separator: ", ")); given: \(inputs.keys.sorted().joined(separator: ", "))"
+      )
     }
     return tensor
   }

@@ -49,7 +49,8 @@ public struct GenerationSettings: Codable, Sendable, Hashable {
   /// - Throws: `FormatError` when the file holds none, or they are damaged.
   public static func read(from picture: PNGFile, path: String) throws -> GenerationSettings {
     guard let text = picture.text(key) else {
-      throw FormatError(path, "holds no settings of quickstep" + (picture.text(GenerationParameters.key) == nil ? "" : ", only those of another program"))
+      throw FormatError(
+        path, "holds no settings of quickstep" + (picture.text(GenerationParameters.key) == nil ? "" : ", only those of another program"))
     }
     do {
       // Foundation's decoder: it lets members of later versions through and keeps seeds above 2⁶³ exact.

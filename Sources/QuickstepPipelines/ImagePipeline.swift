@@ -24,7 +24,8 @@ public struct ImagePipeline: Sendable {
     return result
   }
 
-  private func generate(_ range: Range<Int>, _ plan: ResolvedRequest, _ request: GenerationRequest, _ result: inout GenerationResult) throws {
+  private func generate(_ range: Range<Int>, _ plan: ResolvedRequest, _ request: GenerationRequest, _ result: inout GenerationResult) throws
+  {
     let clock = ContinuousClock()
     let begin = clock.now
     var conditioner = PromptConditioner(model: model, warnings: result.warnings)
@@ -63,7 +64,8 @@ public struct ImagePipeline: Sendable {
       let conditioning = Conditioning.stacked(context.branches.compactMap { conditions[$0] })
       let timestep = Tensor.full([input.size(0)], fillValue: .real(context.level.timestep), dtype: .float32, device: input.device)
       // The state stays float32 whatever the network computes in: a step changes it by less than half types can hold.
-      return try model.backbone(input.to(model.dtype), timestep: timestep, conditioning: conditioning, evaluation: Evaluation(context)).to(.float32)
+      return try model.backbone(input.to(model.dtype), timestep: timestep, conditioning: conditioning, evaluation: Evaluation(context)).to(
+        .float32)
     }
     var trajectory: [(name: String, tensor: Tensor)] = []
     let outcome = try withInference {

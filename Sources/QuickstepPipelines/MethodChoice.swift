@@ -21,7 +21,9 @@ public struct MethodChoice: Sendable, Hashable, Codable, CustomStringConvertible
     for pair in parts.count == 2 ? parts[1].split(separator: ",") : [] {
       let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
       guard sides.count == 2, !sides[0].isEmpty else { throw GenerationError("'\(pair)' in '\(text)' is not of the form parameter=value") }
-      guard values.updateValue(sides[1], forKey: sides[0]) == nil else { throw GenerationError("'\(sides[0])' is given twice in '\(text)'") }
+      guard values.updateValue(sides[1], forKey: sides[0]) == nil else {
+        throw GenerationError("'\(sides[0])' is given twice in '\(text)'")
+      }
     }
     self.init(parts[0], parameters: values)
   }

@@ -23,7 +23,9 @@ struct PromptConditioner {
     }
     if let classCount = model.classCount { return try classes(prompts, negative, classCount) }
     var result = ["positive": try encode(prompts, style: style)]
-    if needsNegative { result["negative"] = try encode(Array(repeating: negative, count: prompts.count), style: negative.isEmpty ? nil : style) }
+    if needsNegative {
+      result["negative"] = try encode(Array(repeating: negative, count: prompts.count), style: negative.isEmpty ? nil : style)
+    }
     return result
   }
 
@@ -53,11 +55,14 @@ struct PromptConditioner {
   }
 
   private mutating func encode(_ prompts: [String], style: String?) throws -> Conditioning {
-    guard let encoder = model.encoder, let tokenizer = model.tokenizer else { throw GenerationError("the model '\(model.name)' has no text encoder") }
+    guard let encoder = model.encoder, let tokenizer = model.tokenizer else {
+      throw GenerationError("the model '\(model.name)' has no text encoder")
+    }
     let encodings = prompts.map { tokenizer.encode($0, style: style) }
     for (prompt, encoding) in zip(prompts, encodings) {
       func warn(_ words: [String], _ what: String) {
-        let text = "\(what): \(words.prefix(8).map { $0.prefix(40) }.joined(separator: ", "))\(words.count > 8 ? ", …" : "") (prompt '\(prompt.prefix(60))')"
+        let text =
+          "\(what): \(words.prefix(8).map { $0.prefix(40) }.joined(separator: ", "))\(words.count > 8 ? ", …" : "") (prompt '\(prompt.prefix(60))')"
         if !words.isEmpty, !warnings.contains(text) { warnings.append(text) }
       }
       warn(encoding.unknownWords, "words the model '\(model.name)' does not know")

@@ -30,7 +30,8 @@ struct ResolvedRequest {
     batch = request.batch
     (width, height) = try Self.size(request, model)
     if [model.backbone.sampleShape[0], height, width] != model.backbone.sampleShape {
-      warnings.append("'\(model.name)' was trained on \(model.backbone.sampleShape[2])x\(model.backbone.sampleShape[1]); other sizes look worse")
+      warnings.append(
+        "'\(model.name)' was trained on \(model.backbone.sampleShape[2])x\(model.backbone.sampleShape[1]); other sizes look worse")
     }
     style = try Self.style(request, model)
     let match = try AllSolvers.named(request.solver ?? model.defaults.solver)
@@ -42,15 +43,22 @@ struct ResolvedRequest {
     spacingParameters = (standard ? model.scheduler.spacingParameters : [:]).merging(request.spacingParameters) { _, given in given }
     let spacing = try AllGrids.named(spacingName)
     self.spacingName = spacing.declaration.name
-    grid = try AllGrids.make(spacingName, spacingParameters).grid(schedule: model.scheduler.schedule, steps: request.steps ?? model.defaults.steps)
+    grid = try AllGrids.make(spacingName, spacingParameters).grid(
+      schedule: model.scheduler.schedule, steps: request.steps ?? model.defaults.steps)
     guidanceScale = request.guidanceScale ?? model.defaults.guidanceScale
     let interval = request.guidanceInterval
-    guard interval.lowerBound >= 0, interval.upperBound <= 1 else { throw GenerationError("the guidance interval is \(interval); allowed: within 0…1") }
-    guidance = try guidanceScale == 1 ? .none() : .classifierFree(
-      scale: guidanceScale, window: interval == 0...1 ? .always : .steps(start: interval.lowerBound, end: interval.upperBound))
+    guard interval.lowerBound >= 0, interval.upperBound <= 1 else {
+      throw GenerationError("the guidance interval is \(interval); allowed: within 0…1")
+    }
+    guidance =
+      try guidanceScale == 1
+      ? .none()
+      : .classifierFree(
+        scale: guidanceScale, window: interval == 0...1 ? .always : .steps(start: interval.lowerBound, end: interval.upperBound))
     corrections = try request.corrections.map { try AllCorrections.make($0.name, $0.parameters) }
     guard !request.recordsTrajectory || request.prompts.count <= request.batch else {
-      throw GenerationError("a trajectory holds one batch; \(request.prompts.count) pictures in batches of \(request.batch) would be several")
+      throw GenerationError(
+        "a trajectory holds one batch; \(request.prompts.count) pictures in batches of \(request.batch) would be several")
     }
     if !request.negative.isEmpty, guidanceScale == 1 { warnings.append("the negative prompt has no effect at guidance scale 1") }
     if model.tokenizer == nil, request.style != nil { warnings.append("'\(model.name)' has no styles; the style has no effect") }
@@ -65,7 +73,8 @@ struct ResolvedRequest {
     let (width, height) = (request.width ?? shape[2], request.height ?? shape[1])
     let multiple = model.backbone.sizeMultiple
     guard width > 0, height > 0, width % multiple == 0, height % multiple == 0, width <= 4096, height <= 4096 else {
-      throw GenerationError("the size \(width)x\(height) does not suit '\(model.name)': both sides must be multiples of \(multiple), at most 4096")
+      throw GenerationError(
+        "the size \(width)x\(height) does not suit '\(model.name)': both sides must be multiples of \(multiple), at most 4096")
     }
     return (width, height)
   }
@@ -103,7 +112,8 @@ struct ResolvedRequest {
       model: model.name, modelHash: model.fingerprint, prompt: request.prompts[index], negative: request.negative, style: style,
       seed: request.seeds[index], generator: "torch-cpu", solver: solverName, solverParameters: solverParameters,
       spacing: spacingName, spacingParameters: spacingParameters, steps: grid.steps, guidanceScale: guidanceScale,
-      guidanceStart: request.guidanceInterval.lowerBound, guidanceEnd: request.guidanceInterval.upperBound, corrections: request.corrections,
+      guidanceStart: request.guidanceInterval.lowerBound, guidanceEnd: request.guidanceInterval.upperBound,
+      corrections: request.corrections,
       width: width, height: height, dtype: "\(model.dtype)", device: "\(model.device)", threads: Machine.threads, batch: batch,
       hasGivenTensors: request.given.latents != nil || request.given.promptEmbeds != nil, version: ImagePipeline.version)
   }

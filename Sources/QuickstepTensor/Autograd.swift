@@ -69,7 +69,9 @@ public func withInference<Result>(_ body: () throws -> Result) rethrows -> Resul
 }
 
 /// Runs `body` with mixed precision on the given kind of device: matrix products and convolutions in `dtype`, the rest in float32.
-public func withAutocast<Result>(_ device: Device, dtype: DType = .bfloat16, enabled: Bool = true, _ body: () throws -> Result) rethrows -> Result {
+public func withAutocast<Result>(_ device: Device, dtype: DType = .bfloat16, enabled: Bool = true, _ body: () throws -> Result) rethrows
+  -> Result
+{
   let before = (qs_autocast_enabled(device.type), qs_autocast_dtype(device.type))
   qs_set_autocast(device.type, enabled, dtype.rawValue)
   defer {

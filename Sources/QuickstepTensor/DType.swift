@@ -70,7 +70,10 @@ public enum DType: Int32, Sendable, Hashable, CaseIterable, CustomStringConverti
 
   /// Reads names as users write them: `float32`, `fp16`, `bf16`, …
   public init?(name: String) {
-    let short: [String: DType] = ["fp32": .float32, "f32": .float32, "fp16": .float16, "f16": .float16, "half": .float16, "bf16": .bfloat16, "fp64": .float64, "f64": .float64]
+    let short: [String: DType] = [
+      "fp32": .float32, "f32": .float32, "fp16": .float16, "f16": .float16, "half": .float16, "bf16": .bfloat16, "fp64": .float64,
+      "f64": .float64,
+    ]
     guard let type = short[name.lowercased()] ?? DType.allCases.first(where: { $0.description == name.lowercased() }) else { return nil }
     self = type
   }

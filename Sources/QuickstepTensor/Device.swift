@@ -45,7 +45,8 @@ public struct Device: Hashable, Sendable, CustomStringConvertible {
     if isCUDA {
       let count = Machine.cudaDeviceCount()
       guard index < count else {
-        throw TensorError(count == 0 ? "no GPU can be used: \(String(cString: qs_last_error()))" : "there is no GPU \(index); this machine has \(count)")
+        throw TensorError(
+          count == 0 ? "no GPU can be used: \(String(cString: qs_last_error()))" : "there is no GPU \(index); this machine has \(count)")
       }
     }
   }

@@ -75,7 +75,9 @@ public struct Tensor: Sendable {
 
   /// Throws when this is the result of a failed operation outside any ``withTensorErrors(_:)``.
   public func checkDefined(_ name: @autoclosure () -> String = "tensor") throws {
-    if !isDefined { throw TensorError("\(name()) is undefined: an earlier operation failed (last failure: \(String(cString: qs_last_error())))") }
+    if !isDefined {
+      throw TensorError("\(name()) is undefined: an earlier operation failed (last failure: \(String(cString: qs_last_error())))")
+    }
   }
 }
 

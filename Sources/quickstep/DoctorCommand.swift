@@ -24,18 +24,20 @@ struct DoctorCommand: ParsableCommand {
     let facts = MachineFacts.read()
     let arithmetic = ArithmeticCheck.run()
     let models = ModelLibrary.all()
-    let findings = [version, Self.processor(facts), Self.threads(facts), Self.memory(facts), Self.libtorch(), Self.gpu()]
+    let findings =
+      [version, Self.processor(facts), Self.threads(facts), Self.memory(facts), Self.libtorch(), Self.gpu()]
       + [Self.arithmetic(arithmetic), Self.models(models), Self.data()]
     let worst = findings.map(\.status).reduce(Finding.Status.ok) { $1 == .problem || ($1 == .warning && $0 == .ok) ? $1 : $0 }
     if json {
-      printJSON(.object([
-        "status": .string(worst.rawValue), "version": .string(Quickstep.configuration.version), "checks": .array(findings.map(\.json)),
-        "cpu": .string(facts.cpu), "cores": .integer(facts.cores), "usable_cores": .integer(facts.usableCores),
-        "instruction_sets": .strings(facts.instructionSets), "memory": .integer(facts.memory),
-        "memory_available": .integer(facts.availableMemory), "libtorch": .string(Machine.libtorchVersion),
-        "gigaflops": .number((arithmetic.gigaflops * 10).rounded() / 10), "models": .strings(models.map(\.id)),
-        "gpus": .integer(Machine.cudaDeviceCount()),
-      ]))
+      printJSON(
+        .object([
+          "status": .string(worst.rawValue), "version": .string(Quickstep.configuration.version), "checks": .array(findings.map(\.json)),
+          "cpu": .string(facts.cpu), "cores": .integer(facts.cores), "usable_cores": .integer(facts.usableCores),
+          "instruction_sets": .strings(facts.instructionSets), "memory": .integer(facts.memory),
+          "memory_available": .integer(facts.availableMemory), "libtorch": .string(Machine.libtorchVersion),
+          "gigaflops": .number((arithmetic.gigaflops * 10).rounded() / 10), "models": .strings(models.map(\.id)),
+          "gpus": .integer(Machine.cudaDeviceCount()),
+        ]))
     } else {
       print(Finding.lines(findings).joined(separator: "\n"))
       print("\n" + Finding.verdict(findings))

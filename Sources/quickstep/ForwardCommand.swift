@@ -79,12 +79,13 @@ struct ForwardCommand: ParsableCommand {
   }
 
   private func arguments(_ source: any TensorSource, _ type: DType, _ device: Device) throws -> [String: Tensor] {
-    try Dictionary(uniqueKeysWithValues: source.names.map { name in
-      let tensor = try source.tensor(name)
-      // Times up to 1000 have no exact bfloat16; networks embed them in float32 whatever they compute in.
-      let isData = tensor.dtype.isFloatingPoint && tensor.rank >= 2
-      return (name, try withTensorErrors { isData ? tensor.to(type, device) : tensor.to(device) })
-    })
+    try Dictionary(
+      uniqueKeysWithValues: source.names.map { name in
+        let tensor = try source.tensor(name)
+        // Times up to 1000 have no exact bfloat16; networks embed them in float32 whatever they compute in.
+        let isData = tensor.dtype.isFloatingPoint && tensor.rank >= 2
+        return (name, try withTensorErrors { isData ? tensor.to(type, device) : tensor.to(device) })
+      })
   }
 
   private func measured(
@@ -107,14 +108,16 @@ struct ForwardCommand: ParsableCommand {
     let warm = seconds.count > 1 ? seconds.dropFirst().sorted() : []
     let median = warm.isEmpty ? nil : warm[warm.count / 2]
     if json {
-      printJSON(.object([
-        "architecture": .string(architecture.className), "device": .string(device.description), "dtype": .string(type.description),
-        "threads": .integer(Machine.threads), "output": .string(output), "seconds": .array(seconds.map { .number($0) }),
-        "median_warm_seconds": median.map { .number($0) } ?? .null,
-        "outputs": .array(sorted.map {
-          .object(["name": .string($0.key), "shape": .integers($0.value.shape), "dtype": .string($0.value.dtype.description)])
-        }),
-      ]))
+      printJSON(
+        .object([
+          "architecture": .string(architecture.className), "device": .string(device.description), "dtype": .string(type.description),
+          "threads": .integer(Machine.threads), "output": .string(output), "seconds": .array(seconds.map { .number($0) }),
+          "median_warm_seconds": median.map { .number($0) } ?? .null,
+          "outputs": .array(
+            sorted.map {
+              .object(["name": .string($0.key), "shape": .integers($0.value.shape), "dtype": .string($0.value.dtype.description)])
+            }),
+        ]))
       return
     }
     print(Screen.bold(architecture.className) + "  \(type) on \(device), \(Quantity.counted(Machine.threads, "thread"))")

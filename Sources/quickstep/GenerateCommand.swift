@@ -51,7 +51,9 @@ struct GenerateCommand: AsyncParsableCommand {
   var sheet: String?
   @Option(help: "Pictures computed at once: faster, but equal to single ones only up to rounding.")
   var batch = 1
-  @Option(help: "safetensors with 'latents' and, possibly, 'prompt_embeds', 'negative_prompt_embeds' and their pooled forms.", completion: .file())
+  @Option(
+    help: "safetensors with 'latents' and, possibly, 'prompt_embeds', 'negative_prompt_embeds' and their pooled forms.", completion: .file()
+  )
   var latents: String?
   @Option(help: "Write the state after every step to this safetensors file (one batch only).", completion: .file())
   var trajectory: String?
@@ -83,10 +85,14 @@ struct GenerateCommand: AsyncParsableCommand {
     if fromImage != nil {
       let changed: [(String, Bool)] = [
         ("--solver", solver != nil), ("--grid", grid != nil), ("--steps", steps != nil), ("--guidance", guidance != nil),
-        ("--negative", negative != nil), ("--seed", seed != nil), ("--size", size != nil), ("--style", style != nil), ("--count", count != 1),
-        ("--latents", latents != nil), ("--correct", !correct.isEmpty), ("--guidance-interval", guidanceInterval != nil), ("--batch", batch != 1), ("--dtype", dtype != nil),
+        ("--negative", negative != nil), ("--seed", seed != nil), ("--size", size != nil), ("--style", style != nil),
+        ("--count", count != 1),
+        ("--latents", latents != nil), ("--correct", !correct.isEmpty), ("--guidance-interval", guidanceInterval != nil),
+        ("--batch", batch != 1), ("--dtype", dtype != nil),
       ]
-      if let first = changed.first(where: { $0.1 })?.0 { throw ValidationError("\(first) would change the picture that --from-image repeats.") }
+      if let first = changed.first(where: { $0.1 })?.0 {
+        throw ValidationError("\(first) would change the picture that --from-image repeats.")
+      }
     }
   }
 

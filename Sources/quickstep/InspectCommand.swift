@@ -104,9 +104,12 @@ struct InspectCommand: ParsableCommand {
       ("class", className + (architecture.map { " (\($0.summary))" } ?? ", which is not supported yet")),
       ("takes", architecture?.inputs.joined(separator: ", ") ?? ""),
     ])
-    lines += [""] + factLines(configuration.members.filter { !$0.key.hasPrefix("_") }.sorted { $0.key < $1.key }.map {
-      (Screen.printable($0.key), Screen.printable($0.value.plainText))
-    })
+    lines +=
+      [""]
+      + factLines(
+        configuration.members.filter { !$0.key.hasPrefix("_") }.sorted { $0.key < $1.key }.map {
+          (Screen.printable($0.key), Screen.printable($0.value.plainText))
+        })
     lines += report?.lines(limit: shownTensors) ?? []
     print(lines.joined(separator: "\n"))
   }

@@ -31,7 +31,8 @@ import Testing
       for column in 0..<columns {
         // Frequencies 1 and 1/100 for a quarter of two channels.
         let expected = [
-          sin(Double(row)), sin(Double(row) / 100), cos(Double(row)), cos(Double(row) / 100), sin(Double(column)), sin(Double(column) / 100),
+          sin(Double(row)), sin(Double(row) / 100), cos(Double(row)), cos(Double(row) / 100), sin(Double(column)),
+          sin(Double(column) / 100),
           cos(Double(column)), cos(Double(column) / 100),
         ]
         let start = (row * columns + column) * size
@@ -72,7 +73,8 @@ import Testing
         var mixed = [Double](repeating: 0, count: size)
         for head in 0..<heads {
           let channels = head * 3..<head * 3 + 3
-          let scores = (0..<keys).map { m in visible[b * keys + m] ? exp(channels.reduce(0) { $0 + q[$1] * k[m][$1] } / 3.squareRoot()) : 0 }
+          let scores = (0..<keys).map { m in visible[b * keys + m] ? exp(channels.reduce(0) { $0 + q[$1] * k[m][$1] } / 3.squareRoot()) : 0
+          }
           let total = scores.reduce(0, +)
           for channel in channels { mixed[channel] = (0..<keys).reduce(0) { $0 + scores[$1] / total * v[$1][channel] } }
         }
@@ -85,7 +87,10 @@ import Testing
   @Test func normalisationsEqualTheirDefinitions() throws {
     let input = try random([2, 8, 3], 4)
     let (layers, parameters) = try Weights.initialise(generator: Generator(seed: 1)) {
-      (LayerNorm($0["layer"], 3), RMSNorm($0["rms"], 3), GroupNorm($0["group"], groups: 2, channels: 8), LayerNorm($0["bare"], 3, affine: false))
+      (
+        LayerNorm($0["layer"], 3), RMSNorm($0["rms"], 3), GroupNorm($0["group"], groups: 2, channels: 8),
+        LayerNorm($0["bare"], 3, affine: false)
+      )
     }
     #expect(parameters.names == ["layer.weight", "layer.bias", "rms.weight", "group.weight", "group.bias"])
     try ModelLaws.disturb(parameters, deviation: 0.3)

@@ -122,7 +122,9 @@ private final class SkipPolicy: SitePolicy {
   func passThrough(_ tiny: TinyModel) throws {
     let (model, initials) = try model(tiny)
     try SitePolicyLaws.checkNeutral("recording", model: model, initial: initials.0, steps: 3) { RecordingPolicy() }
-    try SitePolicyLaws.checkNeutral("reuse of nothing", model: model, initial: initials.0, steps: 3) { ReusePolicy(.attention, interval: 1) }
+    try SitePolicyLaws.checkNeutral("reuse of nothing", model: model, initial: initials.0, steps: 3) {
+      ReusePolicy(.attention, interval: 1)
+    }
     try SitePolicyLaws.checkNeutral("skipping nothing", model: model, initial: initials.0, steps: 3) { SkipPolicy(0..<0) }
   }
 
@@ -180,7 +182,8 @@ private final class SkipPolicy: SitePolicy {
       try SitePolicyLaws.checkIsolation("leak", model: network.callAsFunction, initials: initials) { LeakingPolicy(threshold: 0) }
     }
     #expect(throws: LawViolation.self) {
-      try SitePolicyLaws.checkCounters("leak", model: network.callAsFunction, initial: initials.0, make: { LeakingPolicy(threshold: 0) }) { _ in
+      try SitePolicyLaws.checkCounters("leak", model: network.callAsFunction, initial: initials.0, make: { LeakingPolicy(threshold: 0) }) {
+        _ in
         ["hits": LeakingPolicy.hits]
       }
     }

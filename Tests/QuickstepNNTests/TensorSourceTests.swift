@@ -13,7 +13,8 @@ import Testing
   ]
 
   @Test func dictionary() throws {
-    try TensorSourceLaws.check(TensorDictionary(Dictionary(uniqueKeysWithValues: Self.tensors.map { ($0.name, $0.tensor) }), origin: "memory"))
+    try TensorSourceLaws.check(
+      TensorDictionary(Dictionary(uniqueKeysWithValues: Self.tensors.map { ($0.name, $0.tensor) }), origin: "memory"))
     try TensorSourceLaws.check(TensorDictionary([:]))
   }
 

@@ -26,25 +26,31 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
 
   private static func promptInputs(_ side: Int) throws -> [String: Tensor] {
     [
-      "sample": try random([2, 3, side, side], 1), "timestep": Tensor([20, 700] as [Float]), "encoder_hidden_states": try random([2, 4, 8], 2),
-      "encoder_attention_mask": Tensor([true, true, true, false, true, true, false, false], shape: [2, 4]), "pooled_projections": try random([2, 8], 3),
+      "sample": try random([2, 3, side, side], 1), "timestep": Tensor([20, 700] as [Float]),
+      "encoder_hidden_states": try random([2, 4, 8], 2),
+      "encoder_attention_mask": Tensor([true, true, true, false, true, true, false, false], shape: [2, 4]),
+      "pooled_projections": try random([2, 8], 3),
     ]
   }
 
   static let transformer = TinyModel(
     className: "PromptTransformer2D", variant: "",
     members: [
-      "in_channels": .integer(3), "sample_size": .integer(8), "patch_size": .integer(4), "hidden_size": .integer(16), "num_layers": .integer(3),
+      "in_channels": .integer(3), "sample_size": .integer(8), "patch_size": .integer(4), "hidden_size": .integer(16),
+      "num_layers": .integer(3),
       "num_attention_heads": .integer(2), "mlp_ratio": .integer(2), "cross_attention_dim": .integer(8),
-    ]) { try promptInputs(8) }
+    ]
+  ) { try promptInputs(8) }
 
   static let unet = TinyModel(
     className: "PromptUNet2D", variant: "text",
     members: [
-      "in_channels": .integer(3), "sample_size": .integer(8), "patch_size": .integer(2), "block_out_channels": .array([.integer(16), .integer(32)]),
+      "in_channels": .integer(3), "sample_size": .integer(8), "patch_size": .integer(2),
+      "block_out_channels": .array([.integer(16), .integer(32)]),
       "layers_per_block": .integer(1), "attention_levels": .array([.bool(false), .bool(true)]), "num_attention_heads": .integer(2),
       "cross_attention_dim": .integer(8),
-    ]) { try promptInputs(8) }
+    ]
+  ) { try promptInputs(8) }
 
   static let all = [
     TinyModel(
@@ -52,7 +58,8 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
       members: [
         "in_channels": .integer(1), "block_out_channels": .array([.integer(16), .integer(16)]), "feature_dim": .integer(6),
         "num_classes": .integer(4),
-      ]) { ["pixel_values": try random([3, 1, 12, 12], 1)] },
+      ]
+    ) { ["pixel_values": try random([3, 1, 12, 12], 1)] },
     TinyModel(
       className: "PromptEncoder", variant: "",
       members: [
@@ -69,10 +76,12 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
     TinyModel(
       className: "PromptUNet2D", variant: "classes",
       members: [
-        "in_channels": .integer(1), "sample_size": .integer(8), "patch_size": .integer(1), "block_out_channels": .array([.integer(16), .integer(16)]),
+        "in_channels": .integer(1), "sample_size": .integer(8), "patch_size": .integer(1),
+        "block_out_channels": .array([.integer(16), .integer(16)]),
         "layers_per_block": .integer(2), "attention_levels": .array([.bool(true), .bool(false)]), "num_attention_heads": .integer(4),
         "num_class_embeds": .integer(3),
-      ]) { ["sample": try random([2, 1, 8, 8], 1), "timestep": Tensor([3, 900] as [Float]), "class_labels": Tensor([0, 3])] },
+      ]
+    ) { ["sample": try random([2, 1, 8, 8], 1), "timestep": Tensor([3, 900] as [Float]), "class_labels": Tensor([0, 3])] },
   ]
 }
 
@@ -110,7 +119,9 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
     try SafetensorsWriter.write(loaded.parameters.all, to: folder.path + "/\(loaded.architecture.weightsName).safetensors")
     let copy = try Architectures.load(folder: folder.path)
     #expect(copy.parameters.names == loaded.parameters.names)
-    #expect(Architectures.guess(try TensorFiles.open(folder.path + "/\(loaded.architecture.weightsName).safetensors"))?.className == tiny.className)
+    #expect(
+      Architectures.guess(try TensorFiles.open(folder.path + "/\(loaded.architecture.weightsName).safetensors"))?.className
+        == tiny.className)
     let (before, after) = (try loaded.component.forward(tiny.inputs()), try copy.component.forward(tiny.inputs()))
     for (name, tensor) in before { #expect(try tensor.hasBits(of: #require(after[name])), "\(name)") }
   }
@@ -169,7 +180,8 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
     try check { $0 * used }
     #expect(throws: LawViolation.self) { try check { $0 * used * 0 } }
     #expect(throws: LawViolation.self) { try check { $0 + (used - used).sqrt() } }
-    let idle = try Weights.load(from: TensorDictionary(["idle": toy.weight.clone()])) { $0.parameter("idle", [2], initial: .zeros) }.parameters
+    let idle = try Weights.load(from: TensorDictionary(["idle": toy.weight.clone()])) { $0.parameter("idle", [2], initial: .zeros) }
+      .parameters
     parameters.merge(idle)
     let error = #expect(throws: LawViolation.self) { try check { $0 * used } }
     #expect(try #require(error).description.contains("'idle' has no effect"))

@@ -130,10 +130,12 @@ import Testing
     #expect(try #require(a["first.bias"]).scalars(Float.self) == [0, 0, 0])
   }
 
-  @Test("initialisers have the spread they say", arguments: [
-    (Initializer.normal(0.5), 0.5, 5.0), (.uniform(0.3), 0.3 / 3.squareRoot(), 0.3), (.fanIn(25), 0.2 / 3.squareRoot(), 0.2),
-    (.xavier(fanIn: 10, fanOut: 14), 0.5 / 3.squareRoot(), 0.5), (.constant(2), 0, 2), (.zeros, 0, 0), (.ones, 0, 1),
-  ])
+  @Test(
+    "initialisers have the spread they say",
+    arguments: [
+      (Initializer.normal(0.5), 0.5, 5.0), (.uniform(0.3), 0.3 / 3.squareRoot(), 0.3), (.fanIn(25), 0.2 / 3.squareRoot(), 0.2),
+      (.xavier(fanIn: 10, fanOut: 14), 0.5 / 3.squareRoot(), 0.5), (.constant(2), 0, 2), (.zeros, 0, 0), (.ones, 0, 1),
+    ])
   func spread(_ initial: Initializer, _ deviation: Double, _ largest: Double) throws {
     let tensor = try Weights.initialise(generator: Generator(seed: 3)) { $0.parameter("x", [100, 100], initial: initial) }.model
     #expect(try abs(tensor.standardDeviation().item() - deviation) <= 0.02 * deviation)
@@ -204,7 +206,10 @@ import Testing
         Convolution(weights["c"], 4, 2, kernel: 3, padding: 0), Convolution(weights["d"], 4, 4, kernel: 1, groups: 2, bias: false),
       ]
     }
-    #expect(try made.model.map { layer in try withTensorErrors { layer(input) }.shape } == [[1, 2, 7, 6], [1, 2, 4, 3], [1, 2, 5, 4], [1, 4, 7, 6]])
+    #expect(
+      try made.model.map { layer in try withTensorErrors { layer(input) }.shape } == [
+        [1, 2, 7, 6], [1, 2, 4, 3], [1, 2, 5, 4], [1, 4, 7, 6],
+      ])
     #expect(made.parameters["d.weight"]?.shape == [4, 2, 1, 1] && made.parameters["d.bias"] == nil)
   }
 }

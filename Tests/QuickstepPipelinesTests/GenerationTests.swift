@@ -34,10 +34,13 @@ import Testing
     let result = try model.generate(request())
     let settings = try #require(result.images.first).settings
     #expect(settings.steps == 4 && settings.guidanceScale == 2 && settings.solver == "ddim" && settings.style == "flat")
-    #expect(settings.width == 8 && settings.height == 8 && settings.spacing == "trailing" && settings.batch == 1 && settings.dtype == "float32")
+    #expect(
+      settings.width == 8 && settings.height == 8 && settings.spacing == "trailing" && settings.batch == 1 && settings.dtype == "float32")
     #expect(result.images[0].pixels.shape == [3, 8, 8])
     #expect(result.evaluations == 4 && result.warnings == [])
-    #expect(try model.pictures(request()) == model.pictures(request { ($0.steps, $0.guidanceScale, $0.solver, $0.spacing) = (4, 2, "DDIM", "trailing") }))
+    #expect(
+      try model.pictures(request())
+        == model.pictures(request { ($0.steps, $0.guidanceScale, $0.solver, $0.spacing) = (4, 2, "DDIM", "trailing") }))
   }
 
   @Test("a picture of a batch is the one made alone, up to rounding", arguments: TinyFolder.Kind.allCases, ["ddim", "euler-ancestral"])
@@ -166,10 +169,11 @@ import Testing
     let error = #expect(throws: GenerationError.self) { try model.generate(request { $0.given.promptEmbeds = embeds }) }
     #expect(try #require(error).description.contains("negative_prompt_embeds"))
     #expect(throws: (any Error).self) {
-      try model.generate(request {
-        $0.given.promptEmbeds = .zeros([1, 6, 9])
-        $0.guidanceScale = 1
-      })
+      try model.generate(
+        request {
+          $0.given.promptEmbeds = .zeros([1, 6, 9])
+          $0.guidanceScale = 1
+        })
     }
   }
 }

@@ -52,10 +52,11 @@ import Testing
     let model = try TinyFolder().load()
     let calls = StepList()
     let error = #expect(throws: (any Error).self) {
-      try model.generate(request {
-        mistake.change(&$0)
-        $0.progress = { calls.append($0.step) }
-      })
+      try model.generate(
+        request {
+          mistake.change(&$0)
+          $0.progress = { calls.append($0.step) }
+        })
     }
     let message = "\(try #require(error))"
     for part in mistake.parts { #expect(message.contains(part), "\(message)") }
@@ -106,7 +107,8 @@ import Testing
 
   @Test func settingsWithoutEffectAreWarnings() throws {
     let model = try TinyFolder().load()
-    #expect(try model.generate(request { ($0.negative, $0.guidanceScale) = ("cat", 1) }).warnings.contains { $0.contains("negative prompt") })
+    #expect(
+      try model.generate(request { ($0.negative, $0.guidanceScale) = ("cat", 1) }).warnings.contains { $0.contains("negative prompt") })
     #expect(try model.generate(request { ($0.width, $0.height) = (16, 8) }).warnings.contains { $0.contains("trained on 8x8") })
     let classes = try TinyFolder(.classes).load()
     #expect(try classes.generate(request("1") { $0.style = "flat" }).warnings.contains { $0.contains("style has no effect") })
@@ -137,7 +139,10 @@ import Testing
     let path = tiny.path + "/transformer/diffusion_pytorch_model.safetensors"
     let file = try SafetensorsFile(path: path)
     let tensors = try file.names.map { name in
-      (name: name, tensor: name == "proj_out.bias" ? Tensor.full(file.info(name)?.shape ?? [], fillValue: .real(.nan)) : try file.tensor(name).clone())
+      (
+        name: name,
+        tensor: name == "proj_out.bias" ? Tensor.full(file.info(name)?.shape ?? [], fillValue: .real(.nan)) : try file.tensor(name).clone()
+      )
     }
     try SafetensorsWriter.write(tensors, to: path)
     let error = #expect(throws: SamplingError.self) { try tiny.load().generate(request()) }
@@ -173,16 +178,21 @@ import Testing
     _ = try tiny.load()
   }
 
-  @Test("schedules with impossible numbers are errors", arguments: [
-    ("num_train_timesteps", JSONValue.integer(0)), ("num_train_timesteps", .integer(-5)), ("num_train_timesteps", .number(1e300)),
-    ("num_train_timesteps", .string("1000")), ("num_train_timesteps", .integer(1 << 40)), ("beta_schedule", .string("cubic")),
-    ("beta_schedule", .integer(3)), ("prediction_type", .string("noise")), ("steps_offset", .number(-1e300)), ("steps_offset", .number(1e300)),
-    ("trained_betas", .array([.number(0.1)])), ("trained_betas", .array([])), ("shift", .number(0)), ("shift", .number(-1)), ("beta_start", .number(2)),
-  ])
+  @Test(
+    "schedules with impossible numbers are errors",
+    arguments: [
+      ("num_train_timesteps", JSONValue.integer(0)), ("num_train_timesteps", .integer(-5)), ("num_train_timesteps", .number(1e300)),
+      ("num_train_timesteps", .string("1000")), ("num_train_timesteps", .integer(1 << 40)), ("beta_schedule", .string("cubic")),
+      ("beta_schedule", .integer(3)), ("prediction_type", .string("noise")), ("steps_offset", .number(-1e300)),
+      ("steps_offset", .number(1e300)),
+      ("trained_betas", .array([.number(0.1)])), ("trained_betas", .array([])), ("shift", .number(0)), ("shift", .number(-1)),
+      ("beta_start", .number(2)),
+    ])
   func schedules(_ key: String, _ value: JSONValue) throws {
     let tiny = try TinyFolder()
     let className = key == "shift" ? "FlowMatchEulerDiscreteScheduler" : "DDIMScheduler"
-    let more: [String: JSONValue] = key.hasPrefix("beta_st") ? ["beta_schedule": .string("linear")] : ["timestep_spacing": .string("leading")]
+    let more: [String: JSONValue] =
+      key.hasPrefix("beta_st") ? ["beta_schedule": .string("linear")] : ["timestep_spacing": .string("leading")]
     let prediction = key == "shift" ? "flow_prediction" : "sample"
     try tiny.writeScheduler(className, prediction: prediction, more: more.merging([key: value]) { $1 })
     #expect(throws: (any Error).self) { try tiny.load().generate(request()) }

@@ -10,7 +10,9 @@ import Testing
   struct Variant: Sendable, CustomTestStringConvertible {
     let testDescription: String
     let change: @Sendable (inout GenerationRequest) -> Void
-    init(_ name: String, _ change: @escaping @Sendable (inout GenerationRequest) -> Void) { (testDescription, self.change) = (name, change) }
+    init(_ name: String, _ change: @escaping @Sendable (inout GenerationRequest) -> Void) {
+      (testDescription, self.change) = (name, change)
+    }
   }
 
   static let variants = [
@@ -47,7 +49,8 @@ import Testing
     #expect(again.settings == first.settings)
     // The form for other programs says the same.
     let parameters = GenerationParameters(parsing: try #require(file.text("parameters")))
-    #expect(parameters.prompt == first.settings.prompt && parameters.seed == first.settings.seed && parameters.steps == first.settings.steps)
+    #expect(
+      parameters.prompt == first.settings.prompt && parameters.seed == first.settings.seed && parameters.steps == first.settings.steps)
   }
 
   @Test func settingsAreJSON() throws {
@@ -75,10 +78,14 @@ import Testing
     }
   }
 
-  @Test("hostile settings are errors, not the end", arguments: [
-    "\"steps\":0", "\"steps\":-5", "\"steps\":9223372036854775807", "\"width\":0", "\"width\":-8", "\"height\":1000000", "\"guidanceStart\":-1",
-    "\"guidanceEnd\":9", "\"solver\":\"none\"", "\"spacing\":\"\"", "\"corrections\":[{\"name\":\"x\",\"parameters\":{}}]", "\"guidanceScale\":1e308", "\"style\":\"gothic\"",
-  ])
+  @Test(
+    "hostile settings are errors, not the end",
+    arguments: [
+      "\"steps\":0", "\"steps\":-5", "\"steps\":9223372036854775807", "\"width\":0", "\"width\":-8", "\"height\":1000000",
+      "\"guidanceStart\":-1",
+      "\"guidanceEnd\":9", "\"solver\":\"none\"", "\"spacing\":\"\"", "\"corrections\":[{\"name\":\"x\",\"parameters\":{}}]",
+      "\"guidanceScale\":1e308", "\"style\":\"gothic\"",
+    ])
   func hostile(_ change: String) throws {
     let model = try TinyFolder().load()
     let settings = try #require(try model.generate(request()).images.first).settings

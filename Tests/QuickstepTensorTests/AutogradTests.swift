@@ -114,11 +114,16 @@ import Testing
       case "softmax": x.softmax(-1)
       case "layerNorm": x.layerNorm([3])
       case "rmsNorm": x.rmsNorm([3], eps: 1e-6)
-      default: x.reshape([1, 1, 2, 3]).scaledDotProductAttention((x * 0.7).reshape([1, 1, 2, 3]), value: x.cos().reshape([1, 1, 2, 3])).reshape([2, 3])
+      default:
+        x.reshape([1, 1, 2, 3]).scaledDotProductAttention((x * 0.7).reshape([1, 1, 2, 3]), value: x.cos().reshape([1, 1, 2, 3])).reshape([
+          2, 3,
+        ])
       }
     }
     let weights = Tensor([0.3, -1.1, 0.6, 2.0, -0.4, 0.9], shape: [2, 3])
-    func value(_ numbers: [Double]) throws -> Double { try withTensorErrors { (apply(Tensor(numbers, shape: [2, 3])) * weights).sum() }.item() }
+    func value(_ numbers: [Double]) throws -> Double {
+      try withTensorErrors { (apply(Tensor(numbers, shape: [2, 3])) * weights).sum() }.item()
+    }
     let numbers = [0.5, -1.3, 0.2, 1.7, 0.1, -0.6]
     let x = Tensor(numbers, shape: [2, 3])
     x.setRequiresGradient(true)

@@ -38,7 +38,9 @@ import Testing
 
   @Test(
     "values that a type can hold survive the way there and back",
-    arguments: [DType.float16, .bfloat16, .float8e5m2, .float8e4m3fn, .float32, .float64, .int8, .int16, .int32, .int64, .complex64, .complex128])
+    arguments: [
+      DType.float16, .bfloat16, .float8e5m2, .float8e4m3fn, .float32, .float64, .int8, .int16, .int32, .int64, .complex64, .complex128,
+    ])
   func roundTrip(_ dtype: DType) throws {
     let values: [Float] = [0, 1, -1, 2, -4, 16, -28]
     #expect(try Tensor(values).to(dtype).to(.float32).scalars(Float.self) == values)
@@ -68,7 +70,8 @@ import Testing
     // (1 + 2i)(3 + 4i) = −5 + 10i; (0 + i)² = −1.
     let left = Owned(bytes(of: [1, 2, 0, 1] as [Float]))
     let right = Owned(bytes(of: [3, 4, 0, 1] as [Float]))
-    let product = try Tensor(borrowing: left.pointer, shape: [2], dtype: .complex64, owner: left)
+    let product =
+      try Tensor(borrowing: left.pointer, shape: [2], dtype: .complex64, owner: left)
       * Tensor(borrowing: right.pointer, shape: [2], dtype: .complex64, owner: right)
     #expect(try product.elementBytes() == bytes(of: [-5, 10, -1, 0] as [Float]))
     #expect(product.dtype.isComplex && !product.dtype.isFloatingPoint)

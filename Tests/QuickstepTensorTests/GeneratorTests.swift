@@ -3,7 +3,9 @@ import Testing
 
 /// Golden values of torch 2.11's CPU generator.
 @Suite struct GeneratorTests {
-  private func first(_ tensor: Tensor, _ n: Int) throws -> [Double] { Array(try tensor.to(.float64).reshape([-1]).scalars(Double.self).prefix(n)) }
+  private func first(_ tensor: Tensor, _ n: Int) throws -> [Double] {
+    Array(try tensor.to(.float64).reshape([-1]).scalars(Double.self).prefix(n))
+  }
   private func close(_ a: [Double], _ b: [Double], _ tolerance: Double = 1e-6) -> Bool {
     a.count == b.count && zip(a, b).allSatisfy { abs($0 - $1) <= tolerance }
   }
@@ -31,9 +33,16 @@ import Testing
     #expect(try Tensor.randint(0, high: 100, size: [5], generator: try Generator(seed: 0)).scalars(Int.self) == [44, 39, 33, 60, 63])
   }
   @Test func otherTypesDrawOtherNoise() throws {
-    #expect(close(try first(.randn([16], generator: try Generator(seed: 0), dtype: .bfloat16), 4), [1.4609375, 0.2910156, 0.9609375, 1.5703125], 1e-4))
-    #expect(close(try first(.randn([16], generator: try Generator(seed: 0), dtype: .float16), 4), [-0.9013672, 0.4814453, 1.1982422, 0.90625], 1e-4))
-    #expect(close(try first(.randn([16], generator: try Generator(seed: 0), dtype: .float64), 4), [-2.3104118, -0.3732509, -1.0608168, 0.9995094]))
+    #expect(
+      close(
+        try first(.randn([16], generator: try Generator(seed: 0), dtype: .bfloat16), 4), [1.4609375, 0.2910156, 0.9609375, 1.5703125], 1e-4)
+    )
+    #expect(
+      close(
+        try first(.randn([16], generator: try Generator(seed: 0), dtype: .float16), 4), [-0.9013672, 0.4814453, 1.1982422, 0.90625], 1e-4))
+    #expect(
+      close(
+        try first(.randn([16], generator: try Generator(seed: 0), dtype: .float64), 4), [-2.3104118, -0.3732509, -1.0608168, 0.9995094]))
   }
   @Test func stateContinuesTheStream() throws {
     let generator = try Generator(seed: 7)

@@ -5,7 +5,9 @@ import Testing
 
 /// Devices, threads, and operators called from many tasks.
 @Suite struct MachineTests {
-  @Test("names of devices that do not exist", arguments: ["gpu", "", "cuda:", "cuda:-1", "cuda:x", "CPU", "cuda:99", "cuda:9999999999999999999"])
+  @Test(
+    "names of devices that do not exist",
+    arguments: ["gpu", "", "cuda:", "cuda:-1", "cuda:x", "CPU", "cuda:99", "cuda:9999999999999999999"])
   func unknownDevices(_ name: String) throws {
     let error = #expect(throws: TensorError.self) { try Device(named: name) }
     #expect(!(try #require(error).description.isEmpty))
@@ -70,7 +72,11 @@ import Testing
         let kernel = Tensor.randn([4, 1, 3, 3], generator: generator)
         for _ in 0..<20 {
           x = x.linear(weight).layerNorm([32]).gelu()
-          x = x + x.reshape([1, 16, 1, 32]).permute([1, 0, 2, 3]).conv2d(kernel.narrow(0, start: 0, length: 1), padding: [1, 1]).reshape([16, 32])
+          x =
+            x
+            + x.reshape([1, 16, 1, 32]).permute([1, 0, 2, 3]).conv2d(kernel.narrow(0, start: 0, length: 1), padding: [1, 1]).reshape([
+              16, 32,
+            ])
         }
         return x
       }.elementBytes()

@@ -16,7 +16,8 @@ import Testing
     var product = 1.0
     for index in 0...Int(time) {
       let beta =
-        schedule == "linear" ? 0.0001 + (0.02 - 0.0001) * Double(index) / 999 : min(1 - bar(Double(index + 1) / 1000) / bar(Double(index) / 1000), 0.999)
+        schedule == "linear"
+        ? 0.0001 + (0.02 - 0.0001) * Double(index) / 999 : min(1 - bar(Double(index + 1) / 1000) / bar(Double(index) / 1000), 0.999)
       product *= 1 - beta
     }
     return (product.squareRoot(), (1 - product).squareRoot())
@@ -52,7 +53,9 @@ import Testing
 
   static let cases = ["linear", "squaredcos_cap_v2", "flow"].flatMap { schedule in
     ["epsilon", "sample", "v_prediction", "flow_prediction"].flatMap { prediction in
-      ["uniform", "min-snr", "velocity"].compactMap { schedule == "flow" && prediction == "epsilon" ? nil : Case(schedule: schedule, prediction: prediction, weighting: $0) }
+      ["uniform", "min-snr", "velocity"].compactMap {
+        schedule == "flow" && prediction == "epsilon" ? nil : Case(schedule: schedule, prediction: prediction, weighting: $0)
+      }
     }
   }
 

@@ -32,11 +32,13 @@ import Testing
   @Test(
     "values out of range are refused by name",
     arguments: [
-      ("batch", JSONValue.integer(0)), ("batch", .integer(1 << 20)), ("steps", .integer(0)), ("steps", .integer(-1)), ("averaging_decay", .integer(1)),
+      ("batch", JSONValue.integer(0)), ("batch", .integer(1 << 20)), ("steps", .integer(0)), ("steps", .integer(-1)),
+      ("averaging_decay", .integer(1)),
       ("averaging_decay", .number(-0.1)), ("condition_dropout", .number(1.01)), ("optimiser.learning_rate", .integer(0)),
       ("optimiser.learning_rate", .number(-1)), ("optimiser.final_learning_rate", .number(0.5)), ("optimiser.beta1", .integer(1)),
       ("optimiser.beta2", .number(-0.5)), ("optimiser.epsilon", .integer(0)), ("optimiser.weight_decay", .number(-1)),
-      ("optimiser.clip", .number(-1)), ("optimiser.warmup", .integer(-1)), ("batch", .string("five")), ("seed", .integer(-1)), ("steps", .number(2.5)),
+      ("optimiser.clip", .number(-1)), ("optimiser.warmup", .integer(-1)), ("batch", .string("five")), ("seed", .integer(-1)),
+      ("steps", .number(2.5)),
     ])
   func outOfRange(_ key: String, _ value: JSONValue) throws {
     let error = #expect(throws: FormatError.self) { try plan([key: value]) }

@@ -11,7 +11,8 @@ import Testing
 /// What the registered methods say about themselves.
 @Suite struct RegistryTests {
   static let declarations =
-    AllSolvers.all.map { $0.declaration } + AllGrids.all.map { $0.declaration } + AllCorrections.all.map { $0.declaration } + AllObjectives.all
+    AllSolvers.all.map { $0.declaration } + AllGrids.all.map { $0.declaration } + AllCorrections.all.map { $0.declaration }
+    + AllObjectives.all
 
   @Test("a declaration survives JSON", arguments: declarations.map(\.name))
   func json(_ name: String) throws {
@@ -60,7 +61,8 @@ import Testing
     try plan([
       "task": .string(task), "components": .object([component: .object(members)]), "data.set": .string("mnist"), "steps": .integer(3),
       "objective": .object([
-        "schedule": .string("squaredcos_cap_v2"), "prediction": .string("v_prediction"), "weighting": .string("min-snr"), "maximum": .integer(5),
+        "schedule": .string("squaredcos_cap_v2"), "prediction": .string("v_prediction"), "weighting": .string("min-snr"),
+        "maximum": .integer(5),
       ]),
     ])
   }
@@ -82,7 +84,9 @@ import Testing
     #expect(try second.run())
     try second.export(to: parts.path + "/out")
     for file in files {
-      let (a, b) = (FileManager.default.contents(atPath: "\(whole.path)/out/\(file)"), FileManager.default.contents(atPath: "\(parts.path)/out/\(file)"))
+      let (a, b) = (
+        FileManager.default.contents(atPath: "\(whole.path)/out/\(file)"), FileManager.default.contents(atPath: "\(parts.path)/out/\(file)")
+      )
       #expect(a != nil && a == b, "\(file)")
     }
     let component = try #require(files.first?.split(separator: "/").first.map(String.init))
@@ -100,7 +104,8 @@ import Testing
           "num_attention_heads": .integer(2), "num_class_embeds": .integer(10),
         ])
       try DigitTaskTests.checkResume(
-        plan, files: ["unet/diffusion_pytorch_model.safetensors", "unet/config.json", "scheduler/scheduler_config.json", "model_index.json"])
+        plan,
+        files: ["unet/diffusion_pytorch_model.safetensors", "unet/config.json", "scheduler/scheduler_config.json", "model_index.json"])
     }
   }
 

@@ -28,7 +28,8 @@ final class ToyTask: TrainingTask {
     let made = try Weights.initialise(generator: Generator(seed: plan.seed)) { (Linear($0["net", 0], 6, 16), Linear($0["net", 1], 16, 4)) }
     model = (made.model.0, made.model.1)
     parameters = made.parameters
-    objective = try DenoisingObjective(plan.objective ?? ObjectivePlan(schedule: "linear", prediction: "sample", weighting: "velocity", maximum: 5))
+    objective = try DenoisingObjective(
+      plan.objective ?? ObjectivePlan(schedule: "linear", prediction: "sample", weighting: "velocity", maximum: 5))
     data = Tensor.randn([32, 4], generator: try Generator(seed: 99))
   }
 

@@ -20,7 +20,8 @@ import Testing
       if finished { try trainer.export(to: folder.path + "/out") }
     }
     let log = try String(contentsOfFile: folder.path + "/loss.csv", encoding: .utf8)
-    let withoutSeconds = log.split(separator: "\n").map { $0.split(separator: ",").dropLast().joined(separator: ",") }.joined(separator: "\n")
+    let withoutSeconds = log.split(separator: "\n").map { $0.split(separator: ",").dropLast().joined(separator: ",") }.joined(
+      separator: "\n")
     return (try Array(Data(contentsOf: URL(fileURLWithPath: folder.path + "/out/toy.safetensors"))), withoutSeconds, visited)
   }
 
@@ -66,10 +67,12 @@ import Testing
 
   private final class LossList { var values: [Double] = [] }
 
-  @Test("a step that goes wrong is an error and leaves the checkpoint as it was", arguments: [
-    (ToyTask.Fault.nan, "the loss is nan at step 3"), (.infinite, "the loss is inf at step 3"), (.infiniteGradient, "not finite"),
-    (.unusedParameter, "'net.0.weight'"), (.tensorFailure, "aten::view"),
-  ])
+  @Test(
+    "a step that goes wrong is an error and leaves the checkpoint as it was",
+    arguments: [
+      (ToyTask.Fault.nan, "the loss is nan at step 3"), (.infinite, "the loss is inf at step 3"), (.infiniteGradient, "not finite"),
+      (.unusedParameter, "'net.0.weight'"), (.tensorFailure, "aten::view"),
+    ])
   func faults(_ kind: ToyTask.Fault, _ part: String) throws {
     let folder = try TemporaryFolder()
     let plan = try plan()
@@ -98,7 +101,9 @@ import Testing
     #expect(try task.parameters.all.map { try $0.tensor.detach().elementBytes() } == before)
   }
 
-  @Test("a checkpoint of another plan is refused", arguments: ["batch", "seed", "optimiser.learning_rate", "objective.maximum", "averaging_decay"])
+  @Test(
+    "a checkpoint of another plan is refused",
+    arguments: ["batch", "seed", "optimiser.learning_rate", "objective.maximum", "averaging_decay"])
   func otherPlan(_ key: String) throws {
     let folder = try TemporaryFolder()
     _ = try toyTrainer(plan(), folder.path).trainer.run(shouldStop: { true })
@@ -143,7 +148,8 @@ import Testing
     #expect(try toyTrainer(plan, folder.path).trainer.step == 1)
   }
 
-  @Test("a damaged loss log is no reason to stop", arguments: ["nan,1,1,1,1", "1e300,1,1,1,1", "-inf,0,0,0,0", "1,2", "\u{0}", "1,a,b,c,d"])
+  @Test(
+    "a damaged loss log is no reason to stop", arguments: ["nan,1,1,1,1", "1e300,1,1,1,1", "-inf,0,0,0,0", "1,2", "\u{0}", "1,a,b,c,d"])
   func damagedLog(_ line: String) throws {
     let folder = try TemporaryFolder()
     _ = try toyTrainer(plan(), folder.path).trainer.run(shouldStop: { true })

@@ -92,7 +92,8 @@ private struct ValueDecoder: Decoder, SingleValueDecodingContainer {
   func mismatch(_ expected: String) -> FormatError {
     let text = json.text
     let shown = text.count > 60 ? text.prefix(60) + "…" : text[...]
-    return FormatError(name, path.isEmpty ? "is \(shown); expected \(expected)" : "'\(path.joined(separator: "."))' is \(shown); expected \(expected)")
+    return FormatError(
+      name, path.isEmpty ? "is \(shown); expected \(expected)" : "'\(path.joined(separator: "."))' is \(shown); expected \(expected)")
   }
 }
 

@@ -24,10 +24,11 @@ public struct DigitClassifierConfiguration: Codable, Sendable, Hashable {
 
   /// What is wrong with the numbers, if anything.
   var problem: String? {
-    let numbers = [
-      ("in_channels", inChannels, 1...4096), ("feature_dim", featureSize, 1...65536), ("num_classes", classCount, 1...1_000_000),
-      ("levels", channels.count, 1...12),
-    ] + channels.map { ("block_out_channels", $0, 8...65536) }
+    let numbers =
+      [
+        ("in_channels", inChannels, 1...4096), ("feature_dim", featureSize, 1...65536), ("num_classes", classCount, 1...1_000_000),
+        ("levels", channels.count, 1...12),
+      ] + channels.map { ("block_out_channels", $0, 8...65536) }
     return ConfigurationCheck.problem(numbers)
       ?? channels.first { $0 % 8 != 0 }.map { "'block_out_channels' holds \($0), which is no multiple of 8" }
   }

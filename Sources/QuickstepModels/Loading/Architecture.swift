@@ -63,7 +63,8 @@ public enum Architectures {
   public static func of(_ configuration: ConfigurationFile) throws -> Architecture {
     guard let name = configuration.className else { throw FormatError(configuration.path, "has no '_class_name'") }
     guard let found = all.first(where: { $0.className == name }) else {
-      throw FormatError(configuration.path, "architecture '\(name)' is not supported; supported: \(all.map(\.className).joined(separator: ", "))")
+      throw FormatError(
+        configuration.path, "architecture '\(name)' is not supported; supported: \(all.map(\.className).joined(separator: ", "))")
     }
     return found
   }
@@ -77,14 +78,18 @@ public enum Architectures {
     let configuration = try ConfigurationFile(path: folder + "/config.json")
     let architecture = try of(configuration)
     let source = try weights(in: folder, named: architecture.weightsName)
-    let (component, parameters) = try Weights.load(from: source, dtype: dtype, device: device) { try architecture.construct(configuration, $0) }
+    let (component, parameters) = try Weights.load(from: source, dtype: dtype, device: device) {
+      try architecture.construct(configuration, $0)
+    }
     return LoadedComponent(component: component, parameters: parameters, configuration: configuration, architecture: architecture)
   }
 
   /// A component with fresh parameters.
   public static func fresh(_ configuration: ConfigurationFile, generator: Generator, device: Device = .cpu) throws -> LoadedComponent {
     let architecture = try of(configuration)
-    let (component, parameters) = try Weights.initialise(generator: generator, device: device) { try architecture.construct(configuration, $0) }
+    let (component, parameters) = try Weights.initialise(generator: generator, device: device) {
+      try architecture.construct(configuration, $0)
+    }
     return LoadedComponent(component: component, parameters: parameters, configuration: configuration, architecture: architecture)
   }
 

@@ -49,7 +49,8 @@ public struct PromptTransformer: Backbone {
     let mask = conditioning.mask?.unsqueeze(1).unsqueeze(1)
     let tokens = patchEmbedding(sample.pixelUnshuffle(patch).flatten(startDim: 2).transposed) + positions(rows, columns, like: sample)
     let hidden = try evaluation.sequence("blocks", count: blocks.count, tokens) { index, tokens in
-      try blocks[index](tokens, signal: signal, context: sequence, mask: mask, path: "blocks.\(index)", depth: index, evaluation: evaluation)
+      try blocks[index](
+        tokens, signal: signal, context: sequence, mask: mask, path: "blocks.\(index)", depth: index, evaluation: evaluation)
     }
     let modulation = outputModulation(signal).unsqueeze(1).chunk(2, dim: -1)
     let patches = output(modulate(outputNorm(hidden), shift: modulation[0], scale: modulation[1]))
@@ -58,7 +59,8 @@ public struct PromptTransformer: Backbone {
 
   private func positions(_ rows: Int, _ columns: Int, like sample: Tensor) -> Tensor {
     let side = configuration.sampleSize / configuration.patchSize
-    let table = rows == side && columns == side ? positions : GridPositions.make(rows: rows, columns: columns, size: configuration.hiddenSize)
+    let table =
+      rows == side && columns == side ? positions : GridPositions.make(rows: rows, columns: columns, size: configuration.hiddenSize)
     return table.to(sample.dtype, sample.device)
   }
 }

@@ -128,8 +128,10 @@ struct UNetLayer: Sendable {
 
   init(_ configuration: PromptUNetConfiguration, input: Int, output: Int, signal: Int, attends: Bool, depth: Int, weights: Weights) {
     residual = UNetResidualBlock(weights["resnet"], input, output, signal: signal)
-    attention = attends
-      ? UNetAttentionBlock(weights["attention"], channels: output, heads: configuration.heads, context: configuration.crossAttentionSize) : nil
+    attention =
+      attends
+      ? UNetAttentionBlock(weights["attention"], channels: output, heads: configuration.heads, context: configuration.crossAttentionSize)
+      : nil
     path = weights.path
     self.depth = depth
   }

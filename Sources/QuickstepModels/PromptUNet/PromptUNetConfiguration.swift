@@ -46,13 +46,16 @@ public struct PromptUNetConfiguration: Codable, Sendable, Hashable {
 
   /// What is wrong with the numbers, if anything.
   var problem: String? {
-    let numbers = [
-      ("in_channels", inChannels, 1...4096), ("sample_size", sampleSize, 1...16384), ("patch_size", patchSize, 1...1024),
-      ("layers_per_block", layersPerBlock, 1...64), ("num_attention_heads", heads, 1...1024), ("levels", blockChannels.count, 1...12),
-      ("cross_attention_dim", crossAttentionSize ?? 1, 1...65536), ("num_class_embeds", classCount ?? 1, 1...1_000_000),
-    ] + blockChannels.map { ("block_out_channels", $0, 8...65536) }
+    let numbers =
+      [
+        ("in_channels", inChannels, 1...4096), ("sample_size", sampleSize, 1...16384), ("patch_size", patchSize, 1...1024),
+        ("layers_per_block", layersPerBlock, 1...64), ("num_attention_heads", heads, 1...1024), ("levels", blockChannels.count, 1...12),
+        ("cross_attention_dim", crossAttentionSize ?? 1, 1...65536), ("num_class_embeds", classCount ?? 1, 1...1_000_000),
+      ] + blockChannels.map { ("block_out_channels", $0, 8...65536) }
     if let problem = ConfigurationCheck.problem(numbers) { return problem }
-    if attentionLevels.count != blockChannels.count { return "attention_levels needs \(blockChannels.count) entries, it has \(attentionLevels.count)" }
+    if attentionLevels.count != blockChannels.count {
+      return "attention_levels needs \(blockChannels.count) entries, it has \(attentionLevels.count)"
+    }
     if let odd = blockChannels.first(where: { $0 <= 0 || $0 % heads != 0 || $0 % 8 != 0 }) {
       return "block_out_channels holds \(odd), which is no multiple of 8 and of num_attention_heads"
     }

@@ -115,7 +115,9 @@ final class WeightStore: Sendable {
     let books = books.withLock { $0 }
     var problems = books.problems
     func list(_ title: String, _ names: [String]) {
-      if !names.isEmpty { problems.append("\(title) (\(names.count)): " + names.prefix(12).joined(separator: ", ") + (names.count > 12 ? ", …" : "")) }
+      if !names.isEmpty {
+        problems.append("\(title) (\(names.count)): " + names.prefix(12).joined(separator: ", ") + (names.count > 12 ? ", …" : ""))
+      }
     }
     list("missing", books.missing)
     list("used twice", books.twice)

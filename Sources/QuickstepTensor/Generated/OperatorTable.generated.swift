@@ -183,19 +183,58 @@ enum Operators {
 /// Every operator in use with the schema it was generated from; a test compares them with the linked libtorch.
 package enum OperatorSchemas {
   package static let all: [(name: String, schema: String)] = [
-    ("aten::empty.memory_format", #"aten::empty.memory_format(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor"#),
-    ("aten::zeros", #"aten::zeros(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor"#),
-    ("aten::ones", #"aten::ones(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor"#),
-    ("aten::full", #"aten::full(SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor"#),
-    ("aten::arange.start_step", #"aten::arange.start_step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor"#),
-    ("aten::linspace", #"aten::linspace(Scalar start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor"#),
-    ("aten::eye", #"aten::eye(SymInt n, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor"#),
-    ("aten::zeros_like", #"aten::zeros_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor"#),
-    ("aten::ones_like", #"aten::ones_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor"#),
-    ("aten::randn.generator", #"aten::randn.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor"#),
-    ("aten::rand.generator", #"aten::rand.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor"#),
-    ("aten::randperm.generator", #"aten::randperm.generator(SymInt n, *, Generator? generator, ScalarType? dtype=long, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor"#),
-    ("aten::randint.low_generator", #"aten::randint.low_generator(SymInt low, SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=long, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor"#),
+    (
+      "aten::empty.memory_format",
+      #"aten::empty.memory_format(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor"#
+    ),
+    (
+      "aten::zeros",
+      #"aten::zeros(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor"#
+    ),
+    (
+      "aten::ones",
+      #"aten::ones(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor"#
+    ),
+    (
+      "aten::full",
+      #"aten::full(SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor"#
+    ),
+    (
+      "aten::arange.start_step",
+      #"aten::arange.start_step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor"#
+    ),
+    (
+      "aten::linspace",
+      #"aten::linspace(Scalar start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor"#
+    ),
+    (
+      "aten::eye",
+      #"aten::eye(SymInt n, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor"#
+    ),
+    (
+      "aten::zeros_like",
+      #"aten::zeros_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor"#
+    ),
+    (
+      "aten::ones_like",
+      #"aten::ones_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor"#
+    ),
+    (
+      "aten::randn.generator",
+      #"aten::randn.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor"#
+    ),
+    (
+      "aten::rand.generator",
+      #"aten::rand.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor"#
+    ),
+    (
+      "aten::randperm.generator",
+      #"aten::randperm.generator(SymInt n, *, Generator? generator, ScalarType? dtype=long, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor"#
+    ),
+    (
+      "aten::randint.low_generator",
+      #"aten::randint.low_generator(SymInt low, SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=long, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor"#
+    ),
     ("aten::normal_", #"aten::normal_(Tensor(a!) self, float mean=0, float std=1, *, Generator? generator=None) -> Tensor(a!)"#),
     ("aten::uniform_", #"aten::uniform_(Tensor(a!) self, float from=0, float to=1, *, Generator? generator=None) -> Tensor(a!)"#),
     ("aten::add.Tensor", #"aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor"#),
@@ -266,8 +305,14 @@ package enum OperatorSchemas {
     ("aten::sum.dim_IntList", #"aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor"#),
     ("aten::mean", #"aten::mean(Tensor self, *, ScalarType? dtype=None) -> Tensor"#),
     ("aten::mean.dim", #"aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor"#),
-    ("aten::var.correction", #"aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor"#),
-    ("aten::std.correction", #"aten::std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor"#),
+    (
+      "aten::var.correction",
+      #"aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor"#
+    ),
+    (
+      "aten::std.correction",
+      #"aten::std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor"#
+    ),
     ("aten::amax", #"aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor"#),
     ("aten::amin", #"aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor"#),
     ("aten::max", #"aten::max(Tensor self) -> Tensor"#),
@@ -278,9 +323,18 @@ package enum OperatorSchemas {
     ("aten::cumsum", #"aten::cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor"#),
     ("aten::cumprod", #"aten::cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor"#),
     ("aten::norm.ScalarOpt_dim", #"aten::norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor"#),
-    ("aten::linalg_vector_norm", #"aten::linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor"#),
-    ("aten::quantile", #"aten::quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation='linear') -> Tensor"#),
-    ("aten::topk", #"aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)"#),
+    (
+      "aten::linalg_vector_norm",
+      #"aten::linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor"#
+    ),
+    (
+      "aten::quantile",
+      #"aten::quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation='linear') -> Tensor"#
+    ),
+    (
+      "aten::topk",
+      #"aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)"#
+    ),
     ("aten::sort", #"aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)"#),
     ("aten::argsort", #"aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor"#),
     ("aten::bincount", #"aten::bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor"#),
@@ -311,7 +365,10 @@ package enum OperatorSchemas {
     ("aten::detach", #"aten::detach(Tensor(a) self) -> Tensor(a)"#),
     ("aten::expand", #"aten::expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)"#),
     ("aten::repeat", #"aten::repeat(Tensor self, SymInt[] repeats) -> Tensor"#),
-    ("aten::repeat_interleave.self_int", #"aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor"#),
+    (
+      "aten::repeat_interleave.self_int",
+      #"aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor"#
+    ),
     ("aten::squeeze.dim", #"aten::squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)"#),
     ("aten::unsqueeze", #"aten::unsqueeze(Tensor(a) self, int dim) -> Tensor(a)"#),
     ("aten::flatten.using_ints", #"aten::flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)"#),
@@ -321,7 +378,10 @@ package enum OperatorSchemas {
     ("aten::chunk", #"aten::chunk(Tensor(a -> *) self, int chunks, int dim=0) -> Tensor(a)[]"#),
     ("aten::split_with_sizes", #"aten::split_with_sizes(Tensor(a -> *) self, SymInt[] split_sizes, int dim=0) -> Tensor(a)[]"#),
     ("aten::narrow", #"aten::narrow(Tensor(a) self, int dim, SymInt start, SymInt length) -> Tensor(a)"#),
-    ("aten::slice.Tensor", #"aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)"#),
+    (
+      "aten::slice.Tensor",
+      #"aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)"#
+    ),
     ("aten::select.int", #"aten::select.int(Tensor(a) self, int dim, SymInt index) -> Tensor(a)"#),
     ("aten::index_select", #"aten::index_select(Tensor self, int dim, Tensor index) -> Tensor"#),
     ("aten::index_copy_", #"aten::index_copy_(Tensor(a!) self, int dim, Tensor index, Tensor source) -> Tensor(a!)"#),
@@ -333,32 +393,80 @@ package enum OperatorSchemas {
     ("aten::pixel_shuffle", #"aten::pixel_shuffle(Tensor self, int upscale_factor) -> Tensor"#),
     ("aten::pixel_unshuffle", #"aten::pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor"#),
     ("aten::one_hot", #"aten::one_hot(Tensor self, int num_classes=-1) -> Tensor"#),
-    ("aten::_to_copy", #"aten::_to_copy(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool non_blocking=False, MemoryFormat? memory_format=None) -> Tensor"#),
-    ("aten::embedding", #"aten::embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor"#),
-    ("aten::layer_norm", #"aten::layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1e-05, bool cudnn_enable=True) -> Tensor"#),
+    (
+      "aten::_to_copy",
+      #"aten::_to_copy(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool non_blocking=False, MemoryFormat? memory_format=None) -> Tensor"#
+    ),
+    (
+      "aten::embedding",
+      #"aten::embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor"#
+    ),
+    (
+      "aten::layer_norm",
+      #"aten::layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1e-05, bool cudnn_enable=True) -> Tensor"#
+    ),
     ("aten::rms_norm", #"aten::rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor"#),
-    ("aten::group_norm", #"aten::group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1e-05, bool cudnn_enabled=True) -> Tensor"#),
-    ("aten::batch_norm", #"aten::batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> Tensor"#),
-    ("aten::conv1d", #"aten::conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=1, SymInt[1] padding=0, SymInt[1] dilation=1, SymInt groups=1) -> Tensor"#),
-    ("aten::conv2d", #"aten::conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=1, SymInt[2] padding=0, SymInt[2] dilation=1, SymInt groups=1) -> Tensor"#),
-    ("aten::conv_transpose2d.input", #"aten::conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=1, SymInt[2] padding=0, SymInt[2] output_padding=0, SymInt groups=1, SymInt[2] dilation=1) -> Tensor"#),
-    ("aten::max_pool2d", #"aten::max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor"#),
-    ("aten::avg_pool2d", #"aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor"#),
+    (
+      "aten::group_norm",
+      #"aten::group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1e-05, bool cudnn_enabled=True) -> Tensor"#
+    ),
+    (
+      "aten::batch_norm",
+      #"aten::batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> Tensor"#
+    ),
+    (
+      "aten::conv1d",
+      #"aten::conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=1, SymInt[1] padding=0, SymInt[1] dilation=1, SymInt groups=1) -> Tensor"#
+    ),
+    (
+      "aten::conv2d",
+      #"aten::conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=1, SymInt[2] padding=0, SymInt[2] dilation=1, SymInt groups=1) -> Tensor"#
+    ),
+    (
+      "aten::conv_transpose2d.input",
+      #"aten::conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=1, SymInt[2] padding=0, SymInt[2] output_padding=0, SymInt groups=1, SymInt[2] dilation=1) -> Tensor"#
+    ),
+    (
+      "aten::max_pool2d",
+      #"aten::max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor"#
+    ),
+    (
+      "aten::avg_pool2d",
+      #"aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor"#
+    ),
     ("aten::adaptive_avg_pool2d", #"aten::adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor"#),
-    ("aten::upsample_nearest2d", #"aten::upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor"#),
-    ("aten::upsample_bilinear2d", #"aten::upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor"#),
-    ("aten::upsample_bicubic2d", #"aten::upsample_bicubic2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor"#),
+    (
+      "aten::upsample_nearest2d",
+      #"aten::upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor"#
+    ),
+    (
+      "aten::upsample_bilinear2d",
+      #"aten::upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor"#
+    ),
+    (
+      "aten::upsample_bicubic2d",
+      #"aten::upsample_bicubic2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor"#
+    ),
     ("aten::constant_pad_nd", #"aten::constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor"#),
     ("aten::unfold", #"aten::unfold(Tensor(a) self, int dimension, int size, int step) -> Tensor(a)"#),
-    ("aten::scaled_dot_product_attention", #"aten::scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0.0, bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor"#),
+    (
+      "aten::scaled_dot_product_attention",
+      #"aten::scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0.0, bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor"#
+    ),
     ("aten::mse_loss", #"aten::mse_loss(Tensor self, Tensor target, int reduction=Mean) -> Tensor"#),
     ("aten::huber_loss", #"aten::huber_loss(Tensor self, Tensor target, int reduction=Mean, float delta=1.0) -> Tensor"#),
-    ("aten::cross_entropy_loss", #"aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=Mean, SymInt ignore_index=-100, float label_smoothing=0.0) -> Tensor"#),
+    (
+      "aten::cross_entropy_loss",
+      #"aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=Mean, SymInt ignore_index=-100, float label_smoothing=0.0) -> Tensor"#
+    ),
     ("aten::dropout", #"aten::dropout(Tensor input, float p, bool train) -> Tensor"#),
     ("aten::_foreach_norm.Scalar", #"aten::_foreach_norm.Scalar(Tensor[] self, Scalar ord=2, ScalarType? dtype=None) -> Tensor[]"#),
     ("aten::_foreach_mul_.Scalar", #"aten::_foreach_mul_.Scalar(Tensor(a!)[] self, Scalar scalar) -> ()"#),
     ("aten::_foreach_lerp_.Scalar", #"aten::_foreach_lerp_.Scalar(Tensor(a!)[] self, Tensor[] tensors1, Scalar weight) -> ()"#),
     ("aten::_foreach_copy_", #"aten::_foreach_copy_(Tensor(a!)[] self, Tensor[] src, bool non_blocking=False) -> ()"#),
-    ("aten::_fused_adamw_", #"aten::_fused_adamw_(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, float lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()"#),
+    (
+      "aten::_fused_adamw_",
+      #"aten::_fused_adamw_(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, float lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()"#
+    ),
   ]
 }

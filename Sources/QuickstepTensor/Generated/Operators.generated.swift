@@ -1416,7 +1416,8 @@ extension Tensor {
   ///
   /// libtorch: `batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> Tensor`
   public func batchNorm(
-    weight: Tensor?, bias: Tensor?, runningMean: Tensor?, runningVar: Tensor?, training: Bool, momentum: Double, eps: Double, cudnnEnabled: Bool
+    weight: Tensor?, bias: Tensor?, runningMean: Tensor?, runningVar: Tensor?, training: Bool, momentum: Double, eps: Double,
+    cudnnEnabled: Bool
   ) -> Tensor {
     var call = OperatorCall(Operators.batchNorm)
     call.push(self); call.push(weight); call.push(bias); call.push(runningMean); call.push(runningVar); call.push(training)
@@ -1450,7 +1451,8 @@ extension Tensor {
   ///
   /// libtorch: `conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=1, SymInt[2] padding=0, SymInt[2] output_padding=0, SymInt groups=1, SymInt[2] dilation=1) -> Tensor`
   public func convTranspose2d(
-    _ weight: Tensor, bias: Tensor? = nil, stride: [Int] = [1, 1], padding: [Int] = [0, 0], outputPadding: [Int] = [0, 0], groups: Int = 1, dilation: [Int] = [1, 1]
+    _ weight: Tensor, bias: Tensor? = nil, stride: [Int] = [1, 1], padding: [Int] = [0, 0], outputPadding: [Int] = [0, 0], groups: Int = 1,
+    dilation: [Int] = [1, 1]
   ) -> Tensor {
     var call = OperatorCall(Operators.convTranspose2dInput)
     call.push(self); call.push(weight); call.push(bias); call.push(stride); call.push(padding); call.push(outputPadding)
@@ -1473,7 +1475,8 @@ extension Tensor {
   ///
   /// libtorch: `avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor`
   public func avgPool2d(
-    _ kernelSize: [Int], stride: [Int] = [], padding: [Int] = [0, 0], ceilMode: Bool = false, countIncludePad: Bool = true, divisorOverride: Int? = nil
+    _ kernelSize: [Int], stride: [Int] = [], padding: [Int] = [0, 0], ceilMode: Bool = false, countIncludePad: Bool = true,
+    divisorOverride: Int? = nil
   ) -> Tensor {
     var call = OperatorCall(Operators.avgPool2d)
     call.push(self); call.push(kernelSize); call.push(stride); call.push(padding); call.push(ceilMode); call.push(countIncludePad)
@@ -1539,7 +1542,8 @@ extension Tensor {
   ///
   /// libtorch: `scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0.0, bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor`
   public func scaledDotProductAttention(
-    _ key: Tensor, value: Tensor, attnMask: Tensor? = nil, dropoutP: Double = 0.0, isCausal: Bool = false, scale: Double? = nil, enableGqa: Bool = false
+    _ key: Tensor, value: Tensor, attnMask: Tensor? = nil, dropoutP: Double = 0.0, isCausal: Bool = false, scale: Double? = nil,
+    enableGqa: Bool = false
   ) -> Tensor {
     var call = OperatorCall(Operators.scaledDotProductAttention)
     call.push(self); call.push(key); call.push(value); call.push(attnMask); call.push(dropoutP); call.push(isCausal); call.push(scale)
@@ -1625,7 +1629,9 @@ extension Tensor {
   ///
   /// libtorch: `_fused_adamw_(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, float lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()`
   package static func fusedAdamWInPlace(
-    _ input: [Tensor], grads: [Tensor], expAvgs: [Tensor], expAvgSqs: [Tensor], maxExpAvgSqs: [Tensor], stateSteps: [Tensor], lr: Double, beta1: Double, beta2: Double, weightDecay: Double, eps: Double, amsgrad: Bool, maximize: Bool, gradScale: Tensor? = nil, foundInf: Tensor? = nil
+    _ input: [Tensor], grads: [Tensor], expAvgs: [Tensor], expAvgSqs: [Tensor], maxExpAvgSqs: [Tensor], stateSteps: [Tensor], lr: Double,
+    beta1: Double, beta2: Double, weightDecay: Double, eps: Double, amsgrad: Bool, maximize: Bool, gradScale: Tensor? = nil,
+    foundInf: Tensor? = nil
   ) {
     var call = OperatorCall(Operators.fusedAdamwInPlace)
     call.push(input); call.push(grads); call.push(expAvgs); call.push(expAvgSqs); call.push(maxExpAvgSqs); call.push(stateSteps)

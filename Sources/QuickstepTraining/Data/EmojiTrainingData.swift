@@ -17,7 +17,8 @@ struct EmojiTrainingData {
     try check("style", selection.styles, dataset.styles)
     try check("group", selection.groups, Array(Set(dataset.rows.map(\.group))).sorted())
     rows = dataset.rows(split: split).filter { row in
-      (selection.groups.isEmpty || selection.groups.contains(row.group)) && (selection.styles.isEmpty || selection.styles.contains(row.style))
+      (selection.groups.isEmpty || selection.groups.contains(row.group))
+        && (selection.styles.isEmpty || selection.styles.contains(row.style))
     }
     guard !rows.isEmpty else { throw PlanError("data: the selection holds no pictures") }
     styles = selection.styles.isEmpty ? dataset.styles : selection.styles

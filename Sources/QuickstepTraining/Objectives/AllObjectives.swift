@@ -8,14 +8,16 @@ public enum AllObjectives {
 extension DenoisingObjective {
   public static let declaration = MethodDeclaration(
     name: "denoising", family: .objective,
-    summary: "Noise a sample to a random level and predict noise, data, v or velocity, with the error weighed by level.", points: [.weights],
+    summary: "Noise a sample to a random level and predict noise, data, v or velocity, with the error weighed by level.",
+    points: [.weights],
     reads: ["data"], changes: ["weights"], needs: ["training data"], state: "none",
     parameters: [
       ParameterDeclaration(
         name: "prediction", summary: "what the network predicts",
         domain: .choice(["epsilon", "sample", "v_prediction", "flow_prediction"]), standard: .choice("sample")),
       ParameterDeclaration(
-        name: "weighting", summary: "how errors at different noise levels are weighed", domain: .choice(["uniform", "min-snr", "velocity"]),
+        name: "weighting", summary: "how errors at different noise levels are weighed",
+        domain: .choice(["uniform", "min-snr", "velocity"]),
         standard: .choice("velocity")),
       ParameterDeclaration(name: "maximum", summary: "bound γ of the weight", domain: .number(0.1...1000), standard: .number(5)),
     ],

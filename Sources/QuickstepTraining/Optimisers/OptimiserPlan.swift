@@ -25,7 +25,8 @@ public struct OptimiserPlan: Codable, Sendable, Hashable {
   }
 
   public init(
-    learningRate: Double, finalLearningRate: Double = 0, warmup: Int = 0, beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8,
+    learningRate: Double, finalLearningRate: Double = 0, warmup: Int = 0, beta1: Double = 0.9, beta2: Double = 0.999,
+    epsilon: Double = 1e-8,
     weightDecay: Double = 0.01, clip: Double = 1
   ) {
     self.learningRate = learningRate

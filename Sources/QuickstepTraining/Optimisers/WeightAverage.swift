@@ -21,7 +21,9 @@ final class WeightAverage {
   /// Takes in the parameters after update number `step` (from 1).
   func update(step: Int) throws {
     let current = min(decay, Double(1 + step) / Double(10 + step))
-    try withTensorErrors { withoutGradients { Tensor.foreachLerpInPlace(averages, tensors1: parameters.map { $0.detach() }, weight: Scalar(1 - current)) } }
+    try withTensorErrors {
+      withoutGradients { Tensor.foreachLerpInPlace(averages, tensors1: parameters.map { $0.detach() }, weight: Scalar(1 - current)) }
+    }
   }
 
   func state() -> [(name: String, tensor: Tensor)] { zip(names, averages).map { ("average." + $0, $1) } }

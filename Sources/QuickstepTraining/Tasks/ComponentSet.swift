@@ -40,7 +40,8 @@ struct ComponentSet {
         guard let tensor = parameters[name + "." + key] else { throw PlanError("no weights for '\(name).\(key)'") }
         return (key, try withTensorErrors { withoutGradients { tensor.detach().to(.cpu).to(.float16) } })
       }
-      try SafetensorsWriter.write(tensors, metadata: ["format": "pt"], to: "\(folder)/\(name)/\(component.architecture.weightsName).safetensors")
+      try SafetensorsWriter.write(
+        tensors, metadata: ["format": "pt"], to: "\(folder)/\(name)/\(component.architecture.weightsName).safetensors")
     }
   }
 }

@@ -77,7 +77,8 @@ public final class EmojiDiffusionTask: TrainingTask {
       "PromptToImagePipeline",
       components: [
         backboneName: ("quickstep", components.loaded[backboneName]?.architecture.className ?? ""),
-        "text_encoder": ("quickstep", "PromptEncoder"), "tokenizer": ("quickstep", "WordTokenizer"), "scheduler": ("diffusers", "DDIMScheduler"),
+        "text_encoder": ("quickstep", "PromptEncoder"), "tokenizer": ("quickstep", "WordTokenizer"),
+        "scheduler": ("diffusers", "DDIMScheduler"),
       ], defaults: defaults)
     try ModelFolderFiles.write(index, to: folder + "/model_index.json")
   }

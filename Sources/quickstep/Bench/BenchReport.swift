@@ -45,7 +45,8 @@ struct BenchReport {
     let line = info.split(separator: "\n").first { $0.hasPrefix("model name") }
     let name = line?.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown processor"
     let load = (try? String(contentsOfFile: "/proc/loadavg", encoding: .utf8))?.split(separator: " ").first.map(String.init) ?? "?"
-    return "\(name), \(ProcessInfo.processInfo.activeProcessorCount) cores, \(Machine.threads) threads, libtorch \(Machine.libtorchVersion), "
+    return
+      "\(name), \(ProcessInfo.processInfo.activeProcessorCount) cores, \(Machine.threads) threads, libtorch \(Machine.libtorchVersion), "
       + "quickstep \(ImagePipeline.version), load at the end \(load), \(date)"
   }
 

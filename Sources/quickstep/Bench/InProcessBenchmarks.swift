@@ -42,7 +42,8 @@ enum SamplerBenchmark {
     let conditioning = EvaluationBenchmark.conditioning(model, batch: 2)
     let shares = try (0..<rounds).map { _ in
       var inside = 0.0
-      let denoiser = GuidedDenoiser(parametrisation: model.scheduler.parametrisation, guidance: try .classifierFree(scale: 2)) { input, context in
+      let denoiser = GuidedDenoiser(parametrisation: model.scheduler.parametrisation, guidance: try .classifierFree(scale: 2)) {
+        input, context in
         var output = Tensor.undefined
         inside += try stopwatch {
           let timestep = Tensor.full([2], fillValue: .real(context.level.timestep))
@@ -92,7 +93,8 @@ enum EvaluationBenchmark {
       }
     }
     return BenchRow([
-      "network": model.name, "batch": "\(batch)", "ours, ms": Spread(ours).text(1e3), "\(peer?.name ?? "peer"), ms": peer == nil ? "–" : Spread(theirs).text(1e3),
+      "network": model.name, "batch": "\(batch)", "ours, ms": Spread(ours).text(1e3),
+      "\(peer?.name ?? "peer"), ms": peer == nil ? "–" : Spread(theirs).text(1e3),
       "ours / peer": peer == nil ? "–" : Spread(ratios).text(digits: 3),
     ])
   }

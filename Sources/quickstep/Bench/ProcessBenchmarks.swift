@@ -12,7 +12,10 @@ enum ProcessBenchmark {
     let prompt = model.classCount == nil ? "red apple" : "7"
     let commands = [
       ("libtorch loaded, one operator", ["bench", "--idle"]),
-      ("generate", ["generate", prompt, "--model", model.folder, "--steps", "20", "--seed", "1", "--quiet", "--output", folder + "/picture.png"]),
+      (
+        "generate",
+        ["generate", prompt, "--model", model.folder, "--steps", "20", "--seed", "1", "--quiet", "--output", folder + "/picture.png"]
+      ),
     ]
     return try commands.map { name, arguments in
       let runs = try (0..<max(3, rounds / 2)).map { _ in try ChildProcess.run(arguments) }
@@ -74,7 +77,9 @@ final class PeerProcess {
     let answer = try JSONValue(parsing: try line(), name: "the peer's answer")
     if let error = answer["error"]?.string { throw FormatError("peer", error) }
     if let name = answer["peer"]?.string { self.name = name }
-    guard let seconds = answer["seconds"]?.array?.compactMap(\.double), !seconds.isEmpty else { throw FormatError("peer", "answered without 'seconds'") }
+    guard let seconds = answer["seconds"]?.array?.compactMap(\.double), !seconds.isEmpty else {
+      throw FormatError("peer", "answered without 'seconds'")
+    }
     return seconds
   }
 

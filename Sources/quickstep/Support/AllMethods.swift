@@ -20,9 +20,11 @@ struct Method {
 enum AllMethods {
   static let all: [Method] =
     AllSolvers.all.map { solver in
-      Method(declaration: solver.declaration, aliases: solver.aliases.map {
-        .init(name: $0.name, tool: $0.tool, parameters: $0.parameters, spacing: $0.spacing)
-      })
+      Method(
+        declaration: solver.declaration,
+        aliases: solver.aliases.map {
+          .init(name: $0.name, tool: $0.tool, parameters: $0.parameters, spacing: $0.spacing)
+        })
     }
     + AllGrids.all.map { grid in Method(declaration: grid.declaration, aliases: grid.aliases.map { .init(name: $0) }) }
     + AllCorrections.all.map { Method(declaration: $0.declaration) }

@@ -45,7 +45,8 @@ struct Finding {
     let areas = findings.reduce(0) { max($0, $1.area.count) }
     let margin = String(repeating: " ", count: marks + areas + 4)
     return findings.flatMap { finding in
-      let head = finding.mark + String(repeating: " ", count: marks - finding.status.rawValue.count + 2)
+      let head =
+        finding.mark + String(repeating: " ", count: marks - finding.status.rawValue.count + 2)
         + Screen.bold(finding.area) + String(repeating: " ", count: areas - finding.area.count + 2)
       let width = Screen.width - margin.count
       let text = Screen.wrapped(Screen.printable(finding.text), width: width)

@@ -26,7 +26,9 @@ struct GenerationJob {
       deviceName = command.device ?? settings.device
       dtypeName = settings.dtype
       Machine.threads = command.threads ?? settings.threads
-      if settings.batch > 1 { warnings.append("the picture was made in a batch of \(settings.batch); alone it is equal up to rounding only") }
+      if settings.batch > 1 {
+        warnings.append("the picture was made in a batch of \(settings.batch); alone it is equal up to rounding only")
+      }
       if settings.hasGivenTensors {
         throw GenerationError("\(path) was made from tensors of a file (--latents), which it does not hold; repeat it with that file")
       }
@@ -69,7 +71,8 @@ struct GenerationJob {
     let load = seconds(clock.now - start)
     var warnings = warnings
     if let expectedHash, expectedHash != model.fingerprint {
-      warnings.append("the weights of '\(model.name)' have changed since the picture was made (\(expectedHash) then, \(model.fingerprint) now)")
+      warnings.append(
+        "the weights of '\(model.name)' have changed since the picture was made (\(expectedHash) then, \(model.fingerprint) now)")
     }
     let display = GenerationDisplay(quiet: command.quiet, preview: command.preview)
     request.recordsTrajectory = command.trajectory != nil
@@ -114,7 +117,9 @@ struct GenerationJob {
     if let unknown = file.names.first(where: { !known.contains($0) }) {
       throw FormatError(path, "the tensor '\(unknown)' has no use here; known: \(known.joined(separator: ", "))")
     }
-    func take(_ name: String) throws -> Tensor? { file.info(name) == nil ? nil : try withTensorErrors { try file.tensor(name).to(.float32) } }
+    func take(_ name: String) throws -> Tensor? {
+      file.info(name) == nil ? nil : try withTensorErrors { try file.tensor(name).to(.float32) }
+    }
     request.given.latents = try take("latents")
     request.given.promptEmbeds = try take("prompt_embeds")
     request.given.negativePromptEmbeds = try take("negative_prompt_embeds")

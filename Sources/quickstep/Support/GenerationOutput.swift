@@ -68,15 +68,19 @@ struct GenerationReport {
     let first = result.images.first?.settings
     let object: [String: JSONValue] = [
       "images": .array(images), "model": .string(model.name), "model_hash": .string(model.fingerprint),
-      "seed": .integer(Int(truncatingIfNeeded: first?.seed ?? 0)), "solver": .string(first?.solver ?? ""), "grid": .string(first?.spacing ?? ""),
-      "guidance_scale": .number(first?.guidanceScale ?? 1), "steps": .integer(first?.steps ?? 0), "evaluations": .integer(result.evaluations),
+      "seed": .integer(Int(truncatingIfNeeded: first?.seed ?? 0)), "solver": .string(first?.solver ?? ""),
+      "grid": .string(first?.spacing ?? ""),
+      "guidance_scale": .number(first?.guidanceScale ?? 1), "steps": .integer(first?.steps ?? 0),
+      "evaluations": .integer(result.evaluations),
       "seconds": .object([
         "load": .number(loadSeconds), "encode": .number(result.seconds.encode), "denoise": .number(result.seconds.denoise),
         "decode": .number(result.seconds.decode),
       ]),
       "peak_memory_bytes": .integer(ProcessMemory.peakBytes), "parameter_bytes": .integer(model.parameterBytes),
       // Caches and other accelerators come with later methods; the report says that none was at work.
-      "accelerators": .array([]), "exactness": .string(result.images.contains { $0.settings.batch > 1 } ? Exactness.rounding.rawValue : Exactness.bitExact.rawValue), "device": .string("\(model.device)"), "threads": .integer(Machine.threads),
+      "accelerators": .array([]),
+      "exactness": .string(result.images.contains { $0.settings.batch > 1 } ? Exactness.rounding.rawValue : Exactness.bitExact.rawValue),
+      "device": .string("\(model.device)"), "threads": .integer(Machine.threads),
       "warnings": .array(warnings.map { .string($0) }), "version": .string(ImagePipeline.version),
     ]
     return JSONValue.object(object).text

@@ -50,18 +50,20 @@ extension Method {
       "points": .strings(declaration.points.map(\.description)), "reads": .strings(declaration.reads),
       "changes": .strings(declaration.changes), "needs": .strings(declaration.needs), "state": .string(declaration.state),
       "exactness": .string(declaration.exactness.rawValue), "reference": .string(declaration.reference),
-      "parameters": .array(declaration.parameters.map { parameter in
-        .object([
-          "name": .string(parameter.name), "summary": .string(parameter.summary), "domain": parameter.domain.json,
-          "default": parameter.standard.json, "neutral": parameter.neutral?.json ?? .null,
-        ])
-      }),
-      "aliases": .array(aliases.map { alias in
-        .object([
-          "name": .string(alias.name), "tool": .optional(alias.tool), "parameters": .object(alias.parameters.mapValues { .string($0) }),
-          "grid": .optional(alias.spacing),
-        ])
-      }),
+      "parameters": .array(
+        declaration.parameters.map { parameter in
+          .object([
+            "name": .string(parameter.name), "summary": .string(parameter.summary), "domain": parameter.domain.json,
+            "default": parameter.standard.json, "neutral": parameter.neutral?.json ?? .null,
+          ])
+        }),
+      "aliases": .array(
+        aliases.map { alias in
+          .object([
+            "name": .string(alias.name), "tool": .optional(alias.tool), "parameters": .object(alias.parameters.mapValues { .string($0) }),
+            "grid": .optional(alias.spacing),
+          ])
+        }),
     ])
   }
 }

@@ -52,12 +52,13 @@ extension ModelEntry {
       "id": .string(id), "path": .string(path), "pipeline": .optional(pipeline), "bytes": .integer(bytes),
       "parameters": .integer(parameters), "sample_size": sampleSize.map { .integers($0) } ?? .null, "settings": .object(settings),
       "summary": .optional(summary), "problem": .optional(problem),
-      "components": .array(parts.map { part in
-        .object([
-          "name": .string(part.name), "class": .optional(part.className), "supported": part.isSupported.map { .bool($0) } ?? .null,
-          "parameters": .optional(part.parameters), "problem": .optional(part.problem),
-        ])
-      }),
+      "components": .array(
+        parts.map { part in
+          .object([
+            "name": .string(part.name), "class": .optional(part.className), "supported": part.isSupported.map { .bool($0) } ?? .null,
+            "parameters": .optional(part.parameters), "problem": .optional(part.problem),
+          ])
+        }),
     ])
   }
 }

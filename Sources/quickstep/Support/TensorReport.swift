@@ -89,15 +89,17 @@ struct TensorReport {
       "tensor_count": .integer(tensors.count), "parameters": .integer(elements), "bytes": .integer(bytes),
       "metadata": .object(source.metadata.mapValues { .string($0) }),
       "kind_guess": kind.map { .object(["name": .string($0.name), "supported": .bool($0.isSupported)]) } ?? .null,
-      "dtypes": .object(totals.mapValues { total in
-        .object(["tensors": .integer(total.tensors), "parameters": .integer(total.elements), "bytes": .integer(total.bytes)])
-      }),
-      "tensors": .array(tensors.prefix(limit).map { tensor in
-        .object([
-          "name": .string(tensor.name), "dtype": .string(tensor.dtype.description), "shape": .integers(tensor.shape),
-          "bytes": .integer(tensor.byteCount),
-        ])
-      }),
+      "dtypes": .object(
+        totals.mapValues { total in
+          .object(["tensors": .integer(total.tensors), "parameters": .integer(total.elements), "bytes": .integer(total.bytes)])
+        }),
+      "tensors": .array(
+        tensors.prefix(limit).map { tensor in
+          .object([
+            "name": .string(tensor.name), "dtype": .string(tensor.dtype.description), "shape": .integers(tensor.shape),
+            "bytes": .integer(tensor.byteCount),
+          ])
+        }),
     ]
   }
 }
