@@ -81,6 +81,9 @@ def cases():
     add("transformer-patch4-no-mask", transformer(
         in_channels=1, sample_size=16, patch_size=4, hidden_size=32, num_layers=1, num_attention_heads=1, mlp_ratio=3,
         cross_attention_dim=16), backbone_inputs, (1, 1, 24, 16), [250.0], prompt=(4, 16))
+    add("transformer-seam-head", transformer(
+        in_channels=3, sample_size=16, patch_size=4, hidden_size=32, num_layers=1, num_attention_heads=2, mlp_ratio=2,
+        cross_attention_dim=16, head_channels=4), backbone_inputs, (2, 3, 16, 16), [640.0, 40.0], prompt=(4, 16), lengths=[4, 2])
     add("transformer-patch1", transformer(
         in_channels=2, sample_size=6, patch_size=1, hidden_size=16, num_layers=2, num_attention_heads=2, mlp_ratio=4,
         cross_attention_dim=16), backbone_inputs, (2, 2, 6, 6), [700.0, 20.0], prompt=(3, 16), lengths=[3, 2])

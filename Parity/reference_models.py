@@ -181,11 +181,24 @@ class AdaptiveOutputNorm(nn.Module):
         return modulate(self.norm(x), shift, scale)
 
 
+class PatchSeamHead(nn.Module):
+    """Two 3×3 convolutions at full resolution."""
+
+    def __init__(self, channels, outputs):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, 2 * channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(2 * channels, outputs, 3, padding=1)
+        nn.init.zeros_(self.conv2.weight)
+
+    def forward(self, x):
+        return self.conv2(F.silu(self.conv1(x)))
+
+
 class PromptTransformer2D(nn.Module):
     """A diffusion transformer on patches: adaLN-Zero from timestep and pooled prompt, cross-attention to the prompt's tokens."""
 
     def __init__(self, hidden_size, num_layers, num_attention_heads, cross_attention_dim, in_channels=3, sample_size=64, patch_size=8,
-                 mlp_ratio=4):
+                 mlp_ratio=4, head_channels=None):
         super().__init__()
         self.size, self.patch, self.side = hidden_size, patch_size, sample_size // patch_size
         folded = in_channels * patch_size * patch_size
@@ -195,7 +208,12 @@ class PromptTransformer2D(nn.Module):
         self.blocks = nn.ModuleList(
             [PromptTransformerBlock(hidden_size, num_attention_heads, mlp_ratio, cross_attention_dim) for _ in range(num_layers)])
         self.norm_out = AdaptiveOutputNorm(hidden_size)
-        self.proj_out = linear(hidden_size, folded, init="zeros")
+        if head_channels:
+            self.proj_out = linear(hidden_size, head_channels * patch_size * patch_size)
+            self.head = PatchSeamHead(head_channels, in_channels)
+        else:
+            self.proj_out = linear(hidden_size, folded, init="zeros")
+            self.head = nn.Identity()
         self.register_buffer("positions", grid_positions(self.side, self.side, hidden_size), persistent=False)
 
     def forward(self, sample, timestep, encoder_hidden_states, pooled_projections, encoder_attention_mask=None):
@@ -208,7 +226,7 @@ class PromptTransformer2D(nn.Module):
         for block in self.blocks:
             x = block(x, signal, encoder_hidden_states, mask)
         x = self.proj_out(self.norm_out(x, signal))
-        return F.pixel_shuffle(x.transpose(1, 2).unflatten(2, (rows, columns)), self.patch)
+        return self.head(F.pixel_shuffle(x.transpose(1, 2).unflatten(2, (rows, columns)), self.patch))
 
 
 # U-Net

@@ -15,6 +15,13 @@ public struct Figure: Sendable, Hashable {
   /// Time it took to make what was measured, in seconds; measuring itself not included.
   public var seconds: Double
 
+  /// - Parameters:
+  ///   - metric: what it is, with the feature net where one is involved.
+  ///   - value: the figure.
+  ///   - interval: ends of the confidence interval; `nil` when there is none.
+  ///   - count: pictures (or pairs) it is over.
+  ///   - procedure: how it was measured, in a few words.
+  ///   - seconds: time it took to make what was measured.
   public init(metric: String, value: Double, interval: ClosedRange<Double>? = nil, count: Int, procedure: String, seconds: Double) {
     self.metric = metric
     self.value = value

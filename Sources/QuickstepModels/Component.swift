@@ -12,6 +12,11 @@ public struct Conditioning: Sendable {
   /// Class labels, `[B]` int64.
   public var classes: Tensor?
 
+  /// - Parameters:
+  ///   - sequence: encoded prompt, `[B, L, D]`.
+  ///   - mask: which positions of `sequence` count, `[B, L]` boolean; `nil` when all do.
+  ///   - pooled: summary of the prompt, `[B, D]`.
+  ///   - classes: class labels, `[B]` int64.
   public init(sequence: Tensor? = nil, mask: Tensor? = nil, pooled: Tensor? = nil, classes: Tensor? = nil) {
     self.sequence = sequence
     self.mask = mask
@@ -82,10 +87,15 @@ extension Component {
 }
 
 extension Backbone {
+  /// The argument names of diffusers' transformers; which of the optional ones are needed depends on the model.
   public static var inputs: [String] {
     ["sample", "timestep", "encoder_hidden_states?", "encoder_attention_mask?", "pooled_projections?", "class_labels?"]
   }
 
+  /// Runs the network outside of any run. `timestep` may be a scalar, which then counts for the whole batch.
+  /// - Returns: `sample`, `[B, C, H, W]`.
+  /// - Throws: ``ComponentError`` for missing and unknown names and for a `sample` that is not `[B, C, H, W]`; `TensorError` when shapes do
+  ///   not fit.
   public func forward(_ inputs: [String: Tensor]) throws -> [String: Tensor] {
     try checkNames(inputs)
     let sample = try required("sample", of: inputs)

@@ -4,21 +4,32 @@ public import QuickstepTensor
 public struct GenerationRequest: Sendable {
   /// One picture each; for class-conditional models the class's number.
   public var prompts: [String]
+  /// What the pictures should not show; for class-conditional models a class's number. Empty: guidance compares with no prompt and no
+  /// style, or with "no class". Without effect, and with a warning, at guidance scale 1.
   public var negative = ""
+  /// One of ``ModelDefaults/styles``, or `none`.
   public var style: String?
   /// One per prompt.
   public var seeds: [UInt64]
+  /// Number of solver steps.
   public var steps: Int?
+  /// Name of a registered solver, or a name that other tools use.
   public var solver: String?
+  /// Parameter texts by name; what is not given has its standard value.
   public var solverParameters: [String: String] = [:]
+  /// Name of a registered spacing of the steps, or a name that other tools use.
   public var spacing: String?
+  /// Parameter texts by name; what is not given has its standard value.
   public var spacingParameters: [String: String] = [:]
+  /// 1 turns guidance off, at half the cost per step.
   public var guidanceScale: Double?
   /// Fractions of the steps between which guidance acts.
   public var guidanceInterval: ClosedRange<Double> = 0...1
   /// Registered corrections on x̂0, in order.
   public var corrections: [MethodChoice] = []
+  /// In pixels: a multiple of the backbone's `sizeMultiple`, at most 4096.
   public var width: Int?
+  /// In pixels: a multiple of the backbone's `sizeMultiple`, at most 4096.
   public var height: Int?
   /// Pictures computed together.
   public var batch = 1
@@ -29,6 +40,9 @@ public struct GenerationRequest: Sendable {
   /// Keeps the state after every step; needs all pictures in one batch.
   public var recordsTrajectory = false
 
+  /// - Parameters:
+  ///   - prompts: one per picture, at least one.
+  ///   - seeds: one per prompt.
   public init(prompts: [String], seeds: [UInt64]) {
     self.prompts = prompts
     self.seeds = seeds
@@ -41,10 +55,13 @@ public struct GivenTensors: Sendable {
   public var latents: Tensor?
   /// Encoded prompts, `[B, L, D]`, in place of the text encoder.
   public var promptEmbeds: Tensor?
+  /// Encoded negative prompts, `[B, L, D]`; needed beside `promptEmbeds` when guidance acts.
   public var negativePromptEmbeds: Tensor?
   /// Their summaries, `[B, D]`; the mean over the tokens when absent.
   public var pooledPromptEmbeds: Tensor?
+  /// Summaries of the encoded negative prompts, `[B, D]`; the mean over the tokens when absent.
   public var negativePooledPromptEmbeds: Tensor?
+  /// Nothing given: noise from the seeds, prompts through the text encoder.
   public init() {}
 }
 
@@ -52,9 +69,11 @@ public struct GivenTensors: Sendable {
 public struct GenerationProgress: Sendable {
   /// Index of the first picture of the batch at work, and how many there are in all.
   public var image: Int
+  /// Pictures of the request.
   public var imageCount: Int
   /// Steps done of this batch.
   public var step: Int
+  /// Steps of every batch.
   public var stepCount: Int
   /// The current prediction of the clean data, `[B, C, H, W]`: the best preview there is.
   public var denoised: Tensor
@@ -62,23 +81,31 @@ public struct GenerationProgress: Sendable {
 
 /// The pictures and what they cost.
 public struct GenerationResult: Sendable {
+  /// One picture.
   public struct Image: Sendable {
     /// `[C, H, W]`, about −1…1.
     public var pixels: Tensor
+    /// What makes it again; written into the picture's file.
     public var settings: GenerationSettings
   }
 
   /// Seconds by stage. Loading is the caller's.
   public struct Seconds: Sendable, Codable, Hashable {
+    /// From texts to conditions.
     public var encode = 0.0
+    /// The sampling loop.
     public var denoise = 0.0
+    /// From the final state to pixels in main memory.
     public var decode = 0.0
   }
 
+  /// In the order of the prompts.
   public var images: [Image] = []
+  /// Summed over all batches.
   public var seconds = Seconds()
   /// Calls of the network over all batches.
   public var evaluations = 0
+  /// What was not understood or has no effect, in sentences for the user; each once.
   public var warnings: [String] = []
   /// `step_000` …, `final`, `timesteps`, when asked for.
   public var trajectory: [(name: String, tensor: Tensor)] = []

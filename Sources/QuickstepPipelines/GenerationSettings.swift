@@ -3,29 +3,45 @@ public import QuickstepFormats
 
 /// Everything that determines one picture. Stored in the picture; the same settings on the same machine give the same bits.
 public struct GenerationSettings: Codable, Sendable, Hashable {
-  /// Id or path of the model, and the checksum of its weights.
+  /// Name of the model's folder, which ``ModelLibrary/find(_:)`` takes when the folder is one that is looked into.
   public var model: String
+  /// Checksum of the model's weights; see ``LoadedModel/fingerprint``.
   public var modelHash: String
+  /// As given, or the class's number.
   public var prompt: String
+  /// As given; empty when there was none.
   public var negative: String
+  /// The style used; `nil` when none was.
   public var style: String?
+  /// Seed of this picture's initial noise and of the noise the solver adds.
   public var seed: UInt64
   /// Kind of random number generator: `torch-cpu`.
   public var generator: String
+  /// The registered name.
   public var solver: String
+  /// Parameter texts by name: those that were given, and those that another tool's name for the solver implies.
   public var solverParameters: [String: String]
+  /// The registered name.
   public var spacing: String
+  /// Parameter texts by name: those that were given, and the model's own where its spacing was used.
   public var spacingParameters: [String: String]
+  /// Solver steps of the full grid.
   public var steps: Int
+  /// 1 when guidance was off.
   public var guidanceScale: Double
   /// Guidance acts on the steps from `guidanceStart`·n to `guidanceEnd`·n.
   public var guidanceStart: Double
+  /// From `guidanceStart` to 1.
   public var guidanceEnd: Double
+  /// In the order in which they acted; empty when there were none.
   public var corrections: [MethodChoice]
+  /// In pixels.
   public var width: Int
+  /// In pixels.
   public var height: Int
   /// Element type of the computation.
   public var dtype: String
+  /// Where the network ran: `cpu`, `cuda:0`. Devices round differently.
   public var device: String
   /// Threads per operator; another number may round differently.
   public var threads: Int
@@ -33,6 +49,7 @@ public struct GenerationSettings: Codable, Sendable, Hashable {
   public var batch: Int
   /// Initial noise or encoded prompts came from a file: such a picture cannot be repeated from its settings alone.
   public var hasGivenTensors: Bool
+  /// Version of Quickstep that made the picture; see ``ImagePipeline/version``.
   public var version: String
 
   /// PNG text key of the settings as JSON.

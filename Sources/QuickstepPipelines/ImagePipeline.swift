@@ -6,9 +6,12 @@ internal import QuickstepTensor
 
 /// From a request to pictures: encode, denoise, decode. Holds nothing but the model, so requests may run side by side.
 public struct ImagePipeline: Sendable {
+  /// Version of Quickstep, as pictures, benchmarks and the command line report it.
   public static let version = "0.1.0"
+  /// What pictures are made with.
   public let model: LoadedModel
 
+  /// A pipeline on a loaded model; costs nothing.
   public init(_ model: LoadedModel) { self.model = model }
 
   /// Checks the request as a whole, then makes the pictures batch by batch. Cancellation is honoured between evaluations.

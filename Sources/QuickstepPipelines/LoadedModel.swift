@@ -10,18 +10,26 @@ public import QuickstepTokenizers
 public struct LoadedModel: Sendable {
   /// The folder's name.
   public let name: String
+  /// Path as given to the initialiser.
   public let folder: String
+  /// The denoising network.
   public let backbone: any Backbone
   /// Name of the backbone's folder: `transformer` or `unet`.
   public let backboneName: String
+  /// The text encoder; `nil` for class-conditional models.
   public let encoder: PromptEncoder?
+  /// Turns prompts into the encoder's token ids; `nil` for class-conditional models.
   public let tokenizer: WordTokenizer?
+  /// The noise schedule and what the network predicts.
   public let scheduler: SchedulerConfiguration
+  /// What is used where a request says nothing.
   public let defaults: ModelDefaults
+  /// Where the weights are and the network runs.
   public let device: Device
   /// Type of the weights and of the network's computation.
   public let dtype: DType
-  /// First ten hexadecimal digits of a checksum over the weights' files, as other tools print it.
+  /// Last ten hexadecimal digits of a checksum over samples of the weights' files: as long as other tools' model hashes, and not comparable
+  /// with them.
   public let fingerprint: String
   /// Bytes of all parameters in memory.
   public let parameterBytes: Int
@@ -75,10 +83,15 @@ public struct LoadedModel: Sendable {
 
 /// What a model suggests where the user says nothing; plain values in `model_index.json`.
 public struct ModelDefaults: Sendable, Hashable {
+  /// Names a request may ask for, in the order of the file; empty when the model has none.
   public var styles: [String]
+  /// `default_style`; `nil` when there is none.
   public var style: String?
+  /// `default_guidance_scale`; 1, no guidance, where the file does not say.
   public var guidanceScale: Double
+  /// `default_steps`; 20 where the file does not say.
   public var steps: Int
+  /// `default_solver`; `ddim` where the file does not say.
   public var solver: String
 
   init(_ index: ConfigurationFile) {

@@ -5,6 +5,9 @@ public struct MethodChoice: Sendable, Hashable, Codable, CustomStringConvertible
   /// Parameter texts by name; checked against the method's declaration when it is made.
   public var parameters: [String: String]
 
+  /// - Parameters:
+  ///   - name: the registered name or a name other tools use; it is not looked up here.
+  ///   - parameters: parameter texts by name.
   public init(_ name: String, parameters: [String: String] = [:]) {
     self.name = name
     self.parameters = parameters

@@ -19,10 +19,13 @@ public struct ModelEntry: Sendable {
     public var problem: String?
   }
 
+  /// What ``ModelLibrary/find(_:)`` takes: the folder's name, or `org/name` in the hub cache.
   public var id: String
+  /// The model's folder.
   public var path: String
   /// `_class_name` of `model_index.json`; nil for folders that hold components only.
   public var pipeline: String?
+  /// Folders with a `config.json` and those that the index names, sorted by name.
   public var parts: [Part]
   /// Size of all its files.
   public var bytes: Int
@@ -89,9 +92,11 @@ extension ModelEntry.Part {
 
 /// `model_index.json`: which class runs the model, its components, and settings.
 public struct ModelIndex: Sendable {
+  /// `_class_name`; nil when the file has none.
   public var pipeline: String?
   /// Folder name → class name, of the components the model has.
   public var components: [String: String]
+  /// Members that are neither components nor notes.
   public var settings: [String: JSONValue]
 
   /// - Throws: `FormatError` naming the file.

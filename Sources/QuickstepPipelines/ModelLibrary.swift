@@ -48,6 +48,14 @@ public enum ModelLibrary {
       "model '\(idOrPath)'", "there is no such folder or id; \(known); looked in \(places). \(variable) names further folders")
   }
 
+  /// The model that is used when none is named: `emoji`, or else the first one found that makes pictures from prompts.
+  /// - Throws: `FormatError` that says where models were looked for.
+  public static func standard() throws -> String {
+    if let path = folders().map({ $0 + "/emoji" }).first(where: { isFile($0 + "/model_index.json") }) { return path }
+    let usable = all().first { $0.pipeline == "PromptToImagePipeline" && $0.problem == nil }
+    return try usable?.path ?? find("emoji")
+  }
+
   /// `…/.build/<triple>/release/quickstep` belongs to the repository around it, `…/bin/quickstep` to the data folder beside `bin`.
   static func besideExecutable(_ executable: String) -> [String] {
     let parts = executable.split(separator: "/", omittingEmptySubsequences: false).map(String.init)

@@ -79,6 +79,7 @@ struct PromptConditioner {
 /// A request cannot be carried out.
 public struct GenerationError: Error, Sendable, CustomStringConvertible {
   public let description: String
+  /// An error with this text, which names the value and what is allowed.
   public init(_ description: String) { self.description = description }
 }
 

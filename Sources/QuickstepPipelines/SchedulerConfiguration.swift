@@ -5,10 +5,13 @@ internal import QuickstepModels
 /// What a model folder's `scheduler_config.json` says about the forward process: the noise schedule, what the network predicts, and the
 /// spacing it was meant to be sampled with. The solver itself is the user's choice.
 public struct SchedulerConfiguration: Sendable {
+  /// The forward process the network was trained on.
   public let schedule: any NoiseSchedule
+  /// What the network's output means: `prediction_type`.
   public let parametrisation: Parametrisation
   /// Name of the registered spacing, and its parameters.
   public let spacing: String
+  /// Parameter texts by name: `offset` of `leading`, from `steps_offset`; otherwise empty.
   public let spacingParameters: [String: String]
 
   /// Reads a configuration in diffusers' words.

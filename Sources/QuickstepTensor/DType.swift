@@ -1,22 +1,40 @@
 /// Element types. Raw values are libtorch's own numbers.
 public enum DType: Int32, Sendable, Hashable, CaseIterable, CustomStringConvertible {
+  /// Whole numbers 0…255.
   case uint8 = 0
+  /// Whole numbers −128…127.
   case int8 = 1
+  /// Whole numbers of 16 bits with sign.
   case int16 = 2
+  /// Whole numbers of 32 bits with sign.
   case int32 = 3
+  /// Whole numbers of 64 bits with sign: indices and class labels.
   case int64 = 4
+  /// IEEE half precision: 11 significant bits, at most 65504.
   case float16 = 5
+  /// IEEE single precision: 24 significant bits.
   case float32 = 6
+  /// IEEE double precision: 53 significant bits.
   case float64 = 7
+  /// Two `float16`.
   case complex32 = 8
+  /// Two `float32`.
   case complex64 = 9
+  /// Two `float64`.
   case complex128 = 10
+  /// One byte, 0 or 1: masks.
   case bool = 11
+  /// The upper half of a `float32`: its range, 8 significant bits.
   case bfloat16 = 15
+  /// Eight bits: 5 of exponent, 2 of mantissa, with infinities; at most 57344.
   case float8e5m2 = 23
+  /// Eight bits: 4 of exponent, 3 of mantissa, no infinities; at most 448.
   case float8e4m3fn = 24
+  /// Whole numbers 0…65535. Few operators take it.
   case uint16 = 27
+  /// Whole numbers of 32 bits without sign. Few operators take it.
   case uint32 = 28
+  /// Whole numbers of 64 bits without sign. Few operators take it.
   case uint64 = 29
 
   /// Size of one element in bytes.
@@ -38,6 +56,7 @@ public enum DType: Int32, Sendable, Hashable, CaseIterable, CustomStringConverti
     }
   }
 
+  /// Whether values have a real and an imaginary part.
   public var isComplex: Bool {
     switch self {
     case .complex32, .complex64, .complex128: true
@@ -81,6 +100,7 @@ public enum DType: Int32, Sendable, Hashable, CaseIterable, CustomStringConverti
 
 /// A Swift number type that has a tensor element type.
 public protocol TensorScalar: Sendable, BitwiseCopyable {
+  /// The element type with the same layout.
   static var dtype: DType { get }
 }
 extension Float: TensorScalar { public static var dtype: DType { .float32 } }

@@ -12,12 +12,14 @@ public struct Device: Hashable, Sendable, CustomStringConvertible {
     self.index = index
   }
 
+  /// Main memory.
   public static let cpu = Device(type: 0, index: -1)
   /// The GPU with this index.
   public static func cuda(_ index: Int = 0) -> Device { Device(type: 1, index: index) }
   /// Shapes without memory: for checking an architecture without allocating it.
   public static let meta = Device(type: 14, index: -1)
 
+  /// Whether this is an NVIDIA GPU.
   public var isCUDA: Bool { type == 1 }
 
   public var description: String {

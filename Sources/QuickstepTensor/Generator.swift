@@ -5,6 +5,7 @@ internal import CTorch
 /// A generator is mutable state. Use it from one task at a time; libtorch locks it, so sharing one is safe but not reproducible.
 public final class Generator: @unchecked Sendable {
   let pointer: qs_generator
+  /// Where the numbers are made.
   public let device: Device
 
   /// - Parameters:

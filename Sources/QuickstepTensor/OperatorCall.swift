@@ -140,10 +140,16 @@ struct OperatorCall {
 
 /// A number given to an operator: libtorch treats integers and reals differently when it decides the result's type.
 public enum Scalar: Sendable, Hashable, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral {
+  /// Sums and products of it with whole numbers stay whole.
   case integer(Int)
+  /// Sums and products of it with whole numbers are floating-point.
   case real(Double)
+  /// `2` is a whole number.
   public init(integerLiteral value: Int) { self = .integer(value) }
+  /// `2.0` is a real number.
   public init(floatLiteral value: Double) { self = .real(value) }
+  /// A real number.
   public init(_ value: Double) { self = .real(value) }
+  /// A whole number.
   public init(_ value: Int) { self = .integer(value) }
 }

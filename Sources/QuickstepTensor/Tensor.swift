@@ -52,6 +52,7 @@ public struct Tensor: Sendable {
   /// Element type; `float32` when undefined.
   public var dtype: DType { handle.pointer.flatMap { DType(rawValue: qs_tensor_dtype($0)) } ?? .float32 }
 
+  /// Where the elements are; the CPU when undefined.
   public var device: Device {
     guard let pointer = handle.pointer else { return .cpu }
     var type: Int32 = 0
@@ -63,6 +64,7 @@ public struct Tensor: Sendable {
   /// Whether elements lie row-major without gaps.
   public var isContiguous: Bool { isContiguous(.contiguous) }
 
+  /// Whether elements lie in the order of `format` without gaps; false when undefined.
   public func isContiguous(_ format: MemoryFormat) -> Bool {
     handle.pointer.map { qs_tensor_is_contiguous($0, format.rawValue) } ?? false
   }
@@ -83,7 +85,9 @@ public struct Tensor: Sendable {
 
 /// How the elements of a 4-D tensor are laid out.
 public enum MemoryFormat: Int32, Sendable {
+  /// Row-major: the last dimension has stride 1.
   case contiguous = 0
+  /// As the source of a copy has it. An argument of operators, never a property of a tensor.
   case preserve = 1
   /// `[B, C, H, W]` stored as `[B, H, W, C]`.
   case channelsLast = 2

@@ -9,6 +9,11 @@ public struct Encoding: Sendable, Hashable {
   /// Words that did not fit the length and were left out, in order.
   public var truncatedWords: [String]
 
+  /// - Parameters:
+  ///   - ids: token numbers.
+  ///   - mask: true for tokens, false for padding; as long as `ids`.
+  ///   - unknownWords: words that the vocabulary does not know.
+  ///   - truncatedWords: words that did not fit.
   public init(ids: [Int], mask: [Bool], unknownWords: [String] = [], truncatedWords: [String] = []) {
     self.ids = ids
     self.mask = mask
@@ -29,6 +34,6 @@ public protocol Tokenizer: Sendable {
   /// Encodes a text, with the special tokens of the model and padding up to `length`. Never fails: what is not understood is reported
   /// in the result.
   func encode(_ text: String) -> Encoding
-  /// The text of some tokens, as far as it can be told; special tokens are left out.
+  /// The text of some tokens, as far as it can be told; special tokens that stand for no word are left out.
   func decode(_ ids: [Int]) -> String
 }

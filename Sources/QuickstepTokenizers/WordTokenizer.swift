@@ -4,8 +4,11 @@
 /// letters and digits (see `WordSplitter`). A word that the vocabulary lacks is tried in its parts around hyphens and apostrophes,
 /// then in the singular; what is left is `<unk>` and reported.
 public struct WordTokenizer: Tokenizer {
+  /// Number 0: fills an encoding up to its length, masked out.
   public static let paddingToken = "<pad>"
+  /// Number 1: stands for a word that the vocabulary lacks.
   public static let unknownToken = "<unk>"
+  /// Number 2: begins every encoding.
   public static let startToken = "<start>"
   static let paddingID = 0
   static let unknownID = 1
@@ -17,7 +20,9 @@ public struct WordTokenizer: Tokenizer {
   public let words: [String]
   private let fixedLength: Int
 
+  /// Words and special tokens.
   public var vocabularySize: Int { words.count }
+  /// Tokens per encoding, never nil.
   public var length: Int? { fixedLength }
 
   /// The style names of the vocabulary, in the order of their numbers.
@@ -81,6 +86,7 @@ public struct WordTokenizer: Tokenizer {
     return String(token.dropFirst(7).dropLast())
   }
 
+  /// Encodes a prompt without a style.
   public func encode(_ text: String) -> Encoding { encode(text, style: nil) }
 
   /// Encodes a prompt, with a style token after `<start>` when `style` is given. A style that the vocabulary lacks becomes `<unk>` and
@@ -111,6 +117,7 @@ public struct WordTokenizer: Tokenizer {
       truncatedWords: truncated)
   }
 
+  /// The words between spaces. `<unk>` stays, since it stands for a word; numbers out of range are left out.
   public func decode(_ ids: [Int]) -> String {
     ids.filter { words.indices.contains($0) && $0 != Self.paddingID && $0 != Self.startID && Self.styleName(words[$0]) == nil }
       .map { words[$0] }.joined(separator: " ")

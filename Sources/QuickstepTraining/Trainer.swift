@@ -9,11 +9,15 @@ internal import QuickstepTensor
 public final class Trainer {
   /// One finished step.
   public struct Progress: Sendable {
+    /// Steps finished, counting earlier sessions.
     public var step: Int
+    /// Steps of the plan.
     public var steps: Int
     /// Mean loss since the last report.
     public var loss: Double
+    /// Mean over this session.
     public var samplesPerSecond: Double
+    /// Estimated from the mean over this session.
     public var secondsLeft: Double
   }
 

@@ -6,16 +6,21 @@ public struct TrainingPlan: Codable, Sendable, Hashable {
   public var task: String
   /// Configurations of the components to train, by folder name (`transformer`, `unet`, `text_encoder`, `classifier`), each with `_class_name`.
   public var components: [String: [String: PlanValue]]
+  /// Which pictures are trained on.
   public var data: DataSelection
+  /// What the network learns; absent for tasks with a loss of their own.
   public var objective: ObjectivePlan?
+  /// AdamW and its learning-rate curve.
   public var optimiser: OptimiserPlan
   /// Pictures per step.
   public var batch: Int
+  /// Optimiser updates of the whole run, at least 1. It may be changed before a run is resumed.
   public var steps: Int
   /// Decay of the averaged weights that are exported; 0 exports the weights themselves.
   public var averagingDecay: Double
   /// Probability that a sample's condition is dropped, which is what makes classifier-free guidance possible.
   public var conditionDropout: Double
+  /// Of initial weights, order of the samples, times, noise and dropped conditions.
   public var seed: UInt64
   /// What goes into the exported model's index, besides the components.
   public var defaults: [String: PlanValue]
@@ -44,8 +49,14 @@ public struct TrainingPlan: Codable, Sendable, Hashable {
 public struct DataSelection: Codable, Sendable, Hashable {
   /// Name of the data set's folder below the data location.
   public var set: String
+  /// Emoji groups as the data set names them; read by the task `emoji`.
   public var groups: [String]
+  /// Drawing styles as the data set names them; read by the task `emoji`.
   public var styles: [String]
+  /// - Parameters:
+  ///   - set: name of the data set's folder.
+  ///   - groups: groups to train on; empty for all.
+  ///   - styles: styles to train on; empty for all.
   public init(set: String, groups: [String] = [], styles: [String] = []) {
     self.set = set
     self.groups = groups
@@ -55,13 +66,20 @@ public struct DataSelection: Codable, Sendable, Hashable {
 
 /// A free JSON value inside a plan.
 public enum PlanValue: Codable, Sendable, Hashable {
+  /// JSON `true` or `false`.
   case flag(Bool)
+  /// A JSON number without fraction that fits 64 bits.
   case integer(Int)
+  /// Any other JSON number.
   case number(Double)
+  /// A JSON string.
   case text(String)
+  /// A JSON array.
   case list([PlanValue])
+  /// JSON `null`.
   case nothing
 
+  /// - Throws: `DecodingError` for objects, which plans do not use as free values.
   public init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
     if container.decodeNil() {
@@ -91,6 +109,7 @@ public enum PlanValue: Codable, Sendable, Hashable {
     }
   }
 
+  /// The same value for writing into a model folder.
   public var json: JSONValue {
     switch self {
     case .flag(let value): .bool(value)

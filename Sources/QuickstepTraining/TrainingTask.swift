@@ -7,6 +7,8 @@ public protocol TrainingTask: SendableMetatype {
   static var name: String { get }
   /// One sentence.
   static var summary: String { get }
+  /// Makes the components, with fresh parameters on the context's device, and loads the data.
+  /// - Throws: ``PlanError`` when the plan does not suit the task; `FormatError` when the data are missing or damaged.
   init(_ plan: TrainingPlan, context: TrainingContext) throws
   /// Everything trained, under the names it is stored with: `<component>.<parameter>`.
   var parameters: ParameterTree { get }
@@ -24,9 +26,13 @@ public protocol TrainingTask: SendableMetatype {
 
 /// What a task may use of its surroundings.
 public struct TrainingContext: Sendable {
+  /// Where parameters are and losses are computed.
   public var device: Device
   /// A progress line for the user.
   public var note: @Sendable (String) -> Void
+  /// - Parameters:
+  ///   - device: where to train.
+  ///   - note: takes progress lines for the user.
   public init(device: Device = .cpu, note: @escaping @Sendable (String) -> Void = { _ in }) {
     self.device = device
     self.note = note
@@ -35,9 +41,15 @@ public struct TrainingContext: Sendable {
 
 /// The random numbers of one step, derived from the run's seed and the step's number.
 public struct StepRandom {
+  /// For tensors: times, noise, dropped labels. On the CPU whatever the device, so that a run does not depend on it.
   public let generator: Generator
+  /// For everything that is no tensor: shifts, wording.
   public var choices: SplitMix64
 
+  /// - Parameters:
+  ///   - seed: of the run.
+  ///   - step: from 0.
+  /// - Throws: `TensorError` when there can be no generator.
   public init(seed: UInt64, step: Int) throws {
     let mixed = SplitMix64.mixed(seed, UInt64(step) &+ 0x5157)
     generator = try Generator(seed: mixed)
@@ -47,6 +59,7 @@ public struct StepRandom {
 
 /// Every task by name. A new one is its file and one line here.
 public enum AllTrainingTasks {
+  /// Sorted by name.
   public static let all: [any TrainingTask.Type] = [
     DigitClassifierTask.self,
     DigitDiffusionTask.self,

@@ -17,7 +17,7 @@ struct BenchCommand: AsyncParsableCommand {
         quickstep bench --peer "python3 Benchmarks/peer_eager.py" --markdown out/bench.md
       """)
 
-  @Option(name: [.short, .long], help: "Models to measure (repeatable; default: emoji, emoji-unet, emoji-small, digits).")
+  @Option(name: [.short, .long], help: "Models to measure (repeatable; default: all that are found).")
   var model: [String] = []
   @Option(help: "Command of a peer that speaks the protocol of Benchmarks/peer_eager.py.")
   var peer: String?
@@ -38,8 +38,8 @@ struct BenchCommand: AsyncParsableCommand {
     if let threads { Machine.threads = threads }
     // The floor for memory figures: libtorch loaded, one operator run.
     if idle { return print(try Tensor.ones([8, 8]).sum().item()) }
-    let names = model.isEmpty ? ["emoji", "emoji-unet", "emoji-small", "digits"] : model
-    let models = try names.map { try LoadedModel(folder: try ModelLibrary.find($0)) }
+    let built = ModelLibrary.all().filter { $0.pipeline != nil && $0.problem == nil }.map(\.path)
+    let models = try (model.isEmpty ? built : model.map(ModelLibrary.find)).map { try LoadedModel(folder: $0) }
     guard let first = models.first else { return }
     var report = BenchReport()
     report.add("Operator call", try CallBenchmark.rows(rounds: rounds))

@@ -42,6 +42,10 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
     ]
   ) { try promptInputs(8) }
 
+  static let transformerWithHead = TinyModel(
+    className: "PromptTransformer2D", variant: "with a convolutional head",
+    members: transformer.members.merging(["head_channels": .integer(8)]) { $1 }, inputs: transformer.inputs)
+
   static let unet = TinyModel(
     className: "PromptUNet2D", variant: "text",
     members: [
@@ -72,7 +76,7 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
         "attention_mask": Tensor([1, 1, 1, 0, 0, 1, 1, 1, 1, 0], shape: [2, 5]),
       ]
     },
-    transformer, unet,
+    transformer, transformerWithHead, unet,
     TinyModel(
       className: "PromptUNet2D", variant: "classes",
       members: [

@@ -87,6 +87,10 @@ import Testing
     let error = #expect(throws: TensorError.self) { try Tensor([1, 2] as [Float]).scalars(Int.self) }
     let message = try #require(error).description
     #expect(message.contains("float32") && message.contains("int64"))
+    // Types of one size as well: bits must not be read as something else.
+    #expect(throws: TensorError.self) { try Tensor([1, 2] as [Float]).scalars(Int32.self) }
+    #expect(throws: TensorError.self) { try Tensor([1.0]).scalars(Int.self) }
+    #expect(throws: TensorError.self) { try Tensor([1] as [UInt8]).scalars(Bool.self) }
   }
 
   @Test func itemNeedsExactlyOneElement() throws {

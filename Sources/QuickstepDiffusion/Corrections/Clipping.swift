@@ -12,8 +12,10 @@ public struct Clipping: Correction {
 
   let range: Double
 
+  /// Reads `range`.
   public init(_ values: ParameterValues) throws { range = values.number("range") }
 
+  /// Elementwise, same shape; state and context are not read.
   public func apply(_ denoised: Tensor, state: Tensor, context: StepContext) throws -> Tensor {
     try withTensorErrors { denoised.clamp(min: Scalar(-range), max: Scalar(range)) }
   }

@@ -15,11 +15,13 @@ public struct DynamicThresholding: Correction {
   let ratio: Double
   let greatest: Double
 
+  /// Reads `ratio` and `max`.
   public init(_ values: ParameterValues) throws {
     ratio = values.number("ratio")
     greatest = values.number("max")
   }
 
+  /// The threshold is one per sample, over all other dimensions; computed in float32 at least. State and context are not read.
   public func apply(_ denoised: Tensor, state: Tensor, context: StepContext) throws -> Tensor {
     try withTensorErrors {
       // Quantiles exist in float32 and float64 only.

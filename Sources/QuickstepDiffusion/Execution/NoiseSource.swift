@@ -26,6 +26,8 @@ public struct SeededNoise: NoiseSource {
     generators = try seeds.map { try Generator(seed: $0) }
   }
 
+  /// Advances every generator by one sample.
+  /// - Throws: ``SamplingError`` when the batch is not as large as the number of seeds.
   public mutating func draw(shape: [Int], dtype: DType, device: Device) throws -> Tensor {
     guard let batch = shape.first, batch == generators.count else {
       throw SamplingError("\(generators.count) seeds for a batch of shape \(shape); allowed: one seed per sample")
@@ -45,6 +47,7 @@ public struct BatchNoise: NoiseSource {
   /// - Parameter generator: advanced by every draw.
   public init(_ generator: Generator) { self.generator = generator }
 
+  /// Drawn on the generator's device, then moved.
   public mutating func draw(shape: [Int], dtype: DType, device: Device) throws -> Tensor {
     let drawn: DType = dtype == .float64 ? .float64 : .float32
     return try withTensorErrors { Tensor.randn(shape, generator: generator, dtype: drawn, device: generator.device).to(dtype, device) }
@@ -59,6 +62,8 @@ public struct FixedNoise: NoiseSource {
   /// - Parameter noises: in the order they are asked for.
   public init(_ noises: [Tensor]) { self.noises = noises }
 
+  /// The next of the given noises.
+  /// - Throws: ``SamplingError`` when there is none left or its shape is another one.
   public mutating func draw(shape: [Int], dtype: DType, device: Device) throws -> Tensor {
     guard position < noises.count else { throw SamplingError("noise \(position + 1) was asked for; \(noises.count) were given") }
     let noise = noises[position]

@@ -9,8 +9,10 @@ public struct Exponential: Spacing {
 
   let range: SigmaRange
 
+  /// Reads the range of noise coordinates and the level at the end.
   public init(_ values: ParameterValues) throws { range = SigmaRange(values) }
 
+  /// - Throws: ``GridError`` when the schedule cannot carry so many steps or the range is empty.
   public func grid(schedule: any NoiseSchedule, steps: Int) throws -> Grid {
     try check(steps: steps, on: schedule)
     let ends = try range.ends(schedule, name: Self.name)

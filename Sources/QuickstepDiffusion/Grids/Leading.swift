@@ -19,12 +19,14 @@ public struct Leading: Spacing {
   let skipsLast: Bool
   let final: FinalLevel
 
+  /// Reads `offset`, `skip-last` and `final`.
   public init(_ values: ParameterValues) throws {
     offset = values.integer("offset") ?? 0
     skipsLast = values.flag("skip-last")
     final = SpacingParameter.final(values)
   }
 
+  /// - Throws: ``GridError`` without discrete timesteps, for too many steps, and for an offset that leads beyond the trained range.
   public func grid(schedule: any NoiseSchedule, steps: Int) throws -> Grid {
     try check(steps: steps, on: schedule)
     let trained = try discrete(schedule)

@@ -17,12 +17,14 @@ public struct Linspace: Spacing {
   let skipsLast: Bool
   let final: FinalLevel
 
+  /// Reads `round`, `skip-last` and `final`.
   public init(_ values: ParameterValues) throws {
     rounds = values.flag("round")
     skipsLast = values.flag("skip-last")
     final = SpacingParameter.final(values)
   }
 
+  /// - Throws: ``GridError`` when the schedule cannot carry so many steps or is to be rounded to timesteps it does not have.
   public func grid(schedule: any NoiseSchedule, steps: Int) throws -> Grid {
     try check(steps: steps, on: schedule)
     if rounds { _ = try discrete(schedule) }

@@ -9,8 +9,10 @@ public struct Quadratic: Spacing {
 
   let final: FinalLevel
 
+  /// Reads `final`.
   public init(_ values: ParameterValues) throws { final = SpacingParameter.final(values) }
 
+  /// - Throws: ``GridError`` when the schedule cannot carry so many steps or has negative timesteps.
   public func grid(schedule: any NoiseSchedule, steps: Int) throws -> Grid {
     try check(steps: steps, on: schedule)
     let range = schedule.timeRange

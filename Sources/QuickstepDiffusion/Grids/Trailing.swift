@@ -7,12 +7,15 @@ public struct Trailing: Spacing {
   public static let declaration = MethodDeclaration(
     name: "trailing", family: .grid, summary: "Every N/n-th trained timestep counted from the noisy end.", points: [.grid],
     parameters: [SpacingParameter.final], exactness: .approximate, reference: "arXiv 2305.08891, table 2")
+  /// ComfyUI's names.
   public static let aliases = ["sgm_uniform", "simple"]
 
   let final: FinalLevel
 
+  /// Reads `final`.
   public init(_ values: ParameterValues) throws { final = SpacingParameter.final(values) }
 
+  /// - Throws: ``GridError`` when the schedule cannot carry so many steps.
   public func grid(schedule: any NoiseSchedule, steps: Int) throws -> Grid {
     try check(steps: steps, on: schedule)
     let end = final == .zero ? schedule.clean : try schedule.smallest()

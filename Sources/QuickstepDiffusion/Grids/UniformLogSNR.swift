@@ -19,12 +19,15 @@ public struct UniformLogSNR: Spacing {
   let rounding: TimestepRounding
   let final: FinalLevel
 
+  /// Reads `lambda-min`, `timestep` and `final`.
   public init(_ values: ParameterValues) throws {
     lambdaMin = values.number("lambda-min")
     rounding = TimestepRounding(values)
     final = SpacingParameter.final(values)
   }
 
+  /// - Throws: ``GridError`` when the schedule cannot carry so many steps, begins at pure noise without a `lambda-min`, or is to be rounded
+  ///   to timesteps it does not have.
   public func grid(schedule: any NoiseSchedule, steps: Int) throws -> Grid {
     try check(steps: steps, on: schedule)
     let range = try schedule.lambdaRange()

@@ -19,5 +19,6 @@ public struct ClosureDenoiser: Denoiser {
   /// - Parameter body: x̂0 from state and context.
   public init(_ body: @escaping (Tensor, StepContext) throws -> Tensor) { self.body = body }
 
+  /// What the closure returns.
   public func denoised(_ state: Tensor, context: StepContext) throws -> Tensor { try body(state, context) }
 }

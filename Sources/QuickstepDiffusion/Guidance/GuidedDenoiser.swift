@@ -40,6 +40,9 @@ public struct GuidedDenoiser: Denoiser {
     self.batching = batching
   }
 
+  /// Branches with weight 0 are not evaluated.
+  /// - Throws: ``SamplingError`` when no branch is left or the network's output has another shape than its input; ``ParametrisationError``
+  ///   where x̂0 is not determined; what the network and the corrections throw.
   public func denoised(_ state: Tensor, context: StepContext) throws -> Tensor {
     let active = guidance.active(context)
     guard !active.isEmpty else {

@@ -60,6 +60,7 @@ public struct ContinuousVPSchedule: NoiseSchedule {
   /// Sigma coordinates.
   public var frame: Frame { .sigma }
 
+  /// From log α(t) with t = timestep / `timestepScale`.
   public func level(at timestep: Double) throws -> NoiseLevel {
     try checked(timestep)
     let logAlpha = logAlpha(timestep / timestepScale)
@@ -67,6 +68,7 @@ public struct ContinuousVPSchedule: NoiseSchedule {
     return NoiseLevel(timestep: timestep, alpha: exp(logAlpha), sigma: (-expm1(2 * logAlpha)).squareRoot())
   }
 
+  /// In closed form. λ beyond the ends keeps its (α, σ); only the timestep is clipped.
   public func level(lambda: Double) throws -> NoiseLevel {
     guard !lambda.isNaN, lambda > -.infinity else { throw ScheduleError("λ is \(lambda); allowed: above −∞ for \(summary)") }
     let time = min(max(time(lambda: lambda), smallestTime), largestTime)

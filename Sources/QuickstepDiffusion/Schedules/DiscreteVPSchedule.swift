@@ -63,6 +63,7 @@ public struct DiscreteVPSchedule: NoiseSchedule {
   /// Sigma coordinates.
   public var frame: Frame { .sigma }
 
+  /// From the table at whole timesteps, by ``interpolation`` between them.
   public func level(at timestep: Double) throws -> NoiseLevel {
     try checked(timestep)
     let index = Int(timestep)
@@ -79,6 +80,7 @@ public struct DiscreteVPSchedule: NoiseSchedule {
     return Self.level(lambda: lambda, timestep: timestep)
   }
 
+  /// (α, σ) exactly those of λ; the timestep by linear interpolation of λ, whatever ``interpolation`` is.
   public func level(lambda: Double) throws -> NoiseLevel {
     guard !lambda.isNaN else { throw ScheduleError("λ is NaN; allowed: any number of \(summary)") }
     guard lambda > -.infinity || alphasCumprod.last == 0 else {

@@ -27,11 +27,13 @@ public struct EDMSchedule: NoiseSchedule {
   /// Sigma coordinates.
   public var frame: Frame { .sigma }
 
+  /// σ = e^(4·timestep).
   public func level(at timestep: Double) throws -> NoiseLevel {
     try checked(timestep)
     return NoiseLevel(timestep: timestep, alpha: 1, sigma: exp(4 * timestep))
   }
 
+  /// σ = e^(−λ), not clipped; the timestep is.
   public func level(lambda: Double) throws -> NoiseLevel {
     guard !lambda.isNaN, lambda > -.infinity else { throw ScheduleError("λ is \(lambda); allowed: above −∞ for \(summary)") }
     let range = timeRange

@@ -54,6 +54,7 @@ public struct FlowSchedule: NoiseSchedule {
   /// Straight paths.
   public var frame: Frame { .flow }
 
+  /// The shift t ↦ s·t/(1+(s−1)·t) on timesteps.
   public func warp(_ timestep: Double) -> Double {
     let t = timestep / timestepScale
     return timestepScale * (shift * t / (1 + (shift - 1) * t))
@@ -68,6 +69,7 @@ public struct FlowSchedule: NoiseSchedule {
     return NoiseLevel(timestep: timestep, alpha: 1 - t, sigma: t)
   }
 
+  /// σ = 1/(1 + e^λ). The timestep belongs to σ exactly, below the smallest trained time as well.
   public func level(lambda: Double) throws -> NoiseLevel {
     guard !lambda.isNaN else { throw ScheduleError("λ is NaN; allowed: any number of \(summary)") }
     let sigma = 1 / (1 + exp(lambda))

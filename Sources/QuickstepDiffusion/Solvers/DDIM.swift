@@ -14,6 +14,7 @@ public struct DDIM: Solver {
         neutral: .number(0))
     ], exactness: .approximate, reference: "arXiv 2010.02502, equations 12 and 16")
 
+  /// diffusers' names; DDPM is η = 1.
   public static let aliases = [
     SolverAlias("DDIMScheduler", tool: "diffusers"),
     SolverAlias("DDPMScheduler", tool: "diffusers", parameters: ["eta": "1"]),
@@ -21,10 +22,13 @@ public struct DDIM: Solver {
 
   let eta: Double
 
+  /// Reads `eta`.
   public init(_ values: ParameterValues) throws { eta = values.number("eta") }
 
+  /// 1.
   public var order: Int { 1 }
 
+  /// One evaluation per step; with fresh noise where η > 0.
   public func compile(schedule: any NoiseSchedule, grid: Grid) throws -> Tableau {
     var table = TableauBuilder(solver: Self.name, grid: grid)
     var x = table.initial

@@ -21,6 +21,7 @@ public struct DPMSolverPP2M: Solver {
         name: "euler-at-final", summary: "Take the last step at first order always.", domain: .flag, standard: .flag(false)),
     ], exactness: .approximate, reference: "arXiv 2211.01095, algorithm 2")
 
+  /// Names of diffusers, k-diffusion, ComfyUI and A1111.
   public static let aliases = [
     SolverAlias("DPMSolverMultistepScheduler", tool: "diffusers"),
     SolverAlias("sample_dpmpp_2m", tool: "k-diffusion"),
@@ -32,14 +33,17 @@ public struct DPMSolverPP2M: Solver {
   let lowersFinal: Bool
   let eulerAtFinal: Bool
 
+  /// Reads `variant`, `lower-order-final` and `euler-at-final`.
   public init(_ values: ParameterValues) throws {
     isMidpoint = values.choice("variant") != "taylor"
     lowersFinal = values.flag("lower-order-final")
     eulerAtFinal = values.flag("euler-at-final")
   }
 
+  /// 2.
   public var order: Int { 2 }
 
+  /// One evaluation per step; reads the prediction of the step before.
   public func compile(schedule: any NoiseSchedule, grid: Grid) throws -> Tableau {
     var table = TableauBuilder(solver: Self.name, grid: grid)
     var x = table.initial

@@ -8,6 +8,7 @@ public struct Euler: Solver {
     name: "euler", family: .solver, summary: "Euler's method along the probability-flow ODE.", points: [.step],
     reads: ["state", "denoised"], changes: ["state"], exactness: .approximate, reference: "arXiv 2206.00364, algorithm 1 without line 6–8")
 
+  /// Names of diffusers, k-diffusion and A1111.
   public static let aliases = [
     SolverAlias("EulerDiscreteScheduler", tool: "diffusers"),
     SolverAlias("FlowMatchEulerDiscreteScheduler", tool: "diffusers"),
@@ -16,10 +17,13 @@ public struct Euler: Solver {
     SolverAlias("Euler Karras", tool: "A1111", spacing: "karras"),
   ]
 
+  /// There are no parameters.
   public init(_ values: ParameterValues) throws {}
 
+  /// 1.
   public var order: Int { 1 }
 
+  /// One evaluation per step, no noise.
   public func compile(schedule: any NoiseSchedule, grid: Grid) throws -> Tableau {
     var table = TableauBuilder(solver: Self.name, grid: grid)
     var x = table.initial

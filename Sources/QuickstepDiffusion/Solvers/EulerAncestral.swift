@@ -16,6 +16,7 @@ public struct EulerAncestral: Solver {
         neutral: .number(1)),
     ], exactness: .approximate, reference: "k-diffusion, sample_euler_ancestral")
 
+  /// Names of diffusers, k-diffusion, A1111 and stable-diffusion.cpp.
   public static let aliases = [
     SolverAlias("EulerAncestralDiscreteScheduler", tool: "diffusers"),
     SolverAlias("sample_euler_ancestral", tool: "k-diffusion"),
@@ -26,13 +27,16 @@ public struct EulerAncestral: Solver {
   let eta: Double
   let noiseScale: Double
 
+  /// Reads `eta` and `s-noise`.
   public init(_ values: ParameterValues) throws {
     eta = values.number("eta")
     noiseScale = values.number("s-noise")
   }
 
+  /// 1, without noise.
   public var order: Int { 1 }
 
+  /// One evaluation per step, and a draw of noise in every step that does not end at σ = 0.
   public func compile(schedule: any NoiseSchedule, grid: Grid) throws -> Tableau {
     var table = TableauBuilder(solver: Self.name, grid: grid)
     var x = table.initial

@@ -14,6 +14,7 @@ public struct Heun: Solver {
         domain: .choice(["auto", "sigma", "flow"]), standard: .choice("auto"))
     ], exactness: .approximate, reference: "arXiv 2206.00364, algorithm 1")
 
+  /// Names of diffusers, k-diffusion and A1111.
   public static let aliases = [
     SolverAlias("HeunDiscreteScheduler", tool: "diffusers"),
     SolverAlias("FlowMatchHeunDiscreteScheduler", tool: "diffusers"),
@@ -23,10 +24,14 @@ public struct Heun: Solver {
 
   let frame: Frame?
 
+  /// Reads `frame`.
   public init(_ values: ParameterValues) throws { frame = Frame(rawValue: values.choice("frame") ?? "") }
 
+  /// 2.
   public var order: Int { 2 }
 
+  /// Two evaluations per step, one in a step to σ = 0.
+  /// - Throws: ``TableauError`` when it would begin at pure noise in the sigma frame, where τ is infinite.
   public func compile(schedule: any NoiseSchedule, grid: Grid) throws -> Tableau {
     let frame = frame ?? schedule.frame
     var table = TableauBuilder(solver: Self.name, grid: grid)

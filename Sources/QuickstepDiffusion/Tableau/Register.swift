@@ -28,6 +28,8 @@ public enum Register: Hashable, Sendable, Codable, CustomStringConvertible {
     }
   }
 
+  /// Reads the text of ``description``.
+  /// - Throws: `DecodingError` when it names no register.
   public init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
     let text = try container.decode(String.self)
@@ -64,6 +66,7 @@ public struct Coefficient: Hashable, Sendable, Codable, CustomStringConvertible,
   /// The number in Swift's shortest form that reads back to the same bits.
   public var description: String { "\(scalar)" }
 
+  /// Reads a plain number.
   public init(from decoder: any Decoder) throws { scalar = try decoder.singleValueContainer().decode(Double.self) }
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.singleValueContainer()

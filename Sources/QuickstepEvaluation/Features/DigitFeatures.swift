@@ -3,11 +3,17 @@ public import QuickstepTensor
 
 /// The project's own digit classifier: class scores, and its last hidden layer as a feature space for digits of 28×28 pixels.
 public struct DigitFeatures: FeatureNet {
+  /// `digit-classifier`.
   public let name = "digit-classifier"
+  /// As the classifier was configured: 1.
   public let channels: Int
+  /// `[28, 28]`.
   public let inputSize = [28, 28]
+  /// `none`: pictures in −1…1 are what the classifier was trained on.
   public let preprocessing = "none"
+  /// Width of the last hidden layer.
   public let featureCount: Int
+  /// Where the weights are.
   public let device: Device
   /// Number of classes.
   public let classCount: Int
@@ -27,14 +33,18 @@ public struct DigitFeatures: FeatureNet {
     classCount = network.configuration.classCount
   }
 
+  /// Nothing is scaled here.
+  /// - Throws: ``EvaluationError`` for sizes other than 28×28.
   public func check(_ shape: [Int]) throws {
     guard Array(shape.suffix(2)) == inputSize else {
       throw EvaluationError("\(name) takes pictures of 28×28 pixels, not \(shape[3])×\(shape[2])")
     }
   }
 
+  /// The pictures as they are.
   public func preprocess(_ images: Tensor) -> Tensor { images }
 
+  /// The last hidden layer after ReLU, `[B, F]`.
   public func evaluate(_ input: Tensor) throws -> Tensor { network(input).features }
 
   /// The most probable class of each picture.

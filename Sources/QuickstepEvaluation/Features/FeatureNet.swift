@@ -4,7 +4,7 @@ public import QuickstepTensor
 ///
 /// Numbers of two feature nets cannot be compared with each other, so every figure names its net.
 public protocol FeatureNet: Sendable {
-  /// Short, for reports: `squeezenet`, `digits`.
+  /// Short, for reports: `squeezenet`, `digit-classifier`.
   var name: String { get }
   /// Channels of the pictures it takes: 3 (RGB) or 1 (grey).
   var channels: Int { get }

@@ -15,11 +15,17 @@ public struct SqueezeNetFeatures: FeatureNet {
   /// Means of the blue, green and red channel that the network was trained with, in 0…255.
   static let means: [Float] = [104, 117, 123]
 
+  /// `squeezenet`.
   public let name = "squeezenet"
+  /// 3: red, green, blue.
   public let channels = 3
+  /// `[224, 224]`.
   public let inputSize = [224, 224]
+  /// Caffe's conventions, which the weights come from.
   public let preprocessing = "bilinear to 224×224, blue-green-red in 0…255 minus (104, 117, 123)"
+  /// 512, the channels of the last fire module.
   public let featureCount = 512
+  /// Where the weights are.
   public let device: Device
   let network: SqueezeNet
   private let offset: Tensor
@@ -47,12 +53,14 @@ public struct SqueezeNetFeatures: FeatureNet {
     }
   }
 
+  /// `[B, 3, H, W]` in −1…1 to `[B, 3, 224, 224]`, blue first, means taken off.
   public func preprocess(_ images: Tensor) -> Tensor {
     let pixels = (images + 1) * 127.5
     let sized = images.size(-1) == 224 ? pixels : pixels.upsampleBilinear2d(inputSize, alignCorners: false)
     return sized.indexSelect(1, index: blueGreenRed) - offset
   }
 
+  /// `[B, 3, 224, 224]` to `[B, 512]`.
   public func evaluate(_ input: Tensor) throws -> Tensor { network.maps(input).mean([2, 3]) }
 
   /// ImageNet scores, averaged over positions after the last ReLU.

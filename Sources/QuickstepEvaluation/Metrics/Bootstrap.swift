@@ -16,6 +16,11 @@ public struct Bootstrap: Sendable, Hashable {
   /// The same seed and values give the same interval.
   public var seed: UInt64
 
+  /// Ranges are checked when a mean is taken.
+  /// - Parameters:
+  ///   - resamples: at least 10.
+  ///   - confidence: between 0 and 1 (exclusive).
+  ///   - seed: of the resampling.
   public init(resamples: Int = 2000, confidence: Double = 0.95, seed: UInt64 = 0) {
     self.resamples = resamples
     self.confidence = confidence

@@ -22,10 +22,13 @@ public struct EmojiRetrieval: Sendable {
 
   /// Name of the figure in reports; without the percentage of which k.
   public static let metric = "emoji-retrieval"
+  /// Where the real pictures come from.
   public let dataset: EmojiDataset
   /// The taught selection, both splits.
   public let taught: [EmojiRow]
+  /// Which of them are in the index.
   public let scope: Scope
+  /// Whose features pictures are compared in.
   public let net: any FeatureNet
   /// Known pictures, and their features in the same order.
   public let known: [EmojiRow]
@@ -108,8 +111,13 @@ public struct RetrievalScore: Sendable, Hashable {
   public let ranks: [Int]
   /// Class of each picture: those of one class are resampled together.
   public let groups: [Int]
+  /// How intervals are made.
   public let bootstrap: Bootstrap
 
+  /// - Parameters:
+  ///   - ranks: places of the true classes, from 1.
+  ///   - groups: class of each picture; as many as ranks.
+  ///   - bootstrap: how intervals are made.
   public init(ranks: [Int], groups: [Int], bootstrap: Bootstrap = Bootstrap()) {
     self.ranks = ranks
     self.groups = groups

@@ -3,9 +3,12 @@ internal import QuickstepTensor
 
 /// Which part of `emoji64` a model was taught. Empty lists mean everything.
 public struct EmojiSelection: Sendable, Hashable {
+  /// Groups as the data set names them.
   public var groups: [String]
+  /// Drawing styles as the data set names them.
   public var styles: [String]
 
+  /// Names are checked by ``rows(of:)``.
   public init(groups: [String] = [], styles: [String] = []) {
     self.groups = groups
     self.styles = styles

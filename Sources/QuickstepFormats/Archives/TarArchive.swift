@@ -5,7 +5,9 @@
 public struct TarArchive: Sendable {
   /// What a member is. Only regular files have bytes.
   public enum Kind: Sendable, Hashable {
+    /// A regular file.
     case file
+    /// A folder; it has no bytes.
     case directory
     /// Links, devices and other kinds.
     case other(typeFlag: UInt8)
@@ -15,6 +17,7 @@ public struct TarArchive: Sendable {
   public struct Entry: Sendable, Hashable {
     /// The path as stored, without the slash at the end of folders; bytes that are not UTF-8 are replaced.
     public let name: String
+    /// What the member is.
     public let kind: Kind
     /// Where the bytes lie in the tar file.
     public let offset: Int

@@ -2,19 +2,25 @@
 public struct EmojiRow: Sendable, Hashable {
   /// The tar file it lies in, and its name there.
   public let shard: String
+  /// Name of the picture in the tar file.
   public let file: String
   /// Where its PNG lies in the shard, in bytes.
   public let range: Range<Int>
   /// The drawing style, and its number.
   public let style: String
+  /// Number of the style, from 0.
   public let styleID: Int
   /// Number of the thing that is drawn, the same in all styles.
   public let conceptID: Int
+  /// The character itself, as Unicode has it.
   public let emoji: String
   /// What is drawn, in words.
   public let name: String
+  /// Further words for it; often none.
   public let keywords: [String]
+  /// Unicode's group, such as `Animals & Nature`.
   public let group: String
+  /// Number of the group, from 0.
   public let groupID: Int
   /// `train` or `heldout`.
   public let split: String
@@ -72,7 +78,7 @@ public final class EmojiDataset: Sendable {
 }
 
 extension EmojiRow {
-  /// Reads one line of the index. Every member is required: a default would hide a damaged index.
+  /// Reads one line of the index. Every member but `keywords` is required: a default would hide a damaged index.
   fileprivate init(_ value: JSONValue, _ index: String) throws {
     func text(_ key: String) throws -> String {
       guard let text = value[key]?.string else { throw FormatError(index, "\"\(key)\" is missing or not a string") }

@@ -6,6 +6,7 @@ public struct IDXFile: Sendable {
   public let origin: String
   /// Sizes, outermost first: [count, height, width] for pictures, [count] for labels.
   public let shape: [Int]
+  /// Element type: uint8, int8, int16, int32, float32 or float64.
   public let dtype: DType
   /// The values in row-major order, in this machine's byte order.
   public let bytes: [UInt8]

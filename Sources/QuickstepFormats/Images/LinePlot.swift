@@ -2,11 +2,17 @@
 public struct LinePlot: Sendable {
   /// One named curve. Points that are not finite (or not positive, on a logarithmic axis) interrupt the line.
   public struct Series: Sendable {
+    /// Stands in the legend.
     public var name: String
+    /// In the order in which they are joined, in the units of the axes.
     public var points: [(x: Double, y: Double)]
     /// nil takes the next colour of the palette.
     public var color: RGBColor?
 
+    /// - Parameters:
+    ///   - name: stands in the legend.
+    ///   - points: in the order in which they are joined.
+    ///   - color: nil takes the next colour of the palette.
     public init(_ name: String, _ points: [(x: Double, y: Double)], color: RGBColor? = nil) {
       self.name = name
       self.points = points
@@ -19,11 +25,15 @@ public struct LinePlot: Sendable {
     }
   }
 
+  /// Stands above the plot.
   public var title: String
+  /// Stands below the x axis.
   public var xLabel: String
   /// Stands above the axis, at the left.
   public var yLabel: String
+  /// Whether the y axis is logarithmic; the x axis never is.
   public var isLogarithmic: Bool
+  /// In the order of the legend and of the palette.
   public var series: [Series]
 
   /// - Parameter isLogarithmic: whether the y axis is.

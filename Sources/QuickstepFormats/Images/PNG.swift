@@ -5,8 +5,10 @@ public import Foundation
 public struct PNGText: Sendable, Hashable {
   /// 1 to 79 characters of Latin-1, such as `parameters`.
   public var key: String
+  /// Any text without NUL characters.
   public var value: String
 
+  /// Key and value are checked when a picture is written.
   public init(_ key: String, _ value: String) {
     self.key = key
     self.value = value
@@ -28,7 +30,9 @@ public struct PNGFile: Sendable, Equatable {
 public enum PNG {
   /// Bounds for files from outside; the defaults suit generated pictures.
   public struct Limits: Sendable, Hashable {
+    /// Pixels per row.
     public var width = 16384
+    /// Rows.
     public var height = 16384
     /// A decoded pixel takes four bytes.
     public var pixels = 1 << 26
@@ -37,6 +41,7 @@ public enum PNG {
     /// Text and other ancillary chunks that are kept.
     public var chunks = 1000
 
+    /// The defaults.
     public init() {}
   }
 

@@ -1,16 +1,22 @@
 /// A colour of 8 bits per channel.
 public struct RGBColor: Sendable, Hashable {
+  /// 0…255, gamma-encoded (sRGB).
   public var red: UInt8
+  /// 0…255, gamma-encoded (sRGB).
   public var green: UInt8
+  /// 0…255, gamma-encoded (sRGB).
   public var blue: UInt8
 
+  /// Channels in 0…255.
   public init(_ red: UInt8, _ green: UInt8, _ blue: UInt8) {
     self.red = red
     self.green = green
     self.blue = blue
   }
 
+  /// (255, 255, 255).
   public static let white = RGBColor(255, 255, 255)
+  /// (0, 0, 0).
   public static let black = RGBColor(0, 0, 0)
 }
 

@@ -13,20 +13,29 @@ public struct GenerationParameters: Sendable {
 
   /// One `name: value` of the last line.
   public struct Field: Sendable, Hashable {
+    /// Text before the colon.
     public var name: String
+    /// Text after the colon, without quotes.
     public var value: String
 
+    /// One field. What needs quotes gets them when the text is written.
     public init(_ name: String, _ value: String) {
       self.name = name
       self.value = value
     }
   }
 
+  /// The lines before `Negative prompt:` and the fields.
   public var prompt: String
+  /// Empty when there is none; the line is then left out.
   public var negativePrompt: String
   /// In the order of the text. Names need not be known.
   public var fields: [Field]
 
+  /// - Parameters:
+  ///   - prompt: any text.
+  ///   - negativePrompt: any text; empty for none.
+  ///   - fields: in the order in which they are written.
   public init(prompt: String, negativePrompt: String = "", fields: [Field] = []) {
     self.prompt = prompt
     self.negativePrompt = negativePrompt

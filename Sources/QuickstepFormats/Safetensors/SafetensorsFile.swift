@@ -9,6 +9,7 @@ public final class SafetensorsFile: TensorSource {
   /// The longest header that is read, as in the reference implementation.
   public static let headerLimit = 100_000_000
 
+  /// All tensors' names, in ascending order of their UTF-8 bytes.
   public let names: [String]
   /// The `__metadata__` of the header.
   public let metadata: [String: String]
@@ -17,6 +18,7 @@ public final class SafetensorsFile: TensorSource {
   /// Where the data starts in the file.
   private let dataStart: Int
 
+  /// Path of the file.
   public var origin: String { file.path }
 
   /// Opens and checks a file.
@@ -33,6 +35,7 @@ public final class SafetensorsFile: TensorSource {
     names = header.entries.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
+  /// Type and shape from the header; `nil` when there is no such tensor.
   public func info(_ name: String) -> TensorInfo? {
     entries[name].map { TensorInfo(name: name, dtype: $0.dtype, shape: $0.shape) }
   }
@@ -44,6 +47,8 @@ public final class SafetensorsFile: TensorSource {
     return try file.bytes(in: (dataStart + entry.range.lowerBound)..<(dataStart + entry.range.upperBound))
   }
 
+  /// The tensor without a copy where its bytes are aligned to its elements: it must not be written to in place.
+  /// - Throws: `FormatError` when there is no such tensor.
   public func tensor(_ name: String) throws -> Tensor {
     guard let entry = entries[name] else { throw FormatError(origin, "there is no tensor named \"\(name)\"") }
     let bytes = try bytes(name)

@@ -6,7 +6,9 @@ public import QuickstepTensor
 /// All shards are opened and checked at once. The index and the shards must agree: every name of the index is in the shard it gives,
 /// and a shard holds no tensor that the index does not know or assigns to another shard.
 public final class ShardedSafetensors: TensorSource {
+  /// All tensors' names, in ascending order of their UTF-8 bytes.
   public let names: [String]
+  /// The index's own notes, then those of the shards; of equal keys the index's counts, then the first shard's.
   public let metadata: [String: String]
   /// Path of the index.
   public let origin: String
@@ -40,8 +42,11 @@ public final class ShardedSafetensors: TensorSource {
     metadata = Self.metadata(index, shards)
   }
 
+  /// Type and shape from the shard's header; `nil` when there is no such tensor.
   public func info(_ name: String) -> TensorInfo? { shardOfTensor[name].flatMap { shards[$0]?.info(name) } }
 
+  /// The tensor from its shard; see ``SafetensorsFile/tensor(_:)``.
+  /// - Throws: `FormatError` when there is no such tensor.
   public func tensor(_ name: String) throws -> Tensor {
     guard let file = shardOfTensor[name], let shard = shards[file] else {
       throw FormatError(origin, "there is no tensor named \"\(name)\"")

@@ -5,6 +5,9 @@ public struct FormatError: Error, Sendable, Hashable, CustomStringConvertible {
   /// What was found and what was expected, in a sentence a user can act on.
   public let reason: String
 
+  /// - Parameters:
+  ///   - origin: the file (a path) or a name for data in memory.
+  ///   - reason: what was found and what was expected; it follows the origin and a colon.
   public init(_ origin: String, _ reason: String) {
     self.origin = origin
     self.reason = reason

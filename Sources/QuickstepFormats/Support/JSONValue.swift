@@ -1,11 +1,18 @@
 /// A JSON value. Integers that fit 64 bits stay exact.
 public enum JSONValue: Sendable, Hashable {
+  /// `null`.
   case null
+  /// `true` or `false`.
   case bool(Bool)
+  /// A number without fraction and exponent that fits 64 bits.
   case integer(Int)
+  /// Any other number.
   case number(Double)
+  /// Text, escapes resolved.
   case string(String)
+  /// Values in order.
   case array([JSONValue])
+  /// Members by key; their order is not kept.
   case object([String: JSONValue])
 
   /// Reads one value from UTF-8 text, strictly by RFC 8259: no comments, no trailing commas, no repeated keys, no lone surrogates,

@@ -3,9 +3,14 @@ public import QuickstepTensor
 
 /// Configuration of ``DigitClassifier``, as in its `config.json`.
 public struct DigitClassifierConfiguration: Codable, Sendable, Hashable {
+  /// Channels of a picture: 1…4096, in JSON `in_channels`.
   public var inChannels: Int
+  /// Channels after each convolution, multiples of 8; every convolution is followed by pooling to half the side.
+  /// In JSON `block_out_channels`.
   public var channels: [Int]
+  /// Length F of the feature vector: 1…65536, in JSON `feature_dim`.
   public var featureSize: Int
+  /// Number of classes: 1…1,000,000, in JSON `num_classes`.
   public var classCount: Int
 
   enum CodingKeys: String, CodingKey {
@@ -15,6 +20,7 @@ public struct DigitClassifierConfiguration: Codable, Sendable, Hashable {
     case classCount = "num_classes"
   }
 
+  /// The standard values are those of the classifier behind the digit metrics.
   public init(inChannels: Int = 1, channels: [Int] = [32, 64], featureSize: Int = 128, classCount: Int = 10) {
     self.inChannels = inChannels
     self.channels = channels
@@ -36,7 +42,9 @@ public struct DigitClassifierConfiguration: Codable, Sendable, Hashable {
 
 /// A small convolutional classifier whose last hidden layer serves as feature space for Fréchet distances on digits.
 public struct DigitClassifier: Component {
+  /// `pixel_values`, `[B, 1, 28, 28]` in −1…1.
   public static let inputs = ["pixel_values"]
+  /// As given to the initialiser.
   public let configuration: DigitClassifierConfiguration
   let convolutions: [Convolution]
   let norms: [GroupNorm]
@@ -63,6 +71,8 @@ public struct DigitClassifier: Component {
     return (feature, head(feature))
   }
 
+  /// - Returns: `logits` `[B, classes]` and `features` `[B, F]`.
+  /// - Throws: ``ComponentError`` for missing and unknown names; `TensorError` when the shape does not fit.
   public func forward(_ inputs: [String: Tensor]) throws -> [String: Tensor] {
     try checkNames(inputs)
     let images = try required("pixel_values", of: inputs)

@@ -15,6 +15,8 @@ public struct Architecture: Sendable {
   public let inputs: [String]
   /// A tensor whose presence tells this architecture in a file without configuration.
   public let tellingKey: String
+  /// Builds the component from its configuration and its root scope. Throws for settings that make no network; missing weights are left to
+  /// the audit.
   public let construct: @Sendable (ConfigurationFile, Weights) throws -> any Component
 
   init<Made: Component>(
@@ -32,14 +34,19 @@ public struct Architecture: Sendable {
 
 /// A component with its parameters, as loaded.
 public struct LoadedComponent: Sendable {
+  /// Ready to run.
   public let component: any Component
+  /// The same tensors that `component` computes with, under their names in the checkpoint.
   public let parameters: ParameterTree
+  /// What it was made from.
   public let configuration: ConfigurationFile
+  /// How it was made.
   public let architecture: Architecture
 }
 
 /// Every architecture. A new one is its folder and one line here.
 public enum Architectures {
+  /// Sorted by class name.
   public static let all: [Architecture] = [
     Architecture(
       "DigitClassifier", "Convolutional classifier and feature net for digits", weightsName: "model", tellingKey: "features.weight",

@@ -3,7 +3,9 @@ public import QuickstepFormats
 
 /// A `config.json` as diffusers writes it: an object with `_class_name`, keys that start with `_` being notes and not settings.
 public struct ConfigurationFile: Sendable {
+  /// For messages. A configuration that is part of another file says so here in words.
   public let path: String
+  /// All members of the object, notes included.
   public let members: [String: JSONValue]
 
   /// - Throws: `FormatError` naming the file when it cannot be read or is no JSON object.
@@ -12,6 +14,10 @@ public struct ConfigurationFile: Sendable {
     self.init(path: path, members: members)
   }
 
+  /// A configuration that is not in a file of its own.
+  /// - Parameters:
+  ///   - path: what messages call it.
+  ///   - members: all members, `_class_name` among them.
   public init(path: String, members: [String: JSONValue]) {
     self.path = path
     self.members = members

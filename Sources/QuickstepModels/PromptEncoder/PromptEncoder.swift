@@ -3,9 +3,13 @@ public import QuickstepTensor
 
 /// Configuration of ``PromptEncoder``, as in its `config.json`.
 public struct PromptEncoderConfiguration: Codable, Sendable, Hashable {
+  /// Number of token ids: 1…1,000,000, in JSON `vocab_size`.
   public var vocabularySize: Int
+  /// Channels D of a token: 1…65536 and a multiple of `heads`, in JSON `hidden_size`.
   public var hiddenSize: Int
+  /// Number of transformer layers: 0…1000, in JSON `num_hidden_layers`.
   public var layers: Int
+  /// Heads of the self-attention: 1…1024, in JSON `num_attention_heads`.
   public var heads: Int
   /// Number of tokens of a prompt.
   public var length: Int
@@ -18,6 +22,7 @@ public struct PromptEncoderConfiguration: Codable, Sendable, Hashable {
     case length = "max_position_embeddings"
   }
 
+  /// The numbers are checked when a ``PromptEncoder`` is made from them.
   public init(vocabularySize: Int, hiddenSize: Int, layers: Int, heads: Int, length: Int) {
     self.vocabularySize = vocabularySize
     self.hiddenSize = hiddenSize
@@ -37,7 +42,9 @@ public struct PromptEncoderConfiguration: Codable, Sendable, Hashable {
 
 /// A small transformer that turns token ids into one vector per token and one for the whole prompt. Trained together with its backbone.
 public struct PromptEncoder: Component {
+  /// `input_ids` `[B, L]` and, if padding is not id 0, `attention_mask` `[B, L]`.
   public static let inputs = ["input_ids", "attention_mask?"]
+  /// As given to the initialiser.
   public let configuration: PromptEncoderConfiguration
   let tokens: Embedding
   let positions: Tensor
@@ -70,6 +77,10 @@ public struct PromptEncoder: Component {
     return (hidden, pooled)
   }
 
+  /// Without an `attention_mask` every id other than 0 counts.
+  /// - Returns: `last_hidden_state` `[B, L, D]` and `pooled_output` `[B, D]`.
+  /// - Throws: ``ComponentError`` for missing and unknown names and for `input_ids` that are not `[B, L]` with L at most the configured
+  ///   length; `TensorError` when a computation fails, as for ids outside the vocabulary.
   public func forward(_ inputs: [String: Tensor]) throws -> [String: Tensor] {
     try checkNames(inputs)
     let ids = try required("input_ids", of: inputs)

@@ -6,6 +6,7 @@ public import QuickstepTensor
 /// Patches become tokens with fixed two-dimensional positions. Timestep and pooled prompt modulate every block (adaLN-Zero), the prompt's
 /// tokens are attended to by cross-attention. `[B, C, H, W] → [B, C, H, W]`.
 public struct PromptTransformer: Backbone {
+  /// As given to the initialiser.
   public let configuration: PromptTransformerConfiguration
   let patchEmbedding: Linear
   let timeEmbedding: TimestepEmbedding
@@ -14,6 +15,7 @@ public struct PromptTransformer: Backbone {
   let outputModulation: Linear
   let outputNorm: LayerNorm
   let output: Linear
+  let head: PatchSeamHead?
   let positions: Tensor
 
   /// - Throws: `ComponentError` when the configuration's numbers make no network.
@@ -28,14 +30,24 @@ public struct PromptTransformer: Backbone {
     blocks = (0..<configuration.layers).map { PromptTransformerBlock(configuration, weights: weights["blocks", $0]) }
     outputModulation = Linear(weights["norm_out", "linear"], size, 2 * size, initial: .zeros)
     outputNorm = LayerNorm(weights["norm_out"], size, affine: false)
-    output = Linear(weights["proj_out"], size, patch, initial: .zeros)
+    if let channels = configuration.headChannels {
+      output = Linear(weights["proj_out"], size, channels * configuration.patchSize * configuration.patchSize)
+      head = PatchSeamHead(weights["head"], channels: channels, output: configuration.inChannels)
+    } else {
+      output = Linear(weights["proj_out"], size, patch, initial: .zeros)
+      head = nil
+    }
     let side = configuration.sampleSize / max(1, configuration.patchSize)
     positions = GridPositions.make(rows: side, columns: side, size: size)
   }
 
+  /// `[in_channels, sample_size, sample_size]`. Other sizes work as well: positions are made for the sample's own grid of patches.
   public var sampleShape: [Int] { [configuration.inChannels, configuration.sampleSize, configuration.sampleSize] }
+  /// The side of a patch.
   public var sizeMultiple: Int { configuration.patchSize }
 
+  /// Needs `sequence` and `pooled`; classes are not read. Sites are the blocks and, in each, `attn1`, `attn2` and `ff`.
+  /// - Throws: ``ComponentError`` without an encoded prompt; what the policy throws.
   public func callAsFunction(
     _ sample: Tensor, timestep: Tensor, conditioning: Conditioning, evaluation: Evaluation
   ) throws -> Tensor {
@@ -54,7 +66,8 @@ public struct PromptTransformer: Backbone {
     }
     let modulation = outputModulation(signal).unsqueeze(1).chunk(2, dim: -1)
     let patches = output(modulate(outputNorm(hidden), shift: modulation[0], scale: modulation[1]))
-    return patches.transposed.reshape([sample.size(0), -1, rows, columns]).pixelShuffle(patch)
+    let pixels = patches.transposed.reshape([sample.size(0), -1, rows, columns]).pixelShuffle(patch)
+    return head.map { $0(pixels) } ?? pixels
   }
 
   private func positions(_ rows: Int, _ columns: Int, like sample: Tensor) -> Tensor {
@@ -63,6 +76,19 @@ public struct PromptTransformer: Backbone {
       rows == side && columns == side ? positions : GridPositions.make(rows: rows, columns: columns, size: configuration.hiddenSize)
     return table.to(sample.dtype, sample.device)
   }
+}
+
+/// Two 3×3 convolutions at full resolution, which see across the borders of patches. `[B, channels, H, W] → [B, output, H, W]`.
+struct PatchSeamHead: Sendable {
+  let first: Convolution
+  let second: Convolution
+
+  init(_ weights: Weights, channels: Int, output: Int) {
+    first = Convolution(weights["conv1"], channels, 2 * channels, kernel: 3)
+    second = Convolution(weights["conv2"], 2 * channels, output, kernel: 3, initial: .zeros)
+  }
+
+  func callAsFunction(_ input: Tensor) -> Tensor { second(first(input).silu()) }
 }
 
 /// x·(1 + scale) + shift.

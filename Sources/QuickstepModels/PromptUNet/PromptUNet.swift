@@ -6,6 +6,7 @@ public import QuickstepTensor
 /// It is written as it is defined: a level is "down, the inner level, up", and the innermost level is the middle block. So everything
 /// deeper than level k is one site (`Site.Kind.inner`) that a cache can keep. `[B, C, H, W] → [B, C, H, W]`.
 public struct PromptUNet: Backbone {
+  /// As given to the initialiser.
   public let configuration: PromptUNetConfiguration
   let timeEmbedding: TimestepEmbedding
   let pooledProjection: Linear?
@@ -15,6 +16,7 @@ public struct PromptUNet: Backbone {
   let outputNorm: GroupNorm
   let output: Convolution
 
+  /// - Throws: `ComponentError` when the configuration's numbers make no network.
   public init(_ configuration: PromptUNetConfiguration, weights: Weights) throws {
     if let problem = configuration.problem { throw ComponentError("PromptUNet2D: \(problem)") }
     self.configuration = configuration
@@ -30,9 +32,14 @@ public struct PromptUNet: Backbone {
     output = Convolution(weights["conv_out"], channels[0], folded, kernel: 3, initial: .zeros)
   }
 
+  /// `[in_channels, sample_size, sample_size]`. Other sizes work as well: the network is convolutional.
   public var sampleShape: [Int] { [configuration.inChannels, configuration.sampleSize, configuration.sampleSize] }
+  /// The side of a patch, doubled for every level below the outermost.
   public var sizeMultiple: Int { configuration.patchSize << (configuration.blockChannels.count - 1) }
 
+  /// Needs `sequence` and `pooled` where the model is conditioned on a prompt, `classes` where on a class; the label after the last stands
+  /// for "no class". Sites are the residual blocks, the attentions and, per level, `inner`.
+  /// - Throws: ``ComponentError`` without the condition; what the policy throws.
   public func callAsFunction(
     _ sample: Tensor, timestep: Tensor, conditioning: Conditioning, evaluation: Evaluation
   ) throws -> Tensor {

@@ -1,5 +1,6 @@
 /// Configuration of ``PromptUNet``, as in its `config.json`.
 public struct PromptUNetConfiguration: Codable, Sendable, Hashable {
+  /// Channels C of a sample: 1…4096, in JSON `in_channels`.
   public var inChannels: Int
   /// Side of the square samples it was trained on.
   public var sampleSize: Int
@@ -11,6 +12,7 @@ public struct PromptUNetConfiguration: Codable, Sendable, Hashable {
   public var layersPerBlock: Int
   /// Which levels attend (to themselves and, with text, to the prompt).
   public var attentionLevels: [Bool]
+  /// Heads of every attention: 1…1024 and a divisor of each of `blockChannels`, in JSON `num_attention_heads`.
   public var heads: Int
   /// Channels of the encoded prompt and of its pooled form; absent for class-conditional models.
   public var crossAttentionSize: Int?
@@ -29,6 +31,7 @@ public struct PromptUNetConfiguration: Codable, Sendable, Hashable {
     case classCount = "num_class_embeds"
   }
 
+  /// Exactly one of `crossAttentionSize` and `classCount` must be given. The numbers are checked when a ``PromptUNet`` is made from them.
   public init(
     inChannels: Int = 3, sampleSize: Int, patchSize: Int, blockChannels: [Int], layersPerBlock: Int, attentionLevels: [Bool], heads: Int,
     crossAttentionSize: Int? = nil, classCount: Int? = nil

@@ -1,8 +1,12 @@
 /// The value of a method's parameter as it stands on a command line (`eta=0.5`) or in a recipe.
 public enum ParameterValue: Hashable, Sendable, Codable, CustomStringConvertible {
+  /// A finite real number.
   case number(Double)
+  /// A whole number.
   case integer(Int)
+  /// Written `true` or `false`.
   case flag(Bool)
+  /// One of a list of words.
   case choice(String)
 
   public var description: String {
@@ -14,6 +18,8 @@ public enum ParameterValue: Hashable, Sendable, Codable, CustomStringConvertible
     }
   }
 
+  /// Reads a JSON boolean, number or string. A number without fraction is an `integer`: the domain is not known here.
+  /// - Throws: `DecodingError` for anything else.
   public init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
     if let value = try? container.decode(Bool.self) {
@@ -42,19 +48,33 @@ public enum ParameterValue: Hashable, Sendable, Codable, CustomStringConvertible
 public struct ParameterDeclaration: Sendable, Codable {
   /// The values a parameter may take.
   public enum Domain: Sendable, Codable, Hashable {
+    /// Real numbers of a closed range.
     case number(ClosedRange<Double>)
+    /// Whole numbers of a closed range.
     case integer(ClosedRange<Int>)
+    /// True or false.
     case flag
+    /// Exactly one of these words, case counting.
     case choice([String])
   }
 
+  /// The key before `=` on a command line; unique within the method.
   public var name: String
+  /// A phrase for help and tables, with the symbol of the paper where it has one.
   public var summary: String
+  /// What ``parse(_:)`` accepts.
   public var domain: Domain
+  /// The value where the user gives none.
   public var standard: ParameterValue
   /// The value at which the method reduces to its baseline bit for bit, where there is one.
   public var neutral: ParameterValue?
 
+  /// - Parameters:
+  ///   - name: the key before `=` on a command line.
+  ///   - summary: a phrase for help and tables.
+  ///   - domain: the values it may take.
+  ///   - standard: the value where the user gives none; it is not checked against `domain`.
+  ///   - neutral: the value at which the method reduces to its baseline bit for bit; `nil` when there is none.
   public init(name: String, summary: String, domain: Domain, standard: ParameterValue, neutral: ParameterValue? = nil) {
     self.name = name
     self.summary = summary
@@ -63,6 +83,8 @@ public struct ParameterDeclaration: Sendable, Codable {
     self.neutral = neutral
   }
 
+  /// Reads what the synthesised encoder writes. Values of a real-valued domain become ``ParameterValue/number(_:)`` again.
+  /// - Throws: `DecodingError` for missing or mistyped members.
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: CodingKeys.self)
     name = try container.decode(String.self, forKey: .name)
@@ -114,6 +136,7 @@ public struct ParameterDeclaration: Sendable, Codable {
 /// A parameter was unknown or its value not allowed.
 public struct ParameterError: Error, CustomStringConvertible {
   public let description: String
+  /// An error with this text, which names the parameter and what is allowed.
   public init(_ description: String) { self.description = description }
   init(_ parameter: ParameterDeclaration, _ text: String) {
     description = "parameter '\(parameter.name)' is '\(text)'; allowed: \(parameter.allowed)"
@@ -122,6 +145,7 @@ public struct ParameterError: Error, CustomStringConvertible {
 
 /// Checked values for a method's parameters; what was not given has its standard value.
 public struct ParameterValues: Sendable, Hashable, Codable {
+  /// By parameter name; one entry for every parameter the method declares.
   public private(set) var values: [String: ParameterValue]
 
   /// - Parameters:
@@ -151,7 +175,10 @@ public struct ParameterValues: Sendable, Hashable, Codable {
     default: .nan
     }
   }
+  /// A whole-number parameter; `nil` when the method declares no such parameter or it is of another kind.
   public func integer(_ name: String) -> Int? { if case .integer(let value)? = values[name] { value } else { nil } }
+  /// A parameter that is true or false; false when the method declares no such parameter or it is of another kind.
   public func flag(_ name: String) -> Bool { if case .flag(let value)? = values[name] { value } else { false } }
+  /// A parameter that is one of several words; `nil` when the method declares no such parameter or it is of another kind.
   public func choice(_ name: String) -> String? { if case .choice(let value)? = values[name] { value } else { nil } }
 }

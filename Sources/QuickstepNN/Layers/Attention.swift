@@ -56,10 +56,15 @@ public struct FeedForward: Sendable {
   let first: Linear
   let second: Linear
 
+  /// - Parameters:
+  ///   - weights: the scope of `fc1` and `fc2`.
+  ///   - size: channels C of input and output.
+  ///   - hidden: channels between the two layers.
   public init(_ weights: Weights, size: Int, hidden: Int) {
     first = Linear(weights["fc1"], size, hidden)
     second = Linear(weights["fc2"], hidden, size)
   }
 
+  /// `[…, C] → […, C]`.
   public func callAsFunction(_ input: Tensor) -> Tensor { second(first(input).gelu(approximate: "tanh")) }
 }

@@ -5,10 +5,16 @@ internal import Foundation
 public struct Embedding: Sendable {
   let weight: Tensor
 
+  /// - Parameters:
+  ///   - weights: the scope of `weight`, `[count, size]`.
+  ///   - count: rows of the table; indices lie in 0..<count.
+  ///   - size: channels of a row.
+  ///   - initial: how a fresh table is filled.
   public init(_ weights: Weights, count: Int, size: Int, initial: Initializer = .normal(0.02)) {
     weight = weights.parameter("weight", [count, size], initial: initial)
   }
 
+  /// The rows at `indices`, int64 `[…]`. A row out of range is a failure of the error scope.
   public func callAsFunction(_ indices: Tensor) -> Tensor { weight.embedding(indices) }
 }
 
@@ -29,6 +35,10 @@ public struct TimestepEmbedding: Sendable {
   let second: Linear
   let features: Int
 
+  /// - Parameters:
+  ///   - weights: the scope of `linear_1` and `linear_2`, as in diffusers' `TimestepEmbedding`.
+  ///   - features: number of sines and cosines, even.
+  ///   - size: channels of the result.
   public init(_ weights: Weights, features: Int = 256, size: Int) {
     self.features = features
     first = Linear(weights["linear_1"], features, size, initial: .normal(0.02))
@@ -43,6 +53,9 @@ public struct TimestepEmbedding: Sendable {
 
 /// Fixed two-dimensional sine–cosine positions (Peebles & Xie 2023), `[1, rows · columns, size]`: half of the channels for the row, half for the column.
 public enum GridPositions {
+  /// A float32 table on the CPU, row by row. Per position: sines and cosines of the row, then of the column, each at size/4 frequencies
+  /// that fall from 1 towards 1/10000.
+  /// - Parameter size: channels, a multiple of 4.
   public static func make(rows: Int, columns: Int, size: Int) -> Tensor {
     let quarter = size / 4
     let frequencies = (0..<quarter).map { pow(10000, -Double($0) / Double(quarter)) }

@@ -15,6 +15,7 @@ public struct LayerNorm: Sendable {
     bias = affine ? weights.parameter("bias", [size], initial: .zeros) : nil
   }
 
+  /// `[…, size] → […, size]`: (x − mean)/√(variance + ε), then scale and shift where there are any.
   public func callAsFunction(_ input: Tensor) -> Tensor { input.layerNorm([size], weight: weight, bias: bias, eps: epsilon) }
 }
 
@@ -24,12 +25,17 @@ public struct RMSNorm: Sendable {
   let weight: Tensor
   let epsilon: Double
 
+  /// - Parameters:
+  ///   - weights: the scope of `weight`, `[size]`.
+  ///   - size: length of the last dimension.
+  ///   - epsilon: added to the mean square before the root.
   public init(_ weights: Weights, _ size: Int, epsilon: Double = 1e-6) {
     self.size = size
     self.epsilon = epsilon
     weight = weights.parameter("weight", [size], initial: .ones)
   }
 
+  /// `[…, size] → […, size]`: x/√(mean of x² + ε), times the scale.
   public func callAsFunction(_ input: Tensor) -> Tensor { input.rmsNorm([size], weight: weight, eps: epsilon) }
 }
 
@@ -40,6 +46,11 @@ public struct GroupNorm: Sendable {
   let bias: Tensor
   let epsilon: Double
 
+  /// - Parameters:
+  ///   - weights: the scope of `weight` and `bias`, `[channels]` each.
+  ///   - groups: number of groups, a divisor of `channels`.
+  ///   - channels: C.
+  ///   - epsilon: added to the variance before the root.
   public init(_ weights: Weights, groups: Int, channels: Int, epsilon: Double = 1e-5) {
     self.groups = groups
     self.epsilon = epsilon
@@ -47,5 +58,6 @@ public struct GroupNorm: Sendable {
     bias = weights.parameter("bias", [channels], initial: .zeros)
   }
 
+  /// `[B, C, …] → [B, C, …]`: every group of a sample to mean 0 and variance 1, then scale and shift per channel.
   public func callAsFunction(_ input: Tensor) -> Tensor { input.groupNorm(groups, weight: weight, bias: bias, eps: epsilon) }
 }

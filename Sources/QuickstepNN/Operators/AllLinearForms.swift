@@ -1,5 +1,6 @@
 /// Every form a linear layer's scope may hold, the most specific first. A new form (a quantized weight with its scales, …) is its file and one line here.
 public enum LinearForms {
+  /// In the order in which a scope is tried; the last one matches every scope.
   public static let all: [any LinearOperator.Type] = [
     LowRankLinear.self,
     PlainLinear.self,

@@ -3,35 +3,54 @@ public import QuickstepTensor
 /// What a linear layer computes with: plain weights, weights with a low-rank branch, later quantized or sparse ones.
 /// `[…, in] → […, out]`.
 public protocol LinearOperator: Sendable {
-  /// Name for reports, such as `plain` or `low-rank`.
-  static var name: String { get }
+  /// What the form says about itself.
+  static var declaration: MethodDeclaration { get }
   /// Whether a scope holds this form. Forms are asked in the order of ``LinearForms/all``.
   static func matches(_ weights: Weights) -> Bool
+  /// Takes its parameters from the scope. What does not fit `shape` is left to the audit.
   init(_ weights: Weights, shape: LinearShape)
+  /// `[…, in] → […, out]`.
   func callAsFunction(_ input: Tensor) -> Tensor
+}
+
+extension LinearOperator {
+  /// Name for reports, such as `plain` or `low-rank`.
+  public static var name: String { declaration.name }
 }
 
 /// What a layer demands of its operator.
 public struct LinearShape: Sendable {
+  /// Channels in.
   public var input: Int
+  /// Channels out.
   public var output: Int
+  /// Whether a bias `[output]` is added.
   public var hasBias: Bool
+  /// How a fresh weight is filled. A fresh bias is 0.
   public var initial: Initializer
 }
 
 /// y = x·Wᵀ + b.
 public struct PlainLinear: LinearOperator {
-  public static let name = "plain"
+  /// `plain`: bit-exact, it is the baseline.
+  public static let declaration = MethodDeclaration(
+    name: "plain", family: .operator, summary: "y = x·Wᵀ + b with the stored weight.", points: [.operator], reads: ["input"],
+    changes: ["layer output"], exactness: .bitExact, reference: "the baseline")
+  /// W, `[out, in]`.
   public let weight: Tensor
+  /// b, `[out]`, or `nil`.
   public let bias: Tensor?
 
+  /// True: every scope is expected to hold a plain weight.
   public static func matches(_ weights: Weights) -> Bool { true }
 
+  /// Takes `weight` and, where the shape asks for it, `bias` from the scope.
   public init(_ weights: Weights, shape: LinearShape) {
     weight = weights.parameter("weight", [shape.output, shape.input], initial: shape.initial)
     bias = shape.hasBias ? weights.parameter("bias", [shape.output], initial: .zeros) : nil
   }
 
+  /// `[…, in] → […, out]`.
   public func callAsFunction(_ input: Tensor) -> Tensor { input.linear(weight, bias: bias) }
 }
 
@@ -39,14 +58,20 @@ public struct PlainLinear: LinearOperator {
 ///
 /// Keys in the scope, as PEFT writes them: `lora_A.weight` `[r, in]`, `lora_B.weight` `[out, r]` and, optionally, the scalar `alpha` (r when absent).
 public struct LowRankLinear: LinearOperator {
-  public static let name = "low-rank"
+  /// `low-rank`: chosen by what the checkpoint holds, hence without parameters.
+  public static let declaration = MethodDeclaration(
+    name: "low-rank", family: .operator, summary: "A plain weight with a LoRA branch kept apart.", points: [.operator], reads: ["input"],
+    changes: ["layer output"], needs: ["lora_A.weight and lora_B.weight beside the weight"], exactness: .approximate,
+    reference: "Hu et al. 2021, arXiv 2106.09685, eq. 3")
   let base: PlainLinear
   let down: Tensor
   let up: Tensor
   let scale: Double
 
+  /// Whether the scope holds one of the branch's two factors; a missing other one is reported by the audit.
   public static func matches(_ weights: Weights) -> Bool { weights.has("lora_A.weight") || weights.has("lora_B.weight") }
 
+  /// Takes the plain layer and the branch from the scope. The rank r is that of the stored `lora_A.weight`.
   public init(_ weights: Weights, shape: LinearShape) {
     base = PlainLinear(weights, shape: shape)
     let rank = weights.info("lora_A.weight")?.shape.first ?? 1
@@ -56,6 +81,7 @@ public struct LowRankLinear: LinearOperator {
     scale = (alpha ?? Double(rank)) / Double(max(1, rank))
   }
 
+  /// `[…, in] → […, out]`.
   public func callAsFunction(_ input: Tensor) -> Tensor {
     base(input) + input.linear(down).linear(up) * scale
   }

@@ -2,13 +2,16 @@ public import QuickstepTensor
 
 /// What flows through a site: one tensor, or several that belong together (image and text streams).
 public protocol SiteValue {
+  /// The parts in a fixed order.
   var tensors: [Tensor] { get }
   /// The same kind of value from as many tensors.
   init(tensors: [Tensor])
 }
 
 extension Tensor: SiteValue {
+  /// The tensor alone.
   public var tensors: [Tensor] { [self] }
+  /// The first of `tensors`; undefined when there is none.
   public init(tensors: [Tensor]) { self = tensors.first ?? .undefined }
 }
 
@@ -38,9 +41,14 @@ extension SitePolicy {
 
 /// One evaluation of a backbone: where in the run it stands, and who acts at its sites. Passed through the model explicitly.
 public struct Evaluation {
+  /// Where in the run this evaluation stands.
   public let context: StepContext
+  /// Who acts at the sites; `nil` when nobody does.
   public let policy: (any SitePolicy)?
 
+  /// - Parameters:
+  ///   - context: where in the run the evaluation stands.
+  ///   - policy: who acts at the sites: the request's own object.
   public init(_ context: StepContext, policy: (any SitePolicy)? = nil) {
     self.context = context
     self.policy = policy

@@ -9,6 +9,10 @@ public struct NoiseLevel: Hashable, Sendable, Codable {
   /// Noise scale σ ≥ 0.
   public var sigma: Double
 
+  /// - Parameters:
+  ///   - timestep: what the network is told, in the model's own units.
+  ///   - alpha: signal scale α ≥ 0.
+  ///   - sigma: noise scale σ ≥ 0.
   public init(timestep: Double, alpha: Double, sigma: Double) {
     self.timestep = timestep
     self.alpha = alpha
@@ -35,6 +39,13 @@ public struct StepContext: Sendable, Hashable {
   /// Names of the guidance branches that are stacked along the batch dimension of this call, in order.
   public var branches: [String]
 
+  /// - Parameters:
+  ///   - step: index of the solver step, 0..<stepCount.
+  ///   - stepCount: solver steps of the run.
+  ///   - evaluation: index of this evaluation, 0..<evaluationCount.
+  ///   - evaluationCount: evaluations of the run.
+  ///   - level: the noise level of the evaluation.
+  ///   - branches: guidance branches stacked along the batch dimension, in order; empty outside of guided runs.
   public init(step: Int, stepCount: Int, evaluation: Int, evaluationCount: Int, level: NoiseLevel, branches: [String] = []) {
     self.step = step
     self.stepCount = stepCount

@@ -2,8 +2,11 @@ internal import QuickstepTensor
 
 /// How a fresh parameter is filled before training.
 public enum Initializer: Sendable, Hashable {
+  /// Every element 0.
   case zeros
+  /// Every element 1.
   case ones
+  /// Every element this number.
   case constant(Double)
   /// Normal with mean 0 and this standard deviation.
   case normal(Double)

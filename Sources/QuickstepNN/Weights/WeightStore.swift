@@ -4,21 +4,26 @@ public import QuickstepTensor
 /// A checkpoint does not fit the model, or a weight could not be read.
 public struct WeightsError: Error, Sendable, CustomStringConvertible {
   public let description: String
+  /// An error with this text, which names the source and what does not fit.
   public init(_ description: String) { self.description = description }
 }
 
 /// The parameters of a constructed model under their full names, in the order of construction.
 public struct ParameterTree: Sendable {
+  /// Full names in the order of construction.
   public private(set) var names: [String] = []
   private var tensors: [String: Tensor] = [:]
 
+  /// A tree without parameters.
   public init() {}
 
+  /// The parameter with this full name, or `nil`.
   public subscript(name: String) -> Tensor? { tensors[name] }
   /// Name and tensor, in the order of construction.
   public var all: [(name: String, tensor: Tensor)] { names.map { ($0, tensors[$0] ?? .undefined) } }
   /// Number of scalar parameters.
   public var count: Int { tensors.values.reduce(0) { $0 + $1.count } }
+  /// Bytes of all parameters in memory.
   public var byteCount: Int { tensors.values.reduce(0) { $0 + $1.byteCount } }
 
   package mutating func insert(_ name: String, _ tensor: Tensor) {
@@ -32,6 +37,7 @@ public struct ParameterTree: Sendable {
     return result
   }
 
+  /// Takes over all of `other`. Where a name is in both, the tensor of `other` counts and the place stays.
   public mutating func merge(_ other: ParameterTree) { for (name, tensor) in other.all { insert(name, tensor) } }
 }
 

@@ -15,6 +15,7 @@ public struct Weights: Sendable {
   /// The scope's full name, without a final dot; empty at the root.
   public let path: String
 
+  /// The scope below this one at these components, joined with dots.
   public subscript(_ components: any PathComponent...) -> Weights {
     let text = components.map(\.pathText).joined(separator: ".")
     return Weights(store: store, path: path.isEmpty ? text : text.isEmpty ? path : path + "." + text)

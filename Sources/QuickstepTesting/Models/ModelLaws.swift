@@ -3,7 +3,8 @@ public import QuickstepTensor
 
 /// Laws that every network obeys, whoever wrote it. Each checker throws ``LawViolation``.
 ///
-/// A model is given as a function of named tensors, so that anything can be checked: a registered component, a layer, a whole pipeline stage.
+/// A model is given as a function of named tensors, so that anything can be checked: a registered component, a layer, a whole stage of a
+/// pipeline.
 public enum ModelLaws {
   /// Named inputs to named outputs.
   public typealias Forward = ([String: Tensor]) throws -> [String: Tensor]

@@ -1,11 +1,13 @@
 public import QuickstepNN
 public import QuickstepTensor
 
-/// A network with every kind of structure a site policy meets (a list of blocks, sites inside the blocks, a nested inner level), small enough
-/// for thousands of evaluations in a test. `[B, size] → [B, size]`.
+/// A network with every kind of structure a site policy meets (a list of blocks, sites inside the blocks, a nested inner level), small
+/// enough for thousands of evaluations in a test. `[B, size] → [B, size]`.
 ///
 ///     let network = try ToyNetwork.random(seed: 1)
-///     try SitePolicyLaws.checkNeutral("my cache", model: network.callAsFunction, initial: network.sample(seed: 2)) { MyCache(threshold: 0) }
+///     try SitePolicyLaws.checkNeutral("my cache", model: network.callAsFunction, initial: network.sample(seed: 2)) {
+///       MyCache(threshold: 0)
+///     }
 public struct ToyNetwork: Sendable {
   /// Channels.
   public let size: Int

@@ -20,6 +20,7 @@ public struct ToyGaussian: ToyDensity {
     self.deviations = deviations
   }
 
+  /// The posterior mean of a normal: (α·d²·x + σ²·μ)/(α²·d² + σ²).
   public func denoised(_ state: [Double], at level: NoiseLevel) -> [Double] {
     let (a, s2) = (level.alpha, level.sigma * level.sigma)
     return state.indices.map { i in
@@ -28,6 +29,7 @@ public struct ToyGaussian: ToyDensity {
     }
   }
 
+  /// Distance from the mean α·μ grows as the marginal deviation √(α²·d² + σ²).
   public func transported(_ state: [Double], from: NoiseLevel, to: NoiseLevel) -> [Double] {
     state.indices.map { i in
       to.alpha * means[i] + deviation(i, to) / deviation(i, from) * (state[i] - from.alpha * means[i])
@@ -46,6 +48,7 @@ public struct ToyMixture: ToyDensity {
   /// Weights add up to 1.
   public init(_ parts: [(weight: Double, mean: Double, deviation: Double)] = [(0.35, -1, 0.4), (0.65, 0.8, 0.3)]) { self.parts = parts }
 
+  /// The parts' posterior means, weighed by how probable each is given x.
   public func denoised(_ state: [Double], at level: NoiseLevel) -> [Double] {
     let (a, s2) = (level.alpha, level.sigma * level.sigma)
     return state.map { x in
@@ -63,6 +66,7 @@ public struct ToyMixture: ToyDensity {
     }
   }
 
+  /// Found by bisection of the quantile within ±50, to the last bit.
   public func transported(_ state: [Double], from: NoiseLevel, to: NoiseLevel) -> [Double] {
     state.map { x in
       let target = quantile(x, from)

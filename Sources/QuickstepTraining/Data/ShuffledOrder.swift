@@ -8,6 +8,10 @@ public final class ShuffledOrder {
   private let seed: UInt64
   private var cached: (epoch: Int, order: [Int])?
 
+  /// - Parameters:
+  ///   - count: number of samples; less than 1 counts as 1.
+  ///   - batch: samples per step, at least 1.
+  ///   - seed: of the run; each epoch derives its own from it.
   public init(count: Int, batch: Int, seed: UInt64) {
     self.count = max(1, count)
     self.batch = batch
@@ -31,8 +35,10 @@ public final class ShuffledOrder {
 /// A small random number generator for choices that are not tensors (Steele, Lea & Flood 2014).
 public struct SplitMix64: RandomNumberGenerator {
   private var state: UInt64
+  /// A stream that starts at `seed`; every value is a good one.
   public init(seed: UInt64) { state = seed }
 
+  /// The next 64 bits.
   public mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15
     var value = state

@@ -13,6 +13,12 @@ public struct ObjectivePlan: Codable, Sendable, Hashable {
   /// Bound γ of the weight.
   public var maximum: Double
 
+  /// Nothing is checked here; ``DenoisingObjective/init(_:)`` does.
+  /// - Parameters:
+  ///   - schedule: name of the betas, or `flow`.
+  ///   - prediction: what the network predicts.
+  ///   - weighting: name of the weighting.
+  ///   - maximum: bound γ of the weight, above 0.
   public init(schedule: String, prediction: String, weighting: String, maximum: Double) {
     self.schedule = schedule
     self.prediction = prediction
@@ -20,6 +26,8 @@ public struct ObjectivePlan: Codable, Sendable, Hashable {
     self.maximum = maximum
   }
 
+  /// The forward process to train on: 1000 timesteps with the standard betas, or rectified flow without shift.
+  /// - Throws: `ScheduleError` for an unknown name.
   public func makeSchedule() throws -> any NoiseSchedule {
     schedule == "flow" ? try FlowSchedule() : try DiscreteVPSchedule(try BetaSchedule.named(schedule))
   }
@@ -37,6 +45,10 @@ public enum LossWeighting: Sendable, Hashable {
   /// min(SNR + 1, γ) on x̂0. On variance-preserving schedules that is the plain error of v, bounded where the noise is small.
   case velocity(Double)
 
+  /// - Parameters:
+  ///   - name: `uniform`, `min-snr` or `velocity`.
+  ///   - maximum: γ > 0; `uniform` does not use it.
+  /// - Throws: ``PlanError`` for another name or bound.
   public static func named(_ name: String, maximum: Double) throws -> LossWeighting {
     guard maximum > 0, maximum.isFinite else { throw PlanError("objective: 'maximum' is \(maximum); it must be above 0") }
     switch name {
@@ -61,11 +73,17 @@ public enum LossWeighting: Sendable, Hashable {
 
 /// Denoising score matching in any parametrisation: noise a sample to a random level and predict what was asked for (Ho et al. 2020, equation 14).
 public struct DenoisingObjective: Sendable {
+  /// The forward process: which levels a sample is noised to.
   public let schedule: any NoiseSchedule
+  /// What the network's output means.
   public let parametrisation: Parametrisation
+  /// How levels are weighed against each other.
   public let weighting: LossWeighting
   private let table: LevelTable
 
+  /// Works out target and weight of every timestep in advance.
+  /// - Throws: ``PlanError`` for a weighting that is not known and for a prediction that cannot be trained at some level;
+  ///   `ScheduleError` for the schedule.
   public init(_ plan: ObjectivePlan) throws {
     schedule = try plan.makeSchedule()
     parametrisation = try Parametrisation.named(plan.prediction)

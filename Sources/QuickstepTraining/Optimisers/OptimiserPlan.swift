@@ -5,14 +5,17 @@ internal import Foundation
 public struct OptimiserPlan: Codable, Sendable, Hashable {
   /// The largest learning rate, reached at the end of the warm-up.
   public var learningRate: Double
-  /// The learning rate at the last step.
+  /// Where the learning rate arrives after the last step; at most `learningRate`.
   public var finalLearningRate: Double
   /// Steps over which the rate rises from 0.
   public var warmup: Int
+  /// Decay of the mean of the gradients per step, in 0..<1.
   public var beta1: Double
+  /// Decay of the mean of their squares per step, in 0..<1.
   public var beta2: Double
+  /// Added to the root of the mean square; above 0.
   public var epsilon: Double
-  /// Decoupled weight decay, on matrices only.
+  /// Decoupled weight decay, on matrices and convolution kernels only; not negative.
   public var weightDecay: Double
   /// Gradients with a larger total norm are scaled down to it; 0 turns this off.
   public var clip: Double
@@ -24,6 +27,7 @@ public struct OptimiserPlan: Codable, Sendable, Hashable {
     case weightDecay = "weight_decay"
   }
 
+  /// The standard values are PyTorch's, with clipping at norm 1. Ranges are checked when a plan is read from a file.
   public init(
     learningRate: Double, finalLearningRate: Double = 0, warmup: Int = 0, beta1: Double = 0.9, beta2: Double = 0.999,
     epsilon: Double = 1e-8,

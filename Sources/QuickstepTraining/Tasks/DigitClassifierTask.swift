@@ -4,7 +4,9 @@ import QuickstepModels
 
 /// Digit to class on MNIST: the feature net behind the digit metrics.
 public final class DigitClassifierTask: TrainingTask {
+  /// `digit-classifier`.
   public static let name = "digit-classifier"
+  /// For lists of tasks.
   public static let summary = "28×28 digit to class, on MNIST; its features serve the digit metrics."
 
   private let components: ComponentSet
@@ -12,6 +14,8 @@ public final class DigitClassifierTask: TrainingTask {
   private let data: DigitData
   private let device: Device
 
+  /// Needs a component `classifier` of class `DigitClassifier`; an `objective` is not read.
+  /// - Throws: ``PlanError`` when it is missing; `FormatError` when the data set is missing or damaged.
   public init(_ plan: TrainingPlan, context: TrainingContext) throws {
     device = context.device
     data = try DigitData(plan.data)
@@ -19,9 +23,12 @@ public final class DigitClassifierTask: TrainingTask {
     classifier = try components.component("classifier", as: DigitClassifier.self)
   }
 
+  /// Of `classifier.`.
   public var parameters: ParameterTree { components.parameters }
+  /// Pictures of MNIST's training part.
   public var sampleCount: Int { data.images.size(0) }
 
+  /// Cross-entropy in nats per picture, on pictures shifted by up to 2 pixels each way.
   public func loss(indices: [Int], random: StepRandom) throws -> Tensor {
     var choices = random.choices
     let (images, labels) = data.batch(indices, device: device)
@@ -30,6 +37,7 @@ public final class DigitClassifierTask: TrainingTask {
     return classifier(images.roll(shift, dims: [2, 3])).logits.crossEntropy(labels)
   }
 
+  /// Writes the folder `classifier`; it is a component, no pipeline.
   public func export(_ parameters: ParameterTree, plan: TrainingPlan, to folder: String) throws {
     try components.write(parameters, to: folder)
   }

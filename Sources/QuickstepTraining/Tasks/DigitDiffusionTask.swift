@@ -4,7 +4,9 @@ import QuickstepModels
 
 /// Class to digit on MNIST.
 public final class DigitDiffusionTask: TrainingTask {
+  /// `digits`.
   public static let name = "digits"
+  /// For lists of tasks.
   public static let summary = "Class to a 28×28 digit, on MNIST."
 
   private let components: ComponentSet
@@ -14,6 +16,8 @@ public final class DigitDiffusionTask: TrainingTask {
   private let plan: TrainingPlan
   private let device: Device
 
+  /// Needs an `objective` and a component `unet` of class `PromptUNet2D` for ten classes.
+  /// - Throws: ``PlanError`` when one of them is missing; `FormatError` when the data set is missing or damaged.
   public init(_ plan: TrainingPlan, context: TrainingContext) throws {
     guard let objectivePlan = plan.objective else { throw PlanError("the task 'digits' needs an 'objective'") }
     self.plan = plan
@@ -25,9 +29,12 @@ public final class DigitDiffusionTask: TrainingTask {
     objective = try DenoisingObjective(objectivePlan)
   }
 
+  /// Of `unet.`.
   public var parameters: ParameterTree { components.parameters }
+  /// Pictures of MNIST's training part.
   public var sampleCount: Int { data.images.size(0) }
 
+  /// The objective's loss. Labels are dropped with the plan's probability, to the class after the last.
   public func loss(indices: [Int], random: StepRandom) throws -> Tensor {
     let (images, labels) = data.batch(indices, device: device)
     let dropped = Tensor.rand([indices.count], generator: random.generator).less(Scalar(plan.conditionDropout)).to(device)
@@ -38,6 +45,7 @@ public final class DigitDiffusionTask: TrainingTask {
     }
   }
 
+  /// Writes a model folder for `ClassToImagePipeline`.
   public func export(_ parameters: ParameterTree, plan: TrainingPlan, to folder: String) throws {
     try components.write(parameters, to: folder)
     if let objective = plan.objective {

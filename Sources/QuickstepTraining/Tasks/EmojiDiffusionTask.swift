@@ -7,7 +7,9 @@ import QuickstepTokenizers
 
 /// Text to picture on `emoji64`: a backbone and a prompt encoder trained together.
 public final class EmojiDiffusionTask: TrainingTask {
+  /// `emoji`.
   public static let name = "emoji"
+  /// For lists of tasks.
   public static let summary = "Prompt and style to a 64×64 picture, on the emoji64 set."
 
   private let components: ComponentSet
@@ -20,6 +22,9 @@ public final class EmojiDiffusionTask: TrainingTask {
   private let device: Device
   private let backboneName: String
 
+  /// Decodes all selected pictures and makes the vocabulary from their names and keywords. Needs an `objective`, a component `text_encoder`
+  /// with `max_position_embeddings` and a backbone, `unet` or `transformer`.
+  /// - Throws: ``PlanError`` when one of them is missing or the selection is empty; `FormatError` when the data set is missing or damaged.
   public init(_ plan: TrainingPlan, context: TrainingContext) throws {
     guard let objectivePlan = plan.objective else { throw PlanError("the task 'emoji' needs an 'objective'") }
     self.plan = plan
@@ -37,9 +42,12 @@ public final class EmojiDiffusionTask: TrainingTask {
     objective = try DenoisingObjective(objectivePlan)
   }
 
+  /// Of the backbone and of `text_encoder.`.
   public var parameters: ParameterTree { components.parameters }
+  /// Pictures of the selection in the training split; one emoji counts once per style.
   public var sampleCount: Int { data.rows.count }
 
+  /// The objective's loss, with prompts drawn from a picture's name, keywords and style.
   public func loss(indices: [Int], random: StepRandom) throws -> Tensor {
     var choices = random.choices
     let pixels = data.pixels.indexSelect(0, index: Tensor(indices)).to(device).to(.float32) / 127.5 - 1
@@ -64,6 +72,7 @@ public final class EmojiDiffusionTask: TrainingTask {
     return tokenizer.encode(kind < 0.05 ? words : row.name + " " + words, style: style)
   }
 
+  /// Writes a model folder for `PromptToImagePipeline`, tokenizer included.
   public func export(_ parameters: ParameterTree, plan: TrainingPlan, to folder: String) throws {
     try components.write(parameters, to: folder)
     try FileManager.default.createDirectory(atPath: folder + "/tokenizer", withIntermediateDirectories: true)

@@ -27,7 +27,9 @@ enum AllMethods {
         })
     }
     + AllGrids.all.map { grid in Method(declaration: grid.declaration, aliases: grid.aliases.map { .init(name: $0) }) }
+    + AllGuidance.all.map { Method(declaration: $0) }
     + AllCorrections.all.map { Method(declaration: $0.declaration) }
+    + LinearForms.all.map { Method(declaration: $0.declaration) }
     + AllObjectives.all.map { Method(declaration: $0) }
 
   /// Every family that has methods, in the order of ``all``.

@@ -34,7 +34,7 @@ struct GenerationJob {
       }
       return
     }
-    modelPath = try ModelLibrary.find(command.model ?? "emoji")
+    modelPath = try command.model.map(ModelLibrary.find) ?? ModelLibrary.standard()
     deviceName = command.device ?? "auto"
     dtypeName = command.dtype ?? "float32"
     if let threads = command.threads { Machine.threads = threads }
