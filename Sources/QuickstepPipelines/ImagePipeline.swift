@@ -35,7 +35,7 @@ public struct ImagePipeline: Sendable {
     let conditions = try withInference {
       try withTensorErrors {
         try conditioner.conditions(
-          prompts: Array(request.prompts[range]), negative: request.negative, style: plan.style, given: plan.given(range, request),
+          prompts: Array(request.prompts[range]), negative: request.negative, style: plan.style, given: plan.given(range),
           needsNegative: plan.needsNegative)
       }
     }
@@ -59,7 +59,7 @@ public struct ImagePipeline: Sendable {
   ) throws -> (Tensor, Int) {
     let shape = [range.count, model.backbone.sampleShape[0], plan.height, plan.width]
     let start: SamplingRun.Start =
-      try plan.initialLatents(range, request).map { .given($0) } ?? .noise(shape, device: model.device, scale: .marginal)
+      try plan.initialLatents(range).map { .given($0) } ?? .noise(shape, device: model.device, scale: .marginal)
     let run = try SamplingRun(solver: plan.solver, schedule: model.scheduler.schedule, grid: plan.grid, start: start)
     let denoiser = GuidedDenoiser(
       parametrisation: model.scheduler.parametrisation, guidance: plan.guidance, corrections: plan.corrections

@@ -122,6 +122,7 @@ enum Fingerprint {
       }
       withExtendedLifetime(file) {}
     }
-    return String(String(hash, radix: 16).suffix(10))
+    let text = String(hash, radix: 16)
+    return String((String(repeating: "0", count: 16 - text.count) + text).suffix(10))
   }
 }

@@ -19,6 +19,8 @@ struct ResolvedRequest {
   let width: Int
   let height: Int
   let batch: Int
+  /// What the caller brought along, checked, on the model's device.
+  let given: GivenTensors
   private(set) var warnings: [String] = []
 
   init(_ request: GenerationRequest, model: LoadedModel) throws {
@@ -29,6 +31,8 @@ struct ResolvedRequest {
     guard request.batch >= 1 else { throw GenerationError("the batch is \(request.batch); allowed: 1 and above") }
     batch = request.batch
     (width, height) = try Self.size(request, model)
+    given = try request.given.checked(
+      count: request.prompts.count, latentShape: [model.backbone.sampleShape[0], height, width], model: model)
     if [model.backbone.sampleShape[0], height, width] != model.backbone.sampleShape {
       warnings.append(
         "'\(model.name)' was trained on \(model.backbone.sampleShape[2])x\(model.backbone.sampleShape[1]); other sizes look worse")
@@ -61,7 +65,9 @@ struct ResolvedRequest {
         "a trajectory holds one batch; \(request.prompts.count) pictures in batches of \(request.batch) would be several")
     }
     if !request.negative.isEmpty, guidanceScale == 1 { warnings.append("the negative prompt has no effect at guidance scale 1") }
-    if model.tokenizer == nil, request.style != nil { warnings.append("'\(model.name)' has no styles; the style has no effect") }
+    if model.tokenizer == nil, let style = request.style, style != "none" {
+      warnings.append("'\(model.name)' has no styles; the style has no effect")
+    }
     // Compiling once up front finds out whether the solver can serve this grid at all.
     _ = try solver.compile(schedule: model.scheduler.schedule, grid: grid)
   }
@@ -89,20 +95,13 @@ struct ResolvedRequest {
   }
 
   /// The rows of the given tensors that belong to a batch.
-  func given(_ range: Range<Int>, _ request: GenerationRequest) -> GivenTensors {
-    func rows(_ tensor: Tensor?) -> Tensor? { tensor.map { $0.narrow(0, start: range.lowerBound, length: range.count) } }
-    var part = GivenTensors()
-    part.latents = rows(request.given.latents)
-    part.promptEmbeds = rows(request.given.promptEmbeds)
-    part.negativePromptEmbeds = rows(request.given.negativePromptEmbeds)
-    part.pooledPromptEmbeds = rows(request.given.pooledPromptEmbeds)
-    part.negativePooledPromptEmbeds = rows(request.given.negativePooledPromptEmbeds)
-    return part
+  func given(_ range: Range<Int>) -> GivenTensors {
+    given.mapped { _, tensor in tensor.narrow(0, start: range.lowerBound, length: range.count) }
   }
 
   /// Given noise of unit variance, scaled to the first level.
-  func initialLatents(_ range: Range<Int>, _ request: GenerationRequest) throws -> Tensor? {
-    guard let latents = given(range, request).latents else { return nil }
+  func initialLatents(_ range: Range<Int>) throws -> Tensor? {
+    guard let latents = given(range).latents else { return nil }
     let level = grid.levels[0]
     return try linearCombination([(latents, (level.alpha * level.alpha + level.sigma * level.sigma).squareRoot())])
   }
@@ -115,6 +114,6 @@ struct ResolvedRequest {
       guidanceStart: request.guidanceInterval.lowerBound, guidanceEnd: request.guidanceInterval.upperBound,
       corrections: request.corrections,
       width: width, height: height, dtype: "\(model.dtype)", device: "\(model.device)", threads: Machine.threads, batch: batch,
-      hasGivenTensors: request.given.latents != nil || request.given.promptEmbeds != nil, version: ImagePipeline.version)
+      hasGivenTensors: !given.isEmpty, version: ImagePipeline.version)
   }
 }

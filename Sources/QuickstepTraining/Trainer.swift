@@ -41,6 +41,7 @@ public final class Trainer {
 
   /// The same with a task that is not registered: one of the caller's own.
   public init(_ plan: TrainingPlan, task: any TrainingTask, folder: String, context: TrainingContext) throws {
+    guard plan.batch >= 1, plan.steps >= 1 else { throw PlanError("batch \(plan.batch) and steps \(plan.steps) must be at least 1") }
     self.plan = plan
     self.folder = folder
     self.context = context
@@ -74,7 +75,7 @@ public final class Trainer {
       let (loss, norm) = try update(rate)
       step += 1
       losses.append(loss)
-      if step % reportSteps == 0 || step == plan.steps {
+      if step % max(1, reportSteps) == 0 || step == plan.steps {
         let seconds = Date().timeIntervalSince(start)
         let mean = losses.reduce(0, +) / Double(losses.count)
         losses.removeAll()

@@ -53,7 +53,8 @@ public struct PromptTransformerConfiguration: Codable, Sendable, Hashable {
     ConfigurationCheck.problem([
       ("in_channels", inChannels, 1...4096), ("sample_size", sampleSize, 1...16384), ("patch_size", patchSize, 1...1024),
       ("hidden_size", hiddenSize, 4...65536), ("num_layers", layers, 1...1000), ("num_attention_heads", heads, 1...1024),
-      ("mlp_ratio", feedForwardRatio, 1...64), ("cross_attention_dim", crossAttentionSize, 1...65536), ("head_channels", headChannels ?? 1, 1...1024),
+      ("mlp_ratio", feedForwardRatio, 1...64), ("cross_attention_dim", crossAttentionSize, 1...65536),
+      ("head_channels", headChannels ?? 1, 1...1024),
     ]) ?? ConfigurationCheck.multiple("hidden_size", hiddenSize, of: "num_attention_heads", heads)
       ?? ConfigurationCheck.multiple("sample_size", sampleSize, of: "patch_size", patchSize)
       ?? (hiddenSize % 4 == 0 ? nil : "'hidden_size' is \(hiddenSize), which is no multiple of 4")

@@ -19,7 +19,7 @@ public final class AdamW {
     names = tree.names
     let tensors = tree.all.map(\.tensor)
     parameters = tensors
-    decays = tree.all.map { $0.tensor.rank >= 2 && !$0.name.contains("embedding") }
+    decays = tree.all.map { $0.tensor.rank >= 2 && !$0.name.hasSuffix("embedding.weight") }
     (firstMoments, secondMoments) = try withTensorErrors { (tensors.map { $0.zerosLike() }, tensors.map { $0.zerosLike() }) }
     for tensor in tensors { tensor.setRequiresGradient(true) }
   }
