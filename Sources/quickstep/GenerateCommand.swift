@@ -12,11 +12,11 @@ struct GenerateCommand: AsyncParsableCommand {
       Every PNG carries its settings in its text chunks; --from-image repeats a picture bit for bit on the same machine.
 
       Examples:
-        quickstep generate "red apple"                               one picture, apple-00.png
-        quickstep generate "fox" "owl" --style noto --count 4        eight pictures
-        quickstep generate "cake" --solver ddim:eta=1 --steps 50     another solver, with a parameter
         quickstep generate 7 --model digits -o seven.png             a class of a class-conditional model
-        quickstep generate --from-image apple-00.png -o again.png    the same picture again
+        quickstep generate 3 1 4 --model digits --count 4 -o out     twelve pictures in a folder
+        quickstep generate 5 --model digits --solver ddim:eta=1      another solver, with a parameter
+        quickstep generate --from-image seven.png -o again.png       the same picture again
+        quickstep generate "red apple" --style noto --model FOLDER   with a model that takes words
       """)
 
   @Argument(help: "What to make, one prompt per picture; for class models the class's number.")
