@@ -84,6 +84,12 @@ def cases():
     add("transformer-seam-head", transformer(
         in_channels=3, sample_size=16, patch_size=4, hidden_size=32, num_layers=1, num_attention_heads=2, mlp_ratio=2,
         cross_attention_dim=16, head_channels=4), backbone_inputs, (2, 3, 16, 16), [640.0, 40.0], prompt=(4, 16), lengths=[4, 2])
+    add("transformer-sketch", transformer(
+        in_channels=3, sample_size=16, patch_size=4, hidden_size=32, num_layers=1, num_attention_heads=2, mlp_ratio=2,
+        cross_attention_dim=16, sketch_channels=5), backbone_inputs, (2, 3, 16, 16), [900.0, 40.0], prompt=(4, 16), lengths=[4, 2])
+    add("transformer-sketch-wide-sample", transformer(
+        in_channels=3, sample_size=16, patch_size=4, hidden_size=32, num_layers=1, num_attention_heads=2, mlp_ratio=2,
+        cross_attention_dim=16, head_channels=4, sketch_channels=5), backbone_inputs, (1, 3, 12, 24), [900.0], prompt=(4, 16))
     add("transformer-patch1", transformer(
         in_channels=2, sample_size=6, patch_size=1, hidden_size=16, num_layers=2, num_attention_heads=2, mlp_ratio=4,
         cross_attention_dim=16), backbone_inputs, (2, 2, 6, 6), [700.0, 20.0], prompt=(3, 16), lengths=[3, 2])
@@ -101,6 +107,17 @@ def cases():
     add("unet-class-one-level", unet(
         in_channels=2, sample_size=6, patch_size=1, block_out_channels=[8], layers_per_block=2, attention_levels=[True],
         num_attention_heads=1, num_class_embeds=3), backbone_inputs, (2, 2, 6, 10), [100.0, 800.0], classes=[3, 1])
+    add("unet-sketch-patch4", unet(
+        in_channels=3, sample_size=32, patch_size=4, block_out_channels=[8, 16], layers_per_block=1, attention_levels=[False, True],
+        num_attention_heads=2, cross_attention_dim=16, sketch_channels=6), backbone_inputs, (2, 3, 32, 32), [990.0, 100.0],
+        prompt=(4, 16), lengths=[4, 1])
+    add("unet-sketch-patch1-wide-sample", unet(
+        in_channels=1, sample_size=8, patch_size=1, block_out_channels=[8, 16], layers_per_block=1, attention_levels=[False, True],
+        num_attention_heads=2, cross_attention_dim=16, sketch_channels=3, sketch_patch_size=4), backbone_inputs, (2, 1, 8, 16),
+        [700.0, 100.0], prompt=(4, 16))
+    add("sketch-rgb", {
+        "_class_name": "PromptSketch", "in_channels": 3, "sample_size": 16, "patch_size": 4, "sketch_channels": 6,
+        "cross_attention_dim": 12}, plain, pooled_projections=noise("sketch-rgb/pooled", (3, 12)))
     add("encoder-default-mask", {
         "_class_name": "PromptEncoder", "vocab_size": 50, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
         "max_position_embeddings": 8}, plain, input_ids=torch.tensor(

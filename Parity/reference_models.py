@@ -147,6 +147,33 @@ class PromptEncoder(nn.Module):
         return {"last_hidden_state": x, "pooled_output": (x * weight).sum(1) / weight.sum(1)}
 
 
+# Sketch
+
+
+class PromptSketch(nn.Module):
+    """A linear picture of a prompt; backbones see it beside the sample."""
+
+    def __init__(self, sketch_channels, cross_attention_dim, in_channels=3, sample_size=64, patch_size=8):
+        super().__init__()
+        self.side, self.patch = sample_size // patch_size, patch_size
+        self.proj = linear(cross_attention_dim, self.side * self.side * sketch_channels)
+        self.patches = linear(sketch_channels, in_channels * patch_size * patch_size)
+
+    def forward(self, pooled_projections):
+        cells = self.patches(self.proj(pooled_projections).unflatten(1, (self.side * self.side, -1)))
+        return F.pixel_shuffle(cells.transpose(1, 2).unflatten(2, (self.side, self.side)), self.patch)
+
+
+def beside(sample, sketch, pooled):
+    """The sample with the sketch, brought to its size, as further channels."""
+    if sketch is None:
+        return sample
+    picture = sketch(pooled)
+    if picture.shape[2:] != sample.shape[2:]:
+        picture = F.interpolate(picture, size=sample.shape[2:], mode="bilinear", align_corners=False)
+    return torch.cat([sample, picture], dim=1)
+
+
 # Transformer
 
 
@@ -198,11 +225,14 @@ class PromptTransformer2D(nn.Module):
     """A diffusion transformer on patches: adaLN-Zero from timestep and pooled prompt, cross-attention to the prompt's tokens."""
 
     def __init__(self, hidden_size, num_layers, num_attention_heads, cross_attention_dim, in_channels=3, sample_size=64, patch_size=8,
-                 mlp_ratio=4, head_channels=None):
+                 mlp_ratio=4, head_channels=None, sketch_channels=None):
         super().__init__()
         self.size, self.patch, self.side = hidden_size, patch_size, sample_size // patch_size
         folded = in_channels * patch_size * patch_size
-        self.patch_embed = linear(folded, hidden_size)
+        self.sketch = None
+        if sketch_channels:
+            self.sketch = PromptSketch(sketch_channels, cross_attention_dim, in_channels, sample_size, patch_size)
+        self.patch_embed = linear(folded if self.sketch is None else 2 * folded, hidden_size)
         self.time_embed = TimestepEmbedding(hidden_size)
         self.pooled_proj = linear(cross_attention_dim, hidden_size)
         self.blocks = nn.ModuleList(
@@ -222,7 +252,8 @@ class PromptTransformer2D(nn.Module):
         positions = self.positions if square else grid_positions(rows, columns, self.size).to(sample.device)
         signal = F.silu(self.time_embed(timestep) + self.pooled_proj(pooled_projections))
         mask = key_mask(encoder_attention_mask)
-        x = self.patch_embed(F.pixel_unshuffle(sample, self.patch).flatten(2).transpose(1, 2)) + positions
+        x = beside(sample, self.sketch, pooled_projections)
+        x = self.patch_embed(F.pixel_unshuffle(x, self.patch).flatten(2).transpose(1, 2)) + positions
         for block in self.blocks:
             x = block(x, signal, encoder_hidden_states, mask)
         x = self.proj_out(self.norm_out(x, signal))
@@ -297,7 +328,7 @@ class PromptUNet2D(nn.Module):
     """A U-Net for small images with a prompt or a class as condition. A level is: down, the level below, up."""
 
     def __init__(self, sample_size, patch_size, block_out_channels, layers_per_block, attention_levels, num_attention_heads,
-                 cross_attention_dim=None, num_class_embeds=None, in_channels=3):
+                 cross_attention_dim=None, num_class_embeds=None, in_channels=3, sketch_channels=None, sketch_patch_size=8):
         super().__init__()
         channels, self.patch = list(block_out_channels), patch_size
         folded = in_channels * patch_size * patch_size
@@ -309,7 +340,10 @@ class PromptUNet2D(nn.Module):
         self.time_embedding = TimestepEmbedding(signal)
         self.pooled_proj = None if cross_attention_dim is None else linear(cross_attention_dim, signal)
         self.class_embedding = None if num_class_embeds is None else embedding(num_class_embeds + 1, signal)
-        self.conv_in = conv(folded, channels[0])
+        self.sketch = None
+        if sketch_channels:
+            self.sketch = PromptSketch(sketch_channels, cross_attention_dim, in_channels, sample_size, sketch_patch_size)
+        self.conv_in = conv(folded if self.sketch is None else 2 * folded, channels[0])
         self.down_blocks, self.up_blocks = nn.ModuleList(), nn.ModuleList()
         for level, width in enumerate(channels):
             inputs, attends = channels[max(0, level - 1)], attention_levels[level]
@@ -331,7 +365,8 @@ class PromptUNet2D(nn.Module):
         if self.class_embedding is not None:
             signal = signal + self.class_embedding(class_labels)
         state = (F.silu(signal), encoder_hidden_states, key_mask(encoder_attention_mask))
-        x = sample if self.patch == 1 else F.pixel_unshuffle(sample, self.patch)
+        x = beside(sample, self.sketch, pooled_projections)
+        x = x if self.patch == 1 else F.pixel_unshuffle(x, self.patch)
         x = self.level(0, self.conv_in(x), state)
         x = self.conv_out(F.silu(self.conv_norm_out(x)))
         return x if self.patch == 1 else F.pixel_shuffle(x, self.patch)
@@ -376,7 +411,7 @@ class DigitClassifier(nn.Module):
 # Folders
 
 
-CLASSES = {cls.__name__: cls for cls in (PromptTransformer2D, PromptUNet2D, PromptEncoder, DigitClassifier)}
+CLASSES = {cls.__name__: cls for cls in (PromptTransformer2D, PromptUNet2D, PromptEncoder, PromptSketch, DigitClassifier)}
 
 
 def weights_name(class_name):

@@ -45,7 +45,8 @@ public struct SchedulerConfiguration: Sendable {
       return
     }
     let betas: BetaSchedule
-    if let trained = members["trained_betas"]?.array {
+    if let value = members["trained_betas"], value != .null {
+      guard let trained = value.array else { throw FormatError(path, "'trained_betas' is not a list of numbers") }
       betas = .trained(
         try trained.map { value in
           guard let beta = value.double else { throw FormatError(path, "'trained_betas' holds something that is not a number") }
@@ -55,7 +56,8 @@ public struct SchedulerConfiguration: Sendable {
       betas = try .named(
         try text("beta_schedule", "linear"), start: try number("beta_start", 0.0001), end: try number("beta_end", 0.02))
     }
-    let rescaled = members["rescale_betas_zero_snr"]?.bool ?? false
+    let flag = members["rescale_betas_zero_snr"] ?? .bool(false)
+    guard let rescaled = flag.bool else { throw FormatError(path, "'rescale_betas_zero_snr' is neither true nor false") }
     schedule = try DiscreteVPSchedule(betas, trainSteps: steps, terminalSNR: rescaled ? .zero : .trained)
     parametrisation = try Parametrisation.named(try text("prediction_type", "epsilon"))
     spacing = try text("timestep_spacing", "leading")

@@ -26,7 +26,7 @@ struct Checkpoint {
     }
     for (name, tensor) in parameters.all {
       // In-place updates trust these shapes.
-      for part in ["parameter.", "average.", "adam.m.", "adam.v."] {
+      for part in ["parameter."] + (average[name] == nil ? [] : ["average.", "adam.m.", "adam.v."]) {
         guard let info = file.info(part + name) else { throw FormatError(path, "there is no tensor '\(part + name)'") }
         guard info.shape == tensor.shape, info.dtype == tensor.dtype else {
           throw FormatError(path, "'\(part + name)' is \(info.dtype) \(info.shape), the plan's model has \(tensor.dtype) \(tensor.shape)")
@@ -49,6 +49,8 @@ struct Checkpoint {
     var plan = plan
     plan.steps = 1
     plan.defaults = [:]
+    // The checkpoint holds the weights; where the first ones came from may be moved.
+    plan.startFrom = nil
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
     return String(decoding: try encoder.encode(plan), as: UTF8.self)

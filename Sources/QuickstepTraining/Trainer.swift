@@ -46,14 +46,17 @@ public final class Trainer {
     self.folder = folder
     self.context = context
     self.task = task
-    optimiser = try AdamW(task.parameters, plan: plan.optimiser)
-    average = try WeightAverage(task.parameters, decay: plan.averagingDecay)
+    let trained = try plan.trainedParameters(of: task.parameters)
+    optimiser = try AdamW(trained, plan: plan.optimiser)
+    average = try WeightAverage(trained, decay: plan.averagingDecay)
     order = ShuffledOrder(count: task.sampleCount, batch: plan.batch, seed: plan.seed)
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     checkpoint = Checkpoint(folder: folder)
     step = checkpoint.exists ? try checkpoint.restore(plan: plan, parameters: task.parameters, optimiser: optimiser, average: average) : 0
     log = try LossLog(folder: folder, continuingFrom: step)
-    context.note("\(task.parameters.count) parameters, \(task.sampleCount) samples" + (step > 0 ? ", continuing at step \(step)" : ""))
+    let counts = trained.count == task.parameters.count ? "" : ", \(trained.count) of them trained"
+    context.note(
+      "\(task.parameters.count) parameters\(counts), \(task.sampleCount) samples" + (step > 0 ? ", continuing at step \(step)" : ""))
   }
 
   /// Trains until the plan's last step, or until `shouldStop` says so. A checkpoint is left either way.
@@ -120,9 +123,7 @@ public final class Trainer {
   /// Writes the averaged weights as a model folder.
   public func export(to folder: String) throws {
     var weights = ParameterTree()
-    for (name, tensor) in zip(task.parameters.names, plan.averagingDecay > 0 ? average.averages : task.parameters.all.map(\.tensor)) {
-      weights.insert(name, tensor)
-    }
+    for (name, tensor) in task.parameters.all { weights.insert(name, plan.averagingDecay > 0 ? average[name] ?? tensor : tensor) }
     try task.export(weights, plan: plan, to: folder)
   }
 }

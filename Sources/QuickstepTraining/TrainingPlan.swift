@@ -1,4 +1,6 @@
+internal import Foundation
 public import QuickstepFormats
+import QuickstepNN
 
 /// Everything that determines a training run, as written in a `training.json`. The same plan on the same machine gives the same weights.
 public struct TrainingPlan: Codable, Sendable, Hashable {
@@ -6,6 +8,11 @@ public struct TrainingPlan: Codable, Sendable, Hashable {
   public var task: String
   /// Configurations of the components to train, by folder name (`transformer`, `unet`, `text_encoder`, `classifier`), each with `_class_name`.
   public var components: [String: [String: PlanValue]]
+  /// Trained components to begin with in place of fresh weights: from a component, or a part of one (`transformer.sketch`), to the folder
+  /// that holds it. ``read(_:)`` takes relative folders from the plan's own place.
+  public var startFrom: [String: String]?
+  /// Components and parts of components that keep their weights.
+  public var frozen: [String]?
   /// Which pictures are trained on.
   public var data: DataSelection
   /// What the network learns; absent for tasks with a loss of their own.
@@ -27,20 +34,37 @@ public struct TrainingPlan: Codable, Sendable, Hashable {
 
   enum CodingKeys: String, CodingKey {
     case task, components, data, objective, optimiser, batch, steps, seed, defaults
+    case startFrom = "start_from"
+    case frozen
     case averagingDecay = "averaging_decay"
     case conditionDropout = "condition_dropout"
+  }
+
+  /// What an optimiser may change: everything that is not below one of ``frozen``.
+  /// - Throws: ``PlanError`` when a name in `frozen` meets nothing, and when nothing is left.
+  func trainedParameters(of all: ParameterTree) throws -> ParameterTree {
+    let frozen = self.frozen ?? []
+    if let idle = frozen.first(where: { part in !all.names.contains { $0.hasPrefix(part + ".") } }) {
+      throw PlanError("frozen: the plan has no component or part '\(idle)'")
+    }
+    var trained = ParameterTree()
+    for (name, tensor) in all.all where !frozen.contains(where: { name.hasPrefix($0 + ".") }) { trained.insert(name, tensor) }
+    guard !trained.names.isEmpty else { throw PlanError("frozen: nothing is left to train") }
+    return trained
   }
 
   /// Reads and checks a plan file.
   /// - Throws: `FormatError` naming the file and the key.
   public static func read(_ path: String) throws -> TrainingPlan {
-    let plan = try PlanReader.decode(TrainingPlan.self, path: path)
+    var plan = try PlanReader.decode(TrainingPlan.self, path: path)
     func check(_ holds: Bool, _ problem: String) throws { if !holds { throw FormatError(path, problem) } }
     try check(plan.batch >= 1 && plan.batch <= 65536, "'batch' is \(plan.batch); allowed: 1…65536")
     try check(plan.steps >= 1, "'steps' is \(plan.steps); it must be at least 1")
     try check((0..<1).contains(plan.averagingDecay), "'averaging_decay' is \(plan.averagingDecay); allowed: 0…1 (exclusive)")
     try check((0...1).contains(plan.conditionDropout), "'condition_dropout' is \(plan.conditionDropout); allowed: 0…1")
     try plan.optimiser.check(path)
+    let place = (path as NSString).deletingLastPathComponent
+    plan.startFrom = plan.startFrom?.mapValues { $0.hasPrefix("/") || place.isEmpty ? $0 : place + "/" + $0 }
     return plan
   }
 }

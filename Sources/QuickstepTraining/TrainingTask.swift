@@ -64,6 +64,7 @@ public enum AllTrainingTasks {
     DigitClassifierTask.self,
     DigitDiffusionTask.self,
     EmojiDiffusionTask.self,
+    EmojiPromptTask.self,
   ]
 
   /// - Throws: `PlanError` with the known names.

@@ -1,6 +1,7 @@
 import Foundation
 import QuickstepFormats
 import QuickstepTensor
+import QuickstepTesting
 import Testing
 
 /// What a run of the program left.
@@ -28,24 +29,16 @@ let executable: String = {
 
 /// A folder to run the program in, away from the user's own models and caches.
 final class Workplace {
-  let path: String
+  private let folder: TemporaryFolder
+  var path: String { folder.path }
 
-  init() throws {
-    path = FileManager.default.temporaryDirectory.appendingPathComponent("quickstep-\(UUID().uuidString)").path
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
+  init() throws { folder = try TemporaryFolder() }
 
   @discardableResult
-  func write(_ bytes: [UInt8], _ name: String) throws -> String {
-    let file = path + "/" + name
-    try AtomicFile.write(bytes, to: file, makeFolder: true)
-    return file
-  }
+  func write(_ bytes: [UInt8], _ name: String) throws -> String { try folder.write(bytes, to: name) }
 
   @discardableResult
-  func write(_ text: String, _ name: String) throws -> String { try write(Array(text.utf8), name) }
+  func write(_ text: String, _ name: String) throws -> String { try folder.write(text, to: name) }
 
   @discardableResult
   func write(_ tensors: [String: Tensor], _ name: String, metadata: [String: String] = [:]) throws -> String {

@@ -1,6 +1,7 @@
 import Foundation
 import QuickstepFormats
 import QuickstepTensor
+import QuickstepTesting
 import Testing
 
 @Suite struct ArchiveTests {
@@ -28,10 +29,10 @@ import Testing
     let tar = try TarArchive(path: fixtures + "/pax.tar")
     let end = tar.entries.last.map { ($0.offset + $0.size + 511) / 512 * 512 } ?? 0
     for count in stride(from: 0, to: end + 512, by: 256) {
-      let path = try folder.write(Array(bytes[..<count]), "cut.tar")
+      let path = try folder.write(Array(bytes[..<count]), to: "cut.tar")
       #expect(throws: FormatError.self) { try TarArchive(path: path) }
     }
-    #expect(try TarArchive(path: try folder.write(Array(bytes[..<(end + 512)]), "one.tar")).entries.count == 5)
+    #expect(try TarArchive(path: try folder.write(Array(bytes[..<(end + 512)]), to: "one.tar")).entries.count == 5)
   }
 
   @Test(arguments: ["ustar", "pax", "gnu"])
@@ -40,28 +41,28 @@ import Testing
     let whole = try fixture("\(name).tar")
     // Damage goes to the first members, most of which are headers.
     try survive(Array(whole.prefix(4096)), cases: 400, repair: withRightSums) { head in
-      let tar = try TarArchive(path: try folder.write(head + whole.dropFirst(4096), "damaged.tar"))
+      let tar = try TarArchive(path: try folder.write(head + whole.dropFirst(4096), to: "damaged.tar"))
       for entry in tar.entries { _ = try tar.bytes(of: entry) }
     }
   }
 
   @Test func jsonLinesNameTheLine() throws {
     let folder = try TemporaryFolder()
-    let path = try folder.write("{\"a\": 1}\n\n[2]\r\n{\"a\": }\n", "bad.jsonl")
+    let path = try folder.write("{\"a\": 1}\n\n[2]\r\n{\"a\": }\n", to: "bad.jsonl")
     let error = #expect(throws: FormatError.self) { try JSONLines.read(path) }
     #expect(error?.description.contains("bad.jsonl: line 4 of the file") == true)
     #expect(
-      try JSONLines.read(try folder.write("{\"a\": 1}\n\n[2]", "good.jsonl")) == [.object(["a": .integer(1)]), .array([.integer(2)])])
-    #expect(try JSONLines.read(try folder.write("", "empty.jsonl")).isEmpty)
+      try JSONLines.read(try folder.write("{\"a\": 1}\n\n[2]", to: "good.jsonl")) == [.object(["a": .integer(1)]), .array([.integer(2)])])
+    #expect(try JSONLines.read(try folder.write("", to: "empty.jsonl")).isEmpty)
   }
 
   @Test func mappedFiles() throws {
     let folder = try TemporaryFolder()
-    let file = try MappedFile(path: try folder.write([1, 2, 3], "three"))
+    let file = try MappedFile(path: try folder.write([1, 2, 3], to: "three"))
     #expect(try file.copy(1..<3) == [2, 3])
     #expect(try file.copy(3..<3) == [])
     for range in [-1..<2, 0..<4, 4..<4, 0..<Int.max] { #expect(throws: FormatError.self) { try file.bytes(in: range) } }
-    #expect(try MappedFile(path: try folder.write("", "empty")).copy(0..<0) == [])
+    #expect(try MappedFile(path: try folder.write("", to: "empty")).copy(0..<0) == [])
     let missing = #expect(throws: FormatError.self) { try MappedFile(path: folder.path + "/missing") }
     #expect(missing?.description == "\(folder.path)/missing: cannot be opened: No such file or directory")
     #expect(throws: FormatError.self) { try MappedFile(path: folder.path) }

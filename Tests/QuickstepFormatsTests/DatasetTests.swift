@@ -1,5 +1,6 @@
 import Foundation
 import QuickstepFormats
+import QuickstepTesting
 import Testing
 
 @Suite struct DatasetTests {
@@ -34,9 +35,9 @@ import Testing
     let folder = try TemporaryFolder()
     let image = PixelImage(width: 4, height: 4, fill: RGBColor(255, 140, 0)).withAlpha()
     let bytes = try PNG.encode(image)
-    try folder.write(tar("1f98a.png", bytes), "noto.tar")
+    try folder.write(tar("1f98a.png", bytes), to: "noto.tar")
     let good = line(["size": String(bytes.count)])
-    try folder.write(good, "index.jsonl")
+    try folder.write(good, to: "index.jsonl")
     let data = try EmojiDataset(path: folder.path)
     #expect(data.styles == ["noto"] && data.rows.count == 1 && data.rows(split: "heldout").isEmpty)
     #expect(data.rows[0].name == "fox" && data.rows[0].keywords == ["face"] && data.rows[0].conceptID == 3)
@@ -45,17 +46,18 @@ import Testing
     for changes in [
       ["offset": "513"], ["size": "1"], ["size": "-1"], ["offset": "9223372036854775807"], ["file": "\"x.png\""],
       ["shard": "\"../noto.tar\""],
-      ["shard": "\"no.tar\""], ["name": "1"], ["style_id": "\"0\""], ["split": "null"], ["style": "\"other\""],
+      ["shard": "\"no.tar\""], ["name": "1"], ["style_id": "\"0\""], ["split": "null"], ["style": "\"other\""], ["keywords": "\"face\""],
+      ["keywords": "[1]"],
     ] {
-      try folder.write(good + line(["size": String(bytes.count)].merging(changes) { $1 }), "index.jsonl")
+      try folder.write(good + line(["size": String(bytes.count)].merging(changes) { $1 }), to: "index.jsonl")
       #expect(throws: FormatError.self, "\(changes)") { try EmojiDataset(path: folder.path) }
     }
   }
 
   @Test func bytesThatAreNoPictureAreRefusedWhenAskedFor() throws {
     let folder = try TemporaryFolder()
-    try folder.write(tar("1f98a.png", [1, 2, 3]), "noto.tar")
-    try folder.write(line(["size": "3"]), "index.jsonl")
+    try folder.write(tar("1f98a.png", [1, 2, 3]), to: "noto.tar")
+    try folder.write(line(["size": "3"]), to: "index.jsonl")
     let data = try EmojiDataset(path: folder.path)
     let error = #expect(throws: FormatError.self) { try data.image(data.rows[0]) }
     #expect(error?.description.contains("noto.tar/1f98a.png: PNG:") == true)
@@ -64,9 +66,9 @@ import Testing
   @Test func damagedIndicesAreReadOrRefused() throws {
     let folder = try TemporaryFolder()
     let bytes = try PNG.encode(PixelImage(width: 4, height: 4, fill: .white))
-    try folder.write(tar("1f98a.png", bytes), "noto.tar")
+    try folder.write(tar("1f98a.png", bytes), to: "noto.tar")
     try survive(Array(line(["size": String(bytes.count)]).utf8), cases: 600) { sample in
-      try folder.write(sample, "index.jsonl")
+      try folder.write(sample, to: "index.jsonl")
       let data = try EmojiDataset(path: folder.path)
       for row in data.rows { _ = try data.image(row) }
     }
@@ -74,7 +76,7 @@ import Testing
 
   @Test func locationsAreListedInTheMessage() throws {
     let folder = try TemporaryFolder()
-    try folder.write("x", "set")
+    try folder.write("x", to: "set")
     #expect(try DataLocation.find("set", environment: ["QUICKSTEP_DATA": folder.path]) == folder.path + "/set")
     let error = #expect(throws: FormatError.self) { try DataLocation.find("no-such-set", environment: ["QUICKSTEP_DATA": folder.path]) }
     let text = error?.description ?? ""

@@ -2,6 +2,7 @@ import Foundation
 import QuickstepFormats
 import QuickstepNN
 import QuickstepTensor
+import QuickstepTesting
 import Testing
 
 @Suite struct PNGTests {

@@ -2,6 +2,7 @@ import Foundation
 import QuickstepFormats
 import QuickstepNN
 import QuickstepTensor
+import QuickstepTesting
 import Testing
 
 @Suite struct SafetensorsTests {
@@ -103,7 +104,7 @@ import Testing
   ])
   func refusesBadHeaders(header: String, reason: String) throws {
     let folder = try TemporaryFolder()
-    let path = try folder.write(Self.file(header, data: [UInt8](repeating: 0, count: 8)), "bad.safetensors")
+    let path = try folder.write(Self.file(header, data: [UInt8](repeating: 0, count: 8)), to: "bad.safetensors")
     let error = #expect(throws: FormatError.self) { try SafetensorsFile(path: path) }
     #expect(error?.description.contains(reason) == true, "\(String(describing: error))")
     #expect(error?.description.hasPrefix(path) == true)
@@ -111,9 +112,9 @@ import Testing
 
   @Test func acceptsPaddingAndEmptiness() throws {
     let folder = try TemporaryFolder()
-    #expect(try SafetensorsFile(path: try folder.write(Self.file("{}      ", data: []), "e.safetensors")).names.isEmpty)
+    #expect(try SafetensorsFile(path: try folder.write(Self.file("{}      ", data: []), to: "e.safetensors")).names.isEmpty)
     for bytes in [[], [1, 2, 3], [255, 255, 255, 255, 255, 255, 255, 255], [9, 0, 0, 0, 0, 0, 0, 0, 0x7B, 0x7D]] as [[UInt8]] {
-      let path = try folder.write(bytes, "bad.safetensors")
+      let path = try folder.write(bytes, to: "bad.safetensors")
       #expect(throws: FormatError.self) { try SafetensorsFile(path: path) }
     }
   }
@@ -121,7 +122,7 @@ import Testing
   @Test func damagedFilesAreReadOrRefused() throws {
     let folder = try TemporaryFolder()
     let refused = try survive(try fixture("all_types.safetensors"), cases: 3000) { bytes in
-      let file = try SafetensorsFile(path: try folder.write(bytes, "damaged.safetensors"))
+      let file = try SafetensorsFile(path: try folder.write(bytes, to: "damaged.safetensors"))
       for name in file.names { _ = try file.tensor(name).withUnsafeBytes { $0.count } }
     }
     #expect(refused > 1000)
@@ -145,8 +146,8 @@ import Testing
   ])
   func refusesBadIndices(map: String, reason: String) throws {
     let folder = try TemporaryFolder()
-    try folder.write(try fixture("model-00001-of-00002.safetensors"), "s")
-    let path = try folder.write("{\"weight_map\":\(map)}", "m.safetensors.index.json")
+    try folder.write(try fixture("model-00001-of-00002.safetensors"), to: "s")
+    let path = try folder.write("{\"weight_map\":\(map)}", to: "m.safetensors.index.json")
     let error = #expect(throws: FormatError.self) { try ShardedSafetensors(path: path) }
     #expect(error?.description.contains(reason) == true, "\(String(describing: error))")
   }
@@ -155,12 +156,12 @@ import Testing
     let folder = try TemporaryFolder()
     #expect(throws: FormatError.self) { try TensorFiles.open(folder.path) }
     #expect(throws: FormatError.self) { try TensorFiles.open(folder.path + "/missing") }
-    try folder.write(try fixture("model-00001-of-00002.safetensors"), "model-00001-of-00002.safetensors")
+    try folder.write(try fixture("model-00001-of-00002.safetensors"), to: "model-00001-of-00002.safetensors")
     #expect(try TensorFiles.open(folder.path).names == ["a.weight", "b.weight"])
-    try folder.write(try fixture("model-00002-of-00002.safetensors"), "model-00002-of-00002.safetensors")
+    try folder.write(try fixture("model-00002-of-00002.safetensors"), to: "model-00002-of-00002.safetensors")
     let error = #expect(throws: FormatError.self) { try TensorFiles.open(folder.path) }
     #expect(error?.description.contains("model-00002-of-00002.safetensors") == true)
-    try folder.write(try fixture("model.safetensors.index.json"), "model.safetensors.index.json")
+    try folder.write(try fixture("model.safetensors.index.json"), to: "model.safetensors.index.json")
     #expect(try TensorFiles.open(folder.path).names.count == 3)
   }
 

@@ -6,28 +6,6 @@ let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appen
 
 func fixture(_ name: String) throws -> [UInt8] { [UInt8](try Data(contentsOf: URL(fileURLWithPath: fixtures + "/" + name))) }
 
-/// A folder that goes away with the object.
-final class TemporaryFolder {
-  let path: String
-
-  init() throws {
-    path = FileManager.default.temporaryDirectory.appendingPathComponent("quickstep-\(UUID().uuidString)").path
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
-
-  @discardableResult
-  func write(_ bytes: [UInt8], _ name: String) throws -> String {
-    let file = path + "/" + name
-    try Data(bytes).write(to: URL(fileURLWithPath: file))
-    return file
-  }
-
-  @discardableResult
-  func write(_ text: String, _ name: String) throws -> String { try write(Array(text.utf8), name) }
-}
-
 /// SplitMix64: the same damage on every run.
 struct SeededGenerator: RandomNumberGenerator {
   var state: UInt64

@@ -46,6 +46,10 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
     className: "PromptTransformer2D", variant: "with a convolutional head",
     members: transformer.members.merging(["head_channels": .integer(8)]) { $1 }, inputs: transformer.inputs)
 
+  static let transformerWithSketch = TinyModel(
+    className: "PromptTransformer2D", variant: "with a sketch",
+    members: transformer.members.merging(["sketch_channels": .integer(3)]) { $1 }, inputs: transformer.inputs)
+
   static let unet = TinyModel(
     className: "PromptUNet2D", variant: "text",
     members: [
@@ -76,7 +80,17 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
         "attention_mask": Tensor([1, 1, 1, 0, 0, 1, 1, 1, 1, 0], shape: [2, 5]),
       ]
     },
-    transformer, transformerWithHead, unet,
+    TinyModel(
+      className: "PromptSketch", variant: "",
+      members: [
+        "in_channels": .integer(1), "sample_size": .integer(8), "patch_size": .integer(4), "sketch_channels": .integer(3),
+        "cross_attention_dim": .integer(6),
+      ]
+    ) { ["pooled_projections": try random([3, 6], 1)] },
+    transformer, transformerWithHead, transformerWithSketch, unet,
+    TinyModel(
+      className: "PromptUNet2D", variant: "text and sketch",
+      members: unet.members.merging(["sketch_channels": .integer(3), "sketch_patch_size": .integer(4)]) { $1 }, inputs: unet.inputs),
     TinyModel(
       className: "PromptUNet2D", variant: "classes",
       members: [

@@ -181,6 +181,7 @@ import Testing
     "schedules with impossible numbers are errors",
     arguments: [
       ("num_train_timesteps", JSONValue.integer(0)), ("num_train_timesteps", .integer(-5)), ("num_train_timesteps", .number(1e300)),
+      ("trained_betas", .number(0.1)), ("trained_betas", .array([.string("x")])), ("rescale_betas_zero_snr", .string("yes")),
       ("num_train_timesteps", .string("1000")), ("num_train_timesteps", .integer(1 << 40)), ("beta_schedule", .string("cubic")),
       ("beta_schedule", .integer(3)), ("prediction_type", .string("noise")), ("steps_offset", .number(-1e300)),
       ("steps_offset", .number(1e300)),

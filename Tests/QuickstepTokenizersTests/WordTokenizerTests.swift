@@ -1,5 +1,6 @@
 import Foundation
 import QuickstepTokenizers
+import QuickstepTesting
 import Testing
 
 @Suite struct WordTokenizerTests {
@@ -72,8 +73,8 @@ import Testing
   }
 
   @Test func filesRoundTrip() throws {
-    let path = FileManager.default.temporaryDirectory.appendingPathComponent("vocab-\(UUID().uuidString).json").path
-    defer { try? FileManager.default.removeItem(atPath: path) }
+    let folder = try TemporaryFolder()
+    let path = folder.path + "/vocab.json"
     let tokenizer = try tokenizer()
     try tokenizer.save(to: path)
     #expect(try WordTokenizer(path: path, length: 8).words == tokenizer.words)

@@ -36,8 +36,8 @@ public struct DigitFeatures: FeatureNet {
   /// Nothing is scaled here.
   /// - Throws: ``EvaluationError`` for sizes other than 28×28.
   public func check(_ shape: [Int]) throws {
-    guard Array(shape.suffix(2)) == inputSize else {
-      throw EvaluationError("\(name) takes pictures of 28×28 pixels, not \(shape[3])×\(shape[2])")
+    guard shape.count == 4, Array(shape.suffix(2)) == inputSize else {
+      throw EvaluationError("\(name) takes pictures [B, 1, 28, 28], not \(shape)")
     }
   }
 

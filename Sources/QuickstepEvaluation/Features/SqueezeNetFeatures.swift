@@ -48,8 +48,8 @@ public struct SqueezeNetFeatures: FeatureNet {
   /// Pictures are only ever enlarged here, where antialiasing makes no difference; reducing a larger one without it would change what
   /// is seen, so that is refused.
   public func check(_ shape: [Int]) throws {
-    guard shape.suffix(2).allSatisfy({ (1...224).contains($0) }), shape[2] == shape[3] else {
-      throw EvaluationError("\(name) takes square pictures of at most 224×224 pixels, not \(shape[3])×\(shape[2]); scale them down first")
+    guard shape.count == 4, (1...224).contains(shape[2]), shape[2] == shape[3] else {
+      throw EvaluationError("\(name) takes square pictures [B, 3, H, W] of at most 224×224 pixels, not \(shape); scale them down first")
     }
   }
 

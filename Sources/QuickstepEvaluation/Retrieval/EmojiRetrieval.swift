@@ -37,13 +37,14 @@ public struct EmojiRetrieval: Sendable {
 
   /// Decodes the real pictures and computes their features: SqueezeNet takes about 0.1 s per picture on one CPU core.
   /// - Parameters:
-  ///   - batch: pictures per evaluation of `net`.
+  ///   - batch: pictures per evaluation of `net`, at least 1.
   ///   - progress: told how many pictures of how many are done.
   /// - Throws: ``EvaluationError`` when the selection does not fit the data set; `FormatError`; `TensorError`.
   public init(
     dataset: EmojiDataset, selection: EmojiSelection, scope: Scope = .taught, net: any FeatureNet, batch: Int = 16,
     progress: (Int, Int) throws -> Void = { _, _ in }
   ) throws {
+    guard batch >= 1 else { throw EvaluationError("the batch is \(batch); it must be at least 1") }
     taught = try selection.rows(of: dataset)
     known = scope == .taught ? taught : dataset.rows
     var parts: [Tensor] = []

@@ -100,7 +100,11 @@ extension EmojiRow {
     (style, styleID) = (try text("style"), try number("style_id"))
     conceptID = try number("concept_id")
     (emoji, name) = (try text("emoji"), try text("name"))
-    keywords = (value["keywords"]?.array ?? []).compactMap(\.string)
+    guard let words = (value["keywords"] ?? .array([])).array else { throw FormatError(index, "\"keywords\" is not a list") }
+    keywords = try words.map { word in
+      guard let word = word.string else { throw FormatError(index, "\"keywords\" holds something that is not a string") }
+      return word
+    }
     (group, groupID) = (try text("group"), try number("group_id"))
     split = try text("split")
   }

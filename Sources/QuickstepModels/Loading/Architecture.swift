@@ -57,6 +57,10 @@ public enum Architectures {
       as: PromptEncoder.self
     ) { try PromptEncoder(try $0.decode(PromptEncoderConfiguration.self), weights: $1) },
     Architecture(
+      "PromptSketch", "Linear picture of a prompt, trained by regression", weightsName: "model", tellingKey: "patches.weight",
+      as: PromptSketch.self
+    ) { try PromptSketch(try $0.decode(PromptSketchConfiguration.self), weights: $1) },
+    Architecture(
       "PromptTransformer2D", "Diffusion transformer with adaLN-Zero and text cross-attention", weightsName: "diffusion_pytorch_model",
       tellingKey: "blocks.0.adaln.weight", as: PromptTransformer.self
     ) { try PromptTransformer(try $0.decode(PromptTransformerConfiguration.self), weights: $1) },
@@ -98,6 +102,12 @@ public enum Architectures {
       try architecture.construct(configuration, $0)
     }
     return LoadedComponent(component: component, parameters: parameters, configuration: configuration, architecture: architecture)
+  }
+
+  /// The weights of a component folder, for reading.
+  /// - Throws: `FormatError` when the folder holds no component.
+  public static func weights(folder: String) throws -> any TensorSource {
+    try weights(in: folder, named: of(ConfigurationFile(path: folder + "/config.json")).weightsName)
   }
 
   private static func weights(in folder: String, named name: String) throws -> any TensorSource {

@@ -8,6 +8,7 @@ public import QuickstepTensor
 public struct PromptTransformer: Backbone {
   /// As given to the initialiser.
   public let configuration: PromptTransformerConfiguration
+  let sketch: PromptSketch?
   let patchEmbedding: Linear
   let timeEmbedding: TimestepEmbedding
   let pooledProjection: Linear
@@ -24,7 +25,13 @@ public struct PromptTransformer: Backbone {
     self.configuration = configuration
     let size = configuration.hiddenSize
     let patch = configuration.inChannels * configuration.patchSize * configuration.patchSize
-    patchEmbedding = Linear(weights["patch_embed"], patch, size)
+    sketch = try configuration.sketchChannels.map {
+      try PromptSketch(
+        PromptSketchConfiguration(
+          inChannels: configuration.inChannels, sampleSize: configuration.sampleSize, patchSize: configuration.patchSize, channels: $0,
+          crossAttentionSize: configuration.crossAttentionSize), weights: weights["sketch"])
+    }
+    patchEmbedding = Linear(weights["patch_embed"], sketch == nil ? patch : 2 * patch, size)
     timeEmbedding = TimestepEmbedding(weights["time_embed"], size: size)
     pooledProjection = Linear(weights["pooled_proj"], configuration.crossAttentionSize, size)
     blocks = (0..<configuration.layers).map { PromptTransformerBlock(configuration, weights: weights["blocks", $0]) }
@@ -59,7 +66,8 @@ public struct PromptTransformer: Backbone {
     let columns = sample.size(3) / patch
     let signal = (timeEmbedding(timestep, dtype: sample.dtype) + pooledProjection(pooled)).silu()
     let mask = conditioning.mask?.unsqueeze(1).unsqueeze(1)
-    let tokens = patchEmbedding(sample.pixelUnshuffle(patch).flatten(startDim: 2).transposed) + positions(rows, columns, like: sample)
+    let input = PromptSketch.beside(sample, sketch, pooled: pooled)
+    let tokens = patchEmbedding(input.pixelUnshuffle(patch).flatten(startDim: 2).transposed) + positions(rows, columns, like: sample)
     let hidden = try evaluation.sequence("blocks", count: blocks.count, tokens) { index, tokens in
       try blocks[index](
         tokens, signal: signal, context: sequence, mask: mask, path: "blocks.\(index)", depth: index, evaluation: evaluation)

@@ -19,6 +19,8 @@ public struct PromptTransformerConfiguration: Codable, Sendable, Hashable {
   /// Channels per pixel that the tokens are turned into before two 3×3 convolutions make the output; absent: tokens give the output
   /// directly, as in DiT. The convolutions see across patches, so that their seams close.
   public var headChannels: Int?
+  /// Channels per patch of the prompt's sketch that the network sees beside the sample (see ``PromptSketch``); absent: none.
+  public var sketchChannels: Int?
 
   enum CodingKeys: String, CodingKey {
     case inChannels = "in_channels"
@@ -30,12 +32,13 @@ public struct PromptTransformerConfiguration: Codable, Sendable, Hashable {
     case feedForwardRatio = "mlp_ratio"
     case crossAttentionSize = "cross_attention_dim"
     case headChannels = "head_channels"
+    case sketchChannels = "sketch_channels"
   }
 
   /// The numbers are checked when a ``PromptTransformer`` is made from them.
   public init(
     inChannels: Int = 3, sampleSize: Int = 64, patchSize: Int = 8, hiddenSize: Int, layers: Int, heads: Int, feedForwardRatio: Int = 4,
-    crossAttentionSize: Int, headChannels: Int? = nil
+    crossAttentionSize: Int, headChannels: Int? = nil, sketchChannels: Int? = nil
   ) {
     self.inChannels = inChannels
     self.sampleSize = sampleSize
@@ -46,6 +49,7 @@ public struct PromptTransformerConfiguration: Codable, Sendable, Hashable {
     self.feedForwardRatio = feedForwardRatio
     self.crossAttentionSize = crossAttentionSize
     self.headChannels = headChannels
+    self.sketchChannels = sketchChannels
   }
 
   /// What is wrong with the numbers, if anything.
@@ -54,7 +58,7 @@ public struct PromptTransformerConfiguration: Codable, Sendable, Hashable {
       ("in_channels", inChannels, 1...4096), ("sample_size", sampleSize, 1...16384), ("patch_size", patchSize, 1...1024),
       ("hidden_size", hiddenSize, 4...65536), ("num_layers", layers, 1...1000), ("num_attention_heads", heads, 1...1024),
       ("mlp_ratio", feedForwardRatio, 1...64), ("cross_attention_dim", crossAttentionSize, 1...65536),
-      ("head_channels", headChannels ?? 1, 1...1024),
+      ("head_channels", headChannels ?? 1, 1...1024), ("sketch_channels", sketchChannels ?? 1, 1...4096),
     ]) ?? ConfigurationCheck.multiple("hidden_size", hiddenSize, of: "num_attention_heads", heads)
       ?? ConfigurationCheck.multiple("sample_size", sampleSize, of: "patch_size", patchSize)
       ?? (hiddenSize % 4 == 0 ? nil : "'hidden_size' is \(hiddenSize), which is no multiple of 4")

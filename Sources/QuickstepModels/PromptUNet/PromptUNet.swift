@@ -11,6 +11,7 @@ public struct PromptUNet: Backbone {
   let timeEmbedding: TimestepEmbedding
   let pooledProjection: Linear?
   let classEmbedding: Embedding?
+  let sketch: PromptSketch?
   let input: Convolution
   let outermost: UNetLevel
   let outputNorm: GroupNorm
@@ -26,7 +27,8 @@ public struct PromptUNet: Backbone {
     timeEmbedding = TimestepEmbedding(weights["time_embedding"], size: signal)
     pooledProjection = configuration.crossAttentionSize.map { Linear(weights["pooled_proj"], $0, signal) }
     classEmbedding = configuration.classCount.map { Embedding(weights["class_embedding"], count: $0 + 1, size: signal) }
-    input = Convolution(weights["conv_in"], folded, channels[0], kernel: 3)
+    sketch = try configuration.sketch.map { try PromptSketch($0, weights: weights["sketch"]) }
+    input = Convolution(weights["conv_in"], sketch == nil ? folded : 2 * folded, channels[0], kernel: 3)
     outermost = UNetLevel(configuration, level: 0, input: channels[0], signal: signal, weights: weights)
     outputNorm = GroupNorm(weights["conv_norm_out"], groups: 8, channels: channels[0])
     output = Convolution(weights["conv_out"], channels[0], folded, kernel: 3, initial: .zeros)
@@ -57,7 +59,8 @@ public struct PromptUNet: Backbone {
     let state = UNetState(
       signal: signal.silu(), context: conditioning.sequence, mask: conditioning.mask?.unsqueeze(1).unsqueeze(1), evaluation: evaluation)
     let patch = configuration.patchSize
-    let hidden = try outermost(input(patch == 1 ? sample : sample.pixelUnshuffle(patch)), state)
+    let seen = PromptSketch.beside(sample, sketch, pooled: conditioning.pooled)
+    let hidden = try outermost(input(patch == 1 ? seen : seen.pixelUnshuffle(patch)), state)
     let result = output(outputNorm(hidden).silu())
     return patch == 1 ? result : result.pixelShuffle(patch)
   }

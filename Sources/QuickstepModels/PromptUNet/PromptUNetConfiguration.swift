@@ -18,6 +18,10 @@ public struct PromptUNetConfiguration: Codable, Sendable, Hashable {
   public var crossAttentionSize: Int?
   /// Number of classes; one more embedding stands for "no class". Absent for text models.
   public var classCount: Int?
+  /// Channels per patch of the prompt's sketch that the network sees beside the sample (see ``PromptSketch``); absent: none.
+  public var sketchChannels: Int?
+  /// Side of the sketch's patches: a divisor of `sampleSize`; absent: 8.
+  public var sketchPatchSize: Int?
 
   enum CodingKeys: String, CodingKey {
     case inChannels = "in_channels"
@@ -29,12 +33,14 @@ public struct PromptUNetConfiguration: Codable, Sendable, Hashable {
     case heads = "num_attention_heads"
     case crossAttentionSize = "cross_attention_dim"
     case classCount = "num_class_embeds"
+    case sketchChannels = "sketch_channels"
+    case sketchPatchSize = "sketch_patch_size"
   }
 
   /// Exactly one of `crossAttentionSize` and `classCount` must be given. The numbers are checked when a ``PromptUNet`` is made from them.
   public init(
     inChannels: Int = 3, sampleSize: Int, patchSize: Int, blockChannels: [Int], layersPerBlock: Int, attentionLevels: [Bool], heads: Int,
-    crossAttentionSize: Int? = nil, classCount: Int? = nil
+    crossAttentionSize: Int? = nil, classCount: Int? = nil, sketchChannels: Int? = nil, sketchPatchSize: Int? = nil
   ) {
     self.inChannels = inChannels
     self.sampleSize = sampleSize
@@ -45,6 +51,8 @@ public struct PromptUNetConfiguration: Codable, Sendable, Hashable {
     self.heads = heads
     self.crossAttentionSize = crossAttentionSize
     self.classCount = classCount
+    self.sketchChannels = sketchChannels
+    self.sketchPatchSize = sketchPatchSize
   }
 
   /// What is wrong with the numbers, if anything.
@@ -63,6 +71,16 @@ public struct PromptUNetConfiguration: Codable, Sendable, Hashable {
       return "block_out_channels holds \(odd), which is no multiple of 8 and of num_attention_heads"
     }
     if (crossAttentionSize == nil) == (classCount == nil) { return "exactly one of cross_attention_dim and num_class_embeds must be set" }
+    if sketchPatchSize != nil, sketchChannels == nil { return "sketch_patch_size has no effect without sketch_channels" }
+    if sketchChannels != nil, crossAttentionSize == nil { return "sketch_channels needs a prompt, that is cross_attention_dim" }
     return nil
+  }
+
+  /// The sketch's own configuration, where there is one.
+  var sketch: PromptSketchConfiguration? {
+    guard let sketchChannels, let crossAttentionSize else { return nil }
+    return PromptSketchConfiguration(
+      inChannels: inChannels, sampleSize: sampleSize, patchSize: sketchPatchSize ?? 8, channels: sketchChannels,
+      crossAttentionSize: crossAttentionSize)
   }
 }

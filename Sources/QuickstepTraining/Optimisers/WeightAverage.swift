@@ -26,6 +26,9 @@ final class WeightAverage {
     }
   }
 
+  /// The average of the parameter `name`; `nil` for a frozen one.
+  subscript(name: String) -> Tensor? { names.firstIndex(of: name).map { averages[$0] } }
+
   func state() -> [(name: String, tensor: Tensor)] { zip(names, averages).map { ("average." + $0, $1) } }
 
   func restore(from source: any TensorSource) throws {

@@ -1,16 +1,16 @@
 import Foundation
-import QuickstepFormats
-import QuickstepModels
-import QuickstepNN
-import QuickstepTensor
+package import QuickstepFormats
+package import QuickstepModels
+package import QuickstepNN
+package import QuickstepTensor
 
 /// Fresh components of a plan, and their way back to disk.
-struct ComponentSet {
-  private(set) var loaded: [String: LoadedComponent] = [:]
-  private(set) var parameters = ParameterTree()
+package struct ComponentSet {
+  package private(set) var loaded: [String: LoadedComponent] = [:]
+  package private(set) var parameters = ParameterTree()
 
   /// - Parameter settings: additional members for a component's configuration (sizes known only from the data).
-  init(_ plan: TrainingPlan, device: Device, settings: [String: [String: JSONValue]] = [:]) throws {
+  package init(_ plan: TrainingPlan, device: Device, settings: [String: [String: JSONValue]] = [:]) throws {
     let generator = try Generator(seed: plan.seed)
     // Sorted, so that the order of a JSON object cannot change the initial weights.
     for (name, values) in plan.components.sorted(by: { $0.key < $1.key }) {
@@ -20,10 +20,31 @@ struct ComponentSet {
       loaded[name] = component
       parameters.merge(component.parameters.prefixed(name + "."))
     }
+    for (part, folder) in (plan.startFrom ?? [:]).sorted(by: { $0.key < $1.key }) { try start(part, from: folder) }
+  }
+
+  /// Copies the weights of a component folder into the parameters below `part`, which must be the same by name and shape.
+  private func start(_ part: String, from folder: String) throws {
+    let source = try Architectures.weights(folder: folder)
+    let targets = parameters.all.filter { $0.name.hasPrefix(part + ".") }
+    guard !targets.isEmpty else { throw PlanError("start_from: the plan has no component or part '\(part)'") }
+    let names = Set(targets.map { String($0.name.dropFirst(part.count + 1)) })
+    if let extra = source.names.first(where: { !names.contains($0) }) {
+      throw PlanError("start_from: '\(part)' has no '\(extra)', \(folder) has")
+    }
+    for (name, tensor) in targets {
+      let key = String(name.dropFirst(part.count + 1))
+      guard let info = source.info(key) else { throw PlanError("start_from: \(folder) has no '\(key)' for '\(part)'") }
+      guard info.shape == tensor.shape else {
+        throw PlanError("start_from: '\(key)' is \(info.shape) in \(folder), the plan's '\(part)' needs \(tensor.shape)")
+      }
+      let stored = try source.tensor(key)
+      try withTensorErrors { withoutGradients { tensor.copyInPlace(stored) } }
+    }
   }
 
   /// The component `name` as `Kind`.
-  func component<Kind>(_ name: String, as kind: Kind.Type) throws -> Kind {
+  package func component<Kind>(_ name: String, as kind: Kind.Type) throws -> Kind {
     guard let component = loaded[name]?.component else {
       throw PlanError("the plan has no component '\(name)'; it has \(loaded.keys.sorted().joined(separator: ", "))")
     }
@@ -32,7 +53,7 @@ struct ComponentSet {
   }
 
   /// Writes `config.json` and the weights as float16 for every component.
-  func write(_ parameters: ParameterTree, to folder: String) throws {
+  package func write(_ parameters: ParameterTree, to folder: String) throws {
     for (name, component) in loaded.sorted(by: { $0.key < $1.key }) {
       let text = try ConfigurationFile.pretty(.object(component.configuration.members))
       try AtomicFile.write(Array(text.utf8), to: "\(folder)/\(name)/config.json", makeFolder: true)
