@@ -27,7 +27,7 @@ test: setup      ## build and run the tests (a few minutes)
 
 test-all: test parity ## everything, with goldens made anew from the reference libraries
 
-parity: setup    ## make all goldens anew from PyPI's torch and diffusers and compare
+parity: build    ## make all goldens anew from PyPI's torch and diffusers and compare
 	@Parity/run.sh
 
 bench: build     ## the figures of Benchmarks/RESULTS.md

@@ -19,7 +19,7 @@ cp -R "$here" "$scratch/Parity"
 for fixtures in "$root"/Tests/*/Fixtures; do mkdir -p "$scratch${fixtures#"$root"}"; done
 
 failed=()
-for name in models schedulers fixtures_formats goldens_evaluation; do
+for name in models checkpoints schedulers fixtures_formats goldens_evaluation; do
   [ -f "$scratch/Parity/$name.py" ] || continue
   echo "== $name.py"
   (cd "$scratch" && "$python" "Parity/$name.py") || failed+=("$name.py")
@@ -28,6 +28,13 @@ done
 echo "== comparison"
 status=0
 "$python" "$here/compare.py" "$scratch" "$root" "$@" || status=$?
+# Networks of published checkpoints in configurations that nobody has written down before.
+program="$root/.build/release/quickstep"
+if [ -x "$program" ]; then
+  seed=${SEED:-$RANDOM}
+  echo "== freshly drawn configurations, seed $seed"
+  "$python" "$here/checkpoints.py" --program "$program" --count "${COUNT:-10}" --seed "$seed" || failed+=("drawn configurations")
+fi
 if [ ${#failed[@]} -gt 0 ]; then
   echo "failed: ${failed[*]}" >&2
   exit 1

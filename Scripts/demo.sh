@@ -18,4 +18,4 @@ done
 sheet digits digits 0 1 2 3 4 5 6 7 8 9
 echo
 echo "Pictures are in $out. Try:"
-echo "  $program generate 7 --model digits --preview"
+echo "  $program generate 'tropical fish' --style blob --preview"

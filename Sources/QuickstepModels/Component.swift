@@ -9,8 +9,14 @@ public struct Conditioning: Sendable {
   public var mask: Tensor?
   /// Summary of the prompt, `[B, D]`.
   public var pooled: Tensor?
-  /// Class labels, `[B]` int64.
+  /// Class labels, `[B]` int64; `[B, D]` for models that take a vector.
   public var classes: Tensor?
+  /// SDXL's sizes and crops, `[B, N]`: numbers that are embedded as times are.
+  public var timeIDs: Tensor?
+  /// Embedded guidance scale of distilled models, `[B, D]` (diffusers' `timestep_cond`).
+  public var guidance: Tensor?
+  /// What a ControlNet adds to the backbone's skip connections.
+  public var residuals: ControlResiduals?
 
   /// - Parameters:
   ///   - sequence: encoded prompt, `[B, L, D]`.
@@ -30,7 +36,40 @@ public struct Conditioning: Sendable {
       let tensors = parts.compactMap(part)
       return tensors.isEmpty ? nil : tensors.count == 1 ? tensors[0] : .cat(tensors)
     }
-    return Conditioning(sequence: join(\.sequence), mask: join(\.mask), pooled: join(\.pooled), classes: join(\.classes))
+    var result = Conditioning(sequence: join(\.sequence), mask: join(\.mask), pooled: join(\.pooled), classes: join(\.classes))
+    (result.timeIDs, result.guidance) = (join(\.timeIDs), join(\.guidance))
+    if let first = parts.first?.residuals {
+      let down = first.down.indices.compactMap { index in join { $0.residuals?.down[index] } }
+      result.residuals = ControlResiduals(down: down, middle: join { $0.residuals?.middle })
+    }
+    return result
+  }
+}
+
+/// What a ControlNet adds (Zhang et al. 2023, arXiv 2302.05543): one tensor for each skip connection of the U-Net, in the order in which they
+/// arise, and one for its middle.
+public struct ControlResiduals: Sendable {
+  /// `[B, C, H, W]` each, with the sizes of the skip connections; the first belongs to the output of the first convolution.
+  public var down: [Tensor]
+  /// `[B, C, H, W]`, added after the middle block.
+  public var middle: Tensor?
+
+  /// - Parameters:
+  ///   - down: one tensor per skip connection, or none.
+  ///   - middle: for the middle block.
+  public init(down: [Tensor], middle: Tensor? = nil) {
+    self.down = down
+    self.middle = middle
+  }
+
+  /// Some of the skip connections, the first of which has the number `first`, with their residuals added.
+  /// - Throws: ``ComponentError`` when there are too few.
+  func added(to skips: [Tensor], from first: Int) throws -> [Tensor] {
+    guard !down.isEmpty else { return skips }
+    guard first + skips.count <= down.count else {
+      throw ComponentError("'down_block_additional_residuals' holds \(down.count) tensors, the network has more skip connections")
+    }
+    return zip(skips, down[first...]).map { $0 + $1 }
   }
 }
 
@@ -76,10 +115,9 @@ extension Component {
     return tensor
   }
 
-  /// Refuses names the component would ignore.
+  /// Refuses names the component would ignore. An input that ends in `.*` stands for numbered ones.
   func checkNames(_ inputs: [String: Tensor]) throws {
-    let known = Set(Self.inputs.map { $0.hasSuffix("?") ? String($0.dropLast()) : $0 })
-    let unknown = inputs.keys.filter { !known.contains($0) }.sorted()
+    let unknown = inputs.keys.filter { !InputNames.isKnown($0, in: Self.inputs) }.sorted()
     if !unknown.isEmpty {
       throw ComponentError("\(Self.self) takes \(Self.inputs.joined(separator: ", ")), not \(unknown.joined(separator: ", "))")
     }
@@ -103,11 +141,41 @@ extension Backbone {
     let timestep = try required("timestep", of: inputs)
     let output = try withTensorErrors {
       let times = timestep.to(.float32).reshape([-1]).expand([sample.size(0)])
-      let conditioning = Conditioning(
-        sequence: inputs["encoder_hidden_states"], mask: inputs["encoder_attention_mask"]?.to(.bool), pooled: inputs["pooled_projections"],
-        classes: inputs["class_labels"]?.to(.int64))
+      let conditioning = try Conditioning(named: inputs)
       return try self(sample, timestep: times, conditioning: conditioning, evaluation: .plain)
     }
     return ["sample": output]
+  }
+}
+
+extension Conditioning {
+  /// From tensors under the argument names of diffusers' networks.
+  /// - Throws: ``ComponentError`` when numbered residuals have gaps.
+  init(named inputs: [String: Tensor]) throws {
+    self.init(
+      sequence: inputs["encoder_hidden_states"], mask: inputs["encoder_attention_mask"]?.to(.bool),
+      pooled: inputs["pooled_projections"] ?? inputs["text_embeds"], classes: inputs["class_labels"])
+    timeIDs = inputs["time_ids"]
+    guidance = inputs["timestep_cond"]
+    let prefix = "down_block_additional_residuals."
+    let count = inputs.keys.count { $0.hasPrefix(prefix) }
+    guard count > 0 || inputs["mid_block_additional_residual"] != nil else { return }
+    let down = try (0..<count).map { index in
+      guard let tensor = inputs[prefix + String(index)] else {
+        throw ComponentError("'\(prefix)\(index)' is missing; \(count) such tensors are given and count from 0")
+      }
+      return tensor
+    }
+    residuals = ControlResiduals(down: down, middle: inputs["mid_block_additional_residual"])
+  }
+}
+
+/// How ``Component/inputs`` are read: `?` at the end marks what may be absent, `.*` stands for numbered tensors.
+enum InputNames {
+  static func isKnown(_ name: String, in inputs: [String]) -> Bool {
+    inputs.contains { input in
+      let known = input.hasSuffix("?") ? input.dropLast() : input[...]
+      return known == name[...] || (known.hasSuffix(".*") && name.hasPrefix(known.dropLast()))
+    }
   }
 }

@@ -16,7 +16,7 @@ struct EvaluateCommand: AsyncParsableCommand {
 
       Examples:
         quickstep evaluate retrieval --model emoji                     what share of its pictures is recognised
-        quickstep evaluate retrieval --model emoji --pairs heldout     the same for (thing, style) pairs it never saw
+        quickstep evaluate retrieval --model emoji --pairs heldout     only of (thing, style) pairs it never saw
         quickstep evaluate digits --steps 10 --json                    accuracy and Fréchet distance of 1,000 digits
         quickstep evaluate classifier                                  how far the digit classifier can be trusted
       """,
@@ -35,9 +35,10 @@ struct EvaluateRetrieval: AsyncParsableCommand {
   @OptionGroup var generation: EvaluationOptions
   @Option(name: [.short, .long], help: "Id or folder of a text-to-picture model.", completion: .directory)
   var model = "emoji"
-  @Option(help: "Which (thing, style) pairs: train, those it was trained on; heldout, those it never saw.")
-  var pairs = EmojiPairs.train
-  @Option(name: [.short, .long], help: "Pairs drawn, at most as many as there are.")
+  @Option(
+    help: "Which (thing, style) pairs: train, those it was trained on; heldout, those it never saw (repeatable; default: each by itself).")
+  var pairs: [EmojiPairs] = []
+  @Option(name: [.short, .long], help: "Pairs drawn of each kind, at most as many as there are.")
   var count = 500
   @Option(help: "Real pictures to look up in: taught, or all of the data set.")
   var index = EmojiRetrieval.Scope.taught
@@ -47,7 +48,7 @@ struct EvaluateRetrieval: AsyncParsableCommand {
   var plan: String?
   @Option(help: "SqueezeNet's weights (default: weights/squeezenet in the data location).", completion: .file())
   var features: String?
-  @Option(help: "Put the first 96 pictures on a sheet, each beside the real one.", completion: .file(extensions: ["png"]))
+  @Option(help: "Put the first 96 pictures of the first kind on a sheet, each beside the real one.", completion: .file(extensions: ["png"]))
   var sheet: String?
 
   func validate() throws {
@@ -67,24 +68,35 @@ struct EvaluateRetrieval: AsyncParsableCommand {
       line.show("\(ProgressLine.bar(Double(done) / Double(all))) features of \(done)/\(all) real pictures")
     }
     line.clear()
-    let chosen = try pairs.draw(from: retrieval.taught, count: count, seed: generation.seed)
-    let made = try generator.make(chosen)
-    if let sheet { try writeSheet(made, chosen, dataset, to: sheet) }
+    var report = EvaluationReport(model: generator.model.name, made: nil)
+    for kind in pairs.isEmpty ? EmojiPairs.allCases : pairs {
+      let chosen = try kind.draw(from: retrieval.taught, count: count, seed: generation.seed)
+      let made = try generator.make(chosen)
+      if let sheet, report.figures.isEmpty { try writeSheet(made, chosen, dataset, to: sheet) }
+      try add(kind, chosen, made, retrieval, to: &report)
+    }
+    report.show(json: generation.json)
+  }
+
+  /// The figures of one kind of pairs, with their ceiling.
+  private func add(
+    _ kind: EmojiPairs, _ chosen: [EmojiRow], _ made: PictureMaker.Pictures, _ retrieval: EmojiRetrieval, to report: inout EvaluationReport
+  ) throws {
     let bootstrap = Bootstrap(seed: generation.seed)
     let score = try retrieval.score(made.pixels, of: chosen, bootstrap: bootstrap)
     let ceiling = try retrieval.ceiling(chosen, bootstrap: bootstrap)
     let among = "\(retrieval.known.count) pictures of \(retrieval.conceptCount) things"
-    let lookup = "\(pairs) pairs, seed \(generation.seed), among \(among), \(net.name)"
-    var report = EvaluationReport(model: generator.model.name, made: made)
+    let lookup = "\(kind) pairs, seed \(generation.seed), among \(among), \(retrieval.net.name)"
+    let name = "\(EmojiRetrieval.metric)-\(kind)"
     for k in [1, 5] {
       let procedure = "\(lookup); \(made.settings)"
-      report.add(Figure("\(EmojiRetrieval.metric)-top\(k)", try score.top(k), procedure: procedure, seconds: made.seconds))
+      report.add(Figure("\(name)-top\(k)", try score.top(k), procedure: procedure, seconds: made.seconds))
     }
     for k in [1, 5] {
       let procedure = "\(lookup); the real pictures, each without itself"
-      report.add(Figure("\(EmojiRetrieval.metric)-top\(k)-ceiling", try ceiling.top(k), procedure: procedure, seconds: 0))
+      report.add(Figure("\(name)-top\(k)-ceiling", try ceiling.top(k), procedure: procedure, seconds: 0))
     }
-    report.show(json: generation.json)
+    report.add(made)
   }
 
   /// What the model was taught, as its training plan says.

@@ -16,9 +16,9 @@ struct ForwardCommand: ParsableCommand {
       inputs are converted to the type the component runs in, except numbers and lists of numbers (times): those keep their digits.
 
       Examples:
-        quickstep forward emoji --component unet --inputs in.safetensors --output o.safetensors
-        quickstep forward Models/emoji/unet --inputs in.safetensors --output o.safetensors
-        quickstep forward Models/emoji/unet --inputs in.safetensors --output o.safetensors --repeat 9
+        quickstep forward emoji --component transformer --inputs in.safetensors --output o.safetensors
+        quickstep forward Models/emoji-unet/unet --inputs in.safetensors --output o.safetensors
+        quickstep forward Models/emoji-unet/unet --inputs in.safetensors --output o.safetensors --repeat 9
       """)
 
   @Argument(help: "A model's id, a model folder or a component folder.", completion: .directory)
@@ -67,9 +67,8 @@ struct ForwardCommand: ParsableCommand {
 
   private func check(_ names: [String], _ architecture: Architecture) throws {
     let required = architecture.inputs.filter { !$0.hasSuffix("?") }
-    let known = Set(architecture.inputs.map { $0.hasSuffix("?") ? String($0.dropLast()) : $0 })
     let missing = required.filter { !names.contains($0) }
-    let unknown = names.filter { !known.contains($0) }
+    let unknown = names.filter { !architecture.takes($0) }
     guard missing.isEmpty, unknown.isEmpty else {
       let problems = [("lacks", missing), ("has the unknown", unknown)].filter { !$0.1.isEmpty }
         .map { "\($0.0) \($0.1.joined(separator: ", "))" }

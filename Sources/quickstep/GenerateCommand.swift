@@ -12,11 +12,12 @@ struct GenerateCommand: AsyncParsableCommand {
       Every PNG carries its settings in its text chunks; --from-image repeats a picture bit for bit on the same machine.
 
       Examples:
-        quickstep generate 7 --model digits -o seven.png             a class of a class-conditional model
-        quickstep generate 3 1 4 --model digits --count 4 -o out     twelve pictures in a folder
-        quickstep generate 5 --model digits --solver ddim:eta=1      another solver, with a parameter
-        quickstep generate --from-image seven.png -o again.png       the same picture again
-        quickstep generate "red apple" --style noto --model FOLDER   with a model that takes words
+        quickstep generate "red apple" -o apple.png                  one picture, by the built-in model 'emoji'
+        quickstep generate fox owl pizza --style noto -o pictures    three pictures in a folder, in a style of their own
+        quickstep generate "hot beverage" --count 4 --sheet all.png  four of one kind, also on one sheet
+        quickstep generate owl --solver ddim:eta=1 --steps 50        another solver, with a parameter
+        quickstep generate --from-image apple.png -o again.png       the same picture again
+        quickstep generate 7 --model digits                          a class of a class-conditional model
       """)
 
   @Argument(help: "What to make, one prompt per picture; for class models the class's number.")

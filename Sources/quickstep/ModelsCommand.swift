@@ -15,7 +15,7 @@ struct ModelsCommand: ParsableCommand {
         quickstep models
         quickstep models --json
         QUICKSTEP_MODELS=~/models quickstep models
-        quickstep generate "red fox" --model emoji
+        quickstep generate "red apple" --model emoji
       """)
 
   @Flag(help: "Print one JSON object.")

@@ -8,7 +8,7 @@ struct Quickstep: AsyncParsableCommand {
     abstract: "Fast diffusion models without Python.",
     discussion: """
       Start here:
-        quickstep generate 7 --model digits            a picture, by the built-in digit model
+        quickstep generate "red apple" -o apple.png    a picture, by a built-in model
         quickstep models                              which models there are
         quickstep methods                             every solver, grid and other method, with its parameters
         quickstep doctor                              what this machine has and lacks

@@ -42,6 +42,8 @@ import Testing
   }
 
   @Test func whatIsNoPictureIsRefused() throws {
+    let grey = try PixelImage(tensor: Tensor([-1, 1] as [Float], shape: [1, 1, 2]))
+    #expect(grey.pixels == [0, 0, 0, 255, 255, 255] && grey.channels == 3)
     #expect(throws: FormatError.self) { try PixelImage(tensor: Tensor([Float.nan, 0, 0], shape: [3, 1, 1])) }
     #expect(throws: FormatError.self) { try PixelImage(tensor: Tensor([Float](repeating: 0, count: 4), shape: [2, 2])) }
     #expect(throws: FormatError.self) { try PixelImage(tensor: Tensor([Int64](repeating: 0, count: 3), shape: [3, 1, 1])) }

@@ -60,47 +60,88 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
     ]
   ) { try promptInputs(8) }
 
-  static let all = [
+  private static func numbers(_ values: Int...) -> JSONValue { .array(values.map { .integer($0) }) }
+
+  private static func names(_ values: String...) -> JSONValue { .array(values.map { .string($0) }) }
+
+  private static func clip(_ className: String) -> TinyModel {
     TinyModel(
-      className: "DigitClassifier", variant: "",
+      className: className, variant: "",
       members: [
-        "in_channels": .integer(1), "block_out_channels": .array([.integer(16), .integer(16)]), "feature_dim": .integer(6),
-        "num_classes": .integer(4),
+        "vocab_size": .integer(12), "hidden_size": .integer(8), "intermediate_size": .integer(12), "num_hidden_layers": .integer(2),
+        "num_attention_heads": .integer(2), "max_position_embeddings": .integer(5), "eos_token_id": .integer(11),
+        "projection_dim": .integer(6),
       ]
-    ) { ["pixel_values": try random([3, 1, 12, 12], 1)] },
+    ) { ["input_ids": Tensor([2, 5, 7, 11, 11, 2, 8, 11, 11, 11], shape: [2, 5])] }
+  }
+
+  /// Networks of published checkpoints.
+  static let published = [
     TinyModel(
-      className: "PromptEncoder", variant: "",
+      className: "UNet2DConditionModel", variant: "",
       members: [
-        "vocab_size": .integer(12), "hidden_size": .integer(8), "num_hidden_layers": .integer(2), "num_attention_heads": .integer(2),
-        "max_position_embeddings": .integer(5),
+        "sample_size": .integer(8), "block_out_channels": numbers(8, 16), "norm_num_groups": .integer(4), "layers_per_block": .integer(1),
+        "down_block_types": names("DownBlock2D", "CrossAttnDownBlock2D"), "up_block_types": names("CrossAttnUpBlock2D", "UpBlock2D"),
+        "cross_attention_dim": .integer(8), "attention_head_dim": .integer(2),
       ]
     ) {
       [
-        "input_ids": Tensor([2, 5, 7, 0, 0, 2, 11, 3, 4, 0], shape: [2, 5]),
-        "attention_mask": Tensor([1, 1, 1, 0, 0, 1, 1, 1, 1, 0], shape: [2, 5]),
+        "sample": try random([2, 4, 8, 8], 1), "timestep": Tensor([20, 700] as [Float]), "encoder_hidden_states": try random([2, 4, 8], 2),
       ]
     },
     TinyModel(
-      className: "PromptSketch", variant: "",
+      className: "AutoencoderKL", variant: "",
       members: [
-        "in_channels": .integer(1), "sample_size": .integer(8), "patch_size": .integer(4), "sketch_channels": .integer(3),
-        "cross_attention_dim": .integer(6),
+        "block_out_channels": numbers(8, 16), "norm_num_groups": .integer(4),
+        "down_block_types": names("DownEncoderBlock2D", "DownEncoderBlock2D"),
+        "up_block_types": names("UpDecoderBlock2D", "UpDecoderBlock2D"),
       ]
-    ) { ["pooled_projections": try random([3, 6], 1)] },
-    transformer, transformerWithHead, transformerWithSketch, unet,
-    TinyModel(
-      className: "PromptUNet2D", variant: "text and sketch",
-      members: unet.members.merging(["sketch_channels": .integer(3), "sketch_patch_size": .integer(4)]) { $1 }, inputs: unet.inputs),
-    TinyModel(
-      className: "PromptUNet2D", variant: "classes",
-      members: [
-        "in_channels": .integer(1), "sample_size": .integer(8), "patch_size": .integer(1),
-        "block_out_channels": .array([.integer(16), .integer(16)]),
-        "layers_per_block": .integer(2), "attention_levels": .array([.bool(true), .bool(false)]), "num_attention_heads": .integer(4),
-        "num_class_embeds": .integer(3),
-      ]
-    ) { ["sample": try random([2, 1, 8, 8], 1), "timestep": Tensor([3, 900] as [Float]), "class_labels": Tensor([0, 3])] },
+    ) { ["sample": try random([2, 3, 8, 8], 1)] },
+    clip("CLIPTextModel"), clip("CLIPTextModelWithProjection"),
   ]
+
+  static let all =
+    [
+      TinyModel(
+        className: "DigitClassifier", variant: "",
+        members: [
+          "in_channels": .integer(1), "block_out_channels": .array([.integer(16), .integer(16)]), "feature_dim": .integer(6),
+          "num_classes": .integer(4),
+        ]
+      ) { ["pixel_values": try random([3, 1, 12, 12], 1)] },
+      TinyModel(
+        className: "PromptEncoder", variant: "",
+        members: [
+          "vocab_size": .integer(12), "hidden_size": .integer(8), "num_hidden_layers": .integer(2), "num_attention_heads": .integer(2),
+          "max_position_embeddings": .integer(5),
+        ]
+      ) {
+        [
+          "input_ids": Tensor([2, 5, 7, 0, 0, 2, 11, 3, 4, 0], shape: [2, 5]),
+          "attention_mask": Tensor([1, 1, 1, 0, 0, 1, 1, 1, 1, 0], shape: [2, 5]),
+        ]
+      },
+      TinyModel(
+        className: "PromptSketch", variant: "",
+        members: [
+          "in_channels": .integer(1), "sample_size": .integer(8), "patch_size": .integer(4), "sketch_channels": .integer(3),
+          "cross_attention_dim": .integer(6),
+        ]
+      ) { ["pooled_projections": try random([3, 6], 1)] },
+      transformer, transformerWithHead, transformerWithSketch, unet,
+      TinyModel(
+        className: "PromptUNet2D", variant: "text and sketch",
+        members: unet.members.merging(["sketch_channels": .integer(3), "sketch_patch_size": .integer(4)]) { $1 }, inputs: unet.inputs),
+      TinyModel(
+        className: "PromptUNet2D", variant: "classes",
+        members: [
+          "in_channels": .integer(1), "sample_size": .integer(8), "patch_size": .integer(1),
+          "block_out_channels": .array([.integer(16), .integer(16)]),
+          "layers_per_block": .integer(2), "attention_levels": .array([.bool(true), .bool(false)]), "num_attention_heads": .integer(4),
+          "num_class_embeds": .integer(3),
+        ]
+      ) { ["sample": try random([2, 1, 8, 8], 1), "timestep": Tensor([3, 900] as [Float]), "class_labels": Tensor([0, 3])] },
+    ] + published
 }
 
 /// Laws that hold for every registered architecture.

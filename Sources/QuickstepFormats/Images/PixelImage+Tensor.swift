@@ -21,7 +21,7 @@ extension PixelImage {
     return try withTensorErrors { Tensor.stack(try images.map { try $0.tensor() }) }
   }
 
-  /// A picture from numbers in −1…1 of shape [3 or 4, height, width], also with a leading 1. Values outside are cut off, the rest is
+  /// A picture from numbers in −1…1 of shape [1, 3 or 4, height, width], also with a leading 1; one channel becomes grey. Values outside are cut off, the rest is
   /// rounded half to even, as `((x / 2 + 0.5).clamp(0, 1) * 255).round()` does. NaN is an error: it would become an arbitrary pixel.
   /// - Throws: `FormatError` for other shapes and for NaN.
   public init(tensor: Tensor) throws {
@@ -32,15 +32,16 @@ extension PixelImage {
     self = images[0]
   }
 
-  /// Pictures from numbers in −1…1 of shape [count, 3 or 4, height, width] or [3 or 4, height, width]; see `init(tensor:)`.
+  /// Pictures from numbers in −1…1 of shape [count, 1, 3 or 4, height, width] or the same without count; see `init(tensor:)`.
   public static func images(from tensor: Tensor) throws -> [PixelImage] {
     let batched = tensor.rank == 3 ? tensor.unsqueeze(0) : tensor
-    let shape = batched.shape
-    guard shape.count == 4, shape[1] == 3 || shape[1] == 4, shape[2] > 0, shape[3] > 0, tensor.dtype.isFloatingPoint else {
+    let given = batched.shape
+    guard given.count == 4, [1, 3, 4].contains(given[1]), given[2] > 0, given[3] > 0, tensor.dtype.isFloatingPoint else {
       throw FormatError(
-        "image", "a \(tensor.dtype) tensor of shape \(tensor.shape) is not a picture; expected [3, height, width] of floats")
+        "image", "a \(tensor.dtype) tensor of shape \(tensor.shape) is not a picture; expected [1, 3 or 4, height, width] of floats")
     }
-    let numbers = try withTensorErrors { batched.detach().to(.cpu).to(.float32) }
+    let shape = [given[0], max(3, given[1]), given[2], given[3]]
+    let numbers = try withTensorErrors { batched.detach().to(.cpu).to(.float32).expand(shape) }
     let hasNaN = try withTensorErrors { numbers.isNaN().any() }.item() != 0
     guard !hasNaN else { throw FormatError("image", "the tensor of shape \(tensor.shape) holds values that are not numbers (NaN)") }
     let bytes = try withTensorErrors {

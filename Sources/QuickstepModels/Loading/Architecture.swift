@@ -15,18 +15,25 @@ public struct Architecture: Sendable {
   public let inputs: [String]
   /// A tensor whose presence tells this architecture in a file without configuration.
   public let tellingKey: String
+  /// Names that may be left unused in a checkpoint: tables that the network computes itself.
+  public let ignores: @Sendable (String) -> Bool
   /// Builds the component from its configuration and its root scope. Throws for settings that make no network; missing weights are left to
   /// the audit.
   public let construct: @Sendable (ConfigurationFile, Weights) throws -> any Component
 
+  /// Whether `forward` takes a tensor of this name.
+  public func takes(_ name: String) -> Bool { InputNames.isKnown(name, in: inputs) }
+
   init<Made: Component>(
     _ className: String, _ summary: String, weightsName: String, tellingKey: String, as type: Made.Type,
+    ignoring ignores: @escaping @Sendable (String) -> Bool = { _ in false },
     _ construct: @escaping @Sendable (ConfigurationFile, Weights) throws -> Made
   ) {
     self.className = className
     self.summary = summary
     self.weightsName = weightsName
     self.tellingKey = tellingKey
+    self.ignores = ignores
     inputs = Made.inputs
     self.construct = construct
   }
@@ -49,6 +56,12 @@ public enum Architectures {
   /// Sorted by class name.
   public static let all: [Architecture] = [
     Architecture(
+      "AutoencoderKL", "Convolutional autoencoder of latent diffusion (SD, SDXL, SD3, FLUX)", weightsName: "diffusion_pytorch_model",
+      tellingKey: "decoder.mid_block.resnets.0.conv1.weight", as: AutoencoderKL.self
+    ) { AutoencoderKL(try AutoencoderKLConfiguration($0), weights: $1) },
+    clipText("CLIPTextModel", "CLIP's text tower", tellingKey: "text_model.embeddings.position_embedding.weight"),
+    clipText("CLIPTextModelWithProjection", "CLIP's text tower with its projection", tellingKey: "text_projection.weight"),
+    Architecture(
       "DigitClassifier", "Convolutional classifier and feature net for digits", weightsName: "model", tellingKey: "features.weight",
       as: DigitClassifier.self
     ) { try DigitClassifier(try $0.decode(DigitClassifierConfiguration.self), weights: $1) },
@@ -68,7 +81,18 @@ public enum Architectures {
       "PromptUNet2D", "Recursive U-Net conditioned on text or class", weightsName: "diffusion_pytorch_model",
       tellingKey: "down_blocks.0.0.resnet.conv1.weight", as: PromptUNet.self
     ) { try PromptUNet(try $0.decode(PromptUNetConfiguration.self), weights: $1) },
+    Architecture(
+      "UNet2DConditionModel", "U-Net of Stable Diffusion 1.x, 2.x and XL", weightsName: "diffusion_pytorch_model",
+      tellingKey: "down_blocks.0.resnets.0.time_emb_proj.weight", as: UNet2DCondition.self
+    ) { try UNet2DCondition(try UNet2DConditionConfiguration($0), weights: $1) },
   ]
+
+  private static func clipText(_ className: String, _ summary: String, tellingKey: String) -> Architecture {
+    Architecture(
+      className, summary, weightsName: "model", tellingKey: tellingKey, as: CLIPTextEncoder.self,
+      ignoring: { $0.hasSuffix("embeddings.position_ids") }
+    ) { CLIPTextEncoder(try CLIPTextConfiguration($0), weights: $1) }
+  }
 
   /// - Throws: `FormatError` naming the file and what is supported.
   public static func of(_ configuration: ConfigurationFile) throws -> Architecture {
@@ -80,8 +104,8 @@ public enum Architectures {
     return found
   }
 
-  /// Which architecture a file without configuration probably holds.
-  public static func guess(_ source: any TensorSource) -> Architecture? { all.first { source.info($0.tellingKey) != nil } }
+  /// Which architecture a file without configuration probably holds. Where a class extends another, the longer name comes later and wins.
+  public static func guess(_ source: any TensorSource) -> Architecture? { all.last { source.info($0.tellingKey) != nil } }
 
   /// Loads a component folder: `config.json` and its weights (one file, or shards with an index).
   /// - Parameter dtype: what floating-point weights are converted to; `nil` keeps them as stored.
@@ -89,7 +113,7 @@ public enum Architectures {
     let configuration = try ConfigurationFile(path: folder + "/config.json")
     let architecture = try of(configuration)
     let source = try weights(in: folder, named: architecture.weightsName)
-    let (component, parameters) = try Weights.load(from: source, dtype: dtype, device: device) {
+    let (component, parameters) = try Weights.load(from: source, dtype: dtype, device: device, ignoring: architecture.ignores) {
       try architecture.construct(configuration, $0)
     }
     return LoadedComponent(component: component, parameters: parameters, configuration: configuration, architecture: architecture)

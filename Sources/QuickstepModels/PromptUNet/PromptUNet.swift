@@ -54,7 +54,7 @@ public struct PromptUNet: Backbone {
     }
     if let classEmbedding {
       guard let classes = conditioning.classes else { throw ComponentError("this PromptUNet2D needs 'class_labels'") }
-      signal += classEmbedding(classes)
+      signal += classEmbedding(classes.to(.int64))
     }
     let state = UNetState(
       signal: signal.silu(), context: conditioning.sequence, mask: conditioning.mask?.unsqueeze(1).unsqueeze(1), evaluation: evaluation)

@@ -120,7 +120,7 @@ struct PictureMaker {
 /// The figures of one evaluation, as a table or as JSON.
 struct EvaluationReport {
   let model: String
-  let made: PictureMaker.Pictures?
+  private(set) var made: PictureMaker.Pictures?
   private(set) var figures: [Figure] = []
 
   init(model: String, made: PictureMaker.Pictures?) {
@@ -129,6 +129,14 @@ struct EvaluationReport {
   }
 
   mutating func add(_ figure: Figure) { figures.append(figure) }
+
+  /// Counts further pictures in.
+  mutating func add(_ pictures: PictureMaker.Pictures) {
+    guard let before = made else { return made = pictures }
+    made?.count = before.count + pictures.count
+    made?.seconds = before.seconds + pictures.seconds
+    made?.warnings = before.warnings + pictures.warnings.filter { !before.warnings.contains($0) }
+  }
 
   func show(json: Bool) {
     for warning in made?.warnings ?? [] { note("warning: \(warning)") }

@@ -42,7 +42,7 @@ final class GenerationDisplay: Sendable {
   private func preview(_ progress: GenerationProgress, _ state: inout State) {
     let isTerminal = isatty(STDERR_FILENO) == 1
     guard isTerminal || progress.step == progress.stepCount, progress.denoised.size(0) > 0,
-      let picture = try? Pixels.image(progress.denoised.select(0, index: 0).to(.cpu).to(.float32))
+      let picture = try? PixelImage(tensor: progress.denoised.select(0, index: 0))
     else { return }
     let rows = TerminalPicture.rows(picture)
     var text = ""

@@ -105,7 +105,7 @@ struct GenerationJob {
   }
 
   private func writeSheet(_ result: GenerationResult, to path: String) throws {
-    let pictures = try result.images.map { try Pixels.image($0.pixels) }
+    let pictures = try result.images.map { try PixelImage(tensor: $0.pixels) }
     let labels = result.images.map { $0.settings.prompt + ($0.settings.style.map { " / \($0)" } ?? "") }
     let scale = max(1, 128 / max(1, pictures.map(\.width).max() ?? 128))
     try PNG.write(try ContactSheet.make(pictures.map { $0.enlarged(by: scale) }, labels: labels), to: path, makeFolder: true)

@@ -4,13 +4,6 @@ import QuickstepNN
 import QuickstepPipelines
 import QuickstepTensor
 
-/// `[C, H, W]` with one or three channels as a picture.
-enum Pixels {
-  static func image(_ pixels: Tensor) throws -> PixelImage {
-    try PixelImage(tensor: pixels.size(0) == 1 ? withTensorErrors { pixels.expand([3, pixels.size(1), pixels.size(2)]) } : pixels)
-  }
-}
-
 /// Where the pictures of a run go.
 struct OutputTargets {
   let paths: [String]
@@ -45,7 +38,7 @@ struct OutputTargets {
 
   func write(_ images: [GenerationResult.Image]) throws -> [String] {
     for (path, image) in zip(paths, images) {
-      try PNG.write(try Pixels.image(image.pixels), text: try image.settings.chunks(), to: path, makeFolder: makesFolder)
+      try PNG.write(try PixelImage(tensor: image.pixels), text: try image.settings.chunks(), to: path, makeFolder: makesFolder)
     }
     return paths
   }

@@ -1,0 +1,120 @@
+import QuickstepFormats
+import QuickstepNN
+
+/// Reads the `config.json` of a published checkpoint key by key, with the reference library's own defaults.
+///
+/// Every key has to be read, be fixed to a value that is supported, or be named as one that does not touch inference; ``finish()`` refuses
+/// the rest. A key that is `null` counts as absent.
+final class SettingsReader {
+  private let path: String
+  private var members: [String: JSONValue]
+
+  init(_ file: ConfigurationFile) {
+    path = file.path
+    members = file.members.filter { !$0.key.hasPrefix("_") && $0.value != .null }
+  }
+
+  private func take(_ key: String) -> JSONValue? { members.removeValue(forKey: key) }
+
+  private func mismatch(_ key: String, _ value: JSONValue, _ expected: String) -> FormatError {
+    FormatError(path, "'\(key)' is \(String(value.text.prefix(60))); expected \(expected)")
+  }
+
+  func integer(_ key: String, _ standard: Int? = nil, in allowed: ClosedRange<Int> = 1...65536) throws -> Int {
+    guard let value = try optionalInteger(key, in: allowed) ?? standard else { throw FormatError(path, "the key '\(key)' is missing") }
+    return value
+  }
+
+  func optionalInteger(_ key: String, in allowed: ClosedRange<Int> = 1...65536) throws -> Int? {
+    guard let value = take(key) else { return nil }
+    guard let number = value.integer, allowed.contains(number) else {
+      throw mismatch(key, value, "a whole number in \(allowed.lowerBound)…\(allowed.upperBound)")
+    }
+    return number
+  }
+
+  /// One number for all levels, or one for each.
+  func integers(_ key: String, _ standard: [Int]? = nil, count: Int? = nil, in allowed: ClosedRange<Int> = 1...65536) throws -> [Int] {
+    guard let value = take(key) else {
+      guard let standard else { throw FormatError(path, "the key '\(key)' is missing") }
+      return standard
+    }
+    let numbers =
+      value.integer.flatMap { number in count.map { Array(repeating: number, count: $0) } } ?? value.array?.compactMap(\.integer)
+    guard let numbers, numbers.allSatisfy(allowed.contains), numbers.count == count ?? numbers.count, !numbers.isEmpty, numbers.count <= 64,
+      value.array.map({ $0.count == numbers.count }) ?? true
+    else {
+      let length = count.map { "a whole number, or a list of \($0)" } ?? "a list of whole numbers"
+      throw mismatch(key, value, "\(length), in \(allowed.lowerBound)…\(allowed.upperBound)")
+    }
+    return numbers
+  }
+
+  func number(_ key: String, _ standard: Double) throws -> Double {
+    guard let value = take(key) else { return standard }
+    guard let number = value.double, number.isFinite else { throw mismatch(key, value, "a number") }
+    return number
+  }
+
+  func flag(_ key: String, _ standard: Bool) throws -> Bool {
+    guard let value = take(key) else { return standard }
+    guard let flag = value.bool else { throw mismatch(key, value, "true or false") }
+    return flag
+  }
+
+  /// One flag for all levels, or one for each.
+  func flags(_ key: String, _ standard: Bool, count: Int) throws -> [Bool] {
+    guard let value = take(key) else { return Array(repeating: standard, count: count) }
+    if let flag = value.bool { return Array(repeating: flag, count: count) }
+    guard let list = value.array?.compactMap(\.bool), list.count == count, value.array?.count == count else {
+      throw mismatch(key, value, "true, false, or a list of \(count) of them")
+    }
+    return list
+  }
+
+  func text(_ key: String, _ standard: String? = nil, of allowed: [String]) throws -> String {
+    guard let value = take(key) else {
+      guard let standard else { throw FormatError(path, "the key '\(key)' is missing") }
+      return standard
+    }
+    guard let text = value.string, allowed.contains(text) else { throw mismatch(key, value, "one of \(allowed.joined(separator: ", "))") }
+    return text
+  }
+
+  func optionalText(_ key: String, of allowed: [String]) throws -> String? {
+    members[key] == nil ? nil : try text(key, of: allowed)
+  }
+
+  /// A list of names, each one of `allowed`.
+  func texts(_ key: String, _ standard: [String], of allowed: [String]) throws -> [String] {
+    guard let value = take(key) else { return standard }
+    guard let list = value.array, (1...64).contains(list.count) else { throw mismatch(key, value, "a list of names") }
+    return try list.map { item in
+      guard let text = item.string, allowed.contains(text) else {
+        throw FormatError(path, "'\(key)' holds \(String(item.text.prefix(60))); supported: \(allowed.joined(separator: ", "))")
+      }
+      return text
+    }
+  }
+
+  /// A setting that exists in the reference library with several values, of which only these are supported here.
+  func fixed(_ key: String, _ supported: JSONValue...) throws {
+    guard let value = take(key) else { return }
+    guard supported.contains(where: { $0 == value || ($0.double != nil && $0.double == value.double) }) else {
+      throw FormatError(
+        path,
+        "'\(key)' is \(String(value.text.prefix(60))), which is not supported; supported: \(supported.map(\.text).joined(separator: ", "))")
+    }
+  }
+
+  /// Settings of training and of the reference library itself.
+  func ignore(_ keys: String...) { for key in keys { members[key] = nil } }
+
+  /// - Throws: `FormatError` with all keys that nobody asked for.
+  func finish() throws {
+    if !members.isEmpty { throw FormatError(path, "unknown keys: \(members.keys.sorted().joined(separator: ", "))") }
+  }
+
+  /// Refuses numbers that make no network.
+  func require(_ holds: Bool, _ problem: @autoclosure () -> String) throws { if !holds { throw FormatError(path, problem()) } }
+}

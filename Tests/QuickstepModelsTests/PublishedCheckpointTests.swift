@@ -1,0 +1,99 @@
+import Foundation
+import QuickstepFormats
+import QuickstepModels
+import QuickstepNN
+import QuickstepTensor
+import QuickstepTesting
+import Testing
+
+/// Networks of published checkpoints, on random weights as diffusers and transformers save them (`Parity/checkpoints.py`).
+@Suite struct PublishedCheckpointTests {
+  struct Case: Sendable, CustomTestStringConvertible {
+    static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Fixtures/checkpoints").path
+    static let all = ((try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []).filter { !$0.hasPrefix(".") }.sorted().map(
+      Case.init)
+    let name: String
+    var folder: String { Case.root + "/" + name }
+    var testDescription: String { name }
+
+    func tensors(_ prefix: String) throws -> [String: Tensor] {
+      let file = try SafetensorsFile(path: folder + "/golden.safetensors")
+      let names = file.names.filter { $0.hasPrefix(prefix) }
+      return try Dictionary(uniqueKeysWithValues: names.map { (String($0.dropFirst(prefix.count)), try file.tensor($0)) })
+    }
+  }
+
+  @Test func everyArchitectureHasCases() throws {
+    let classes = Set(try Case.all.map { try ConfigurationFile(path: $0.folder + "/config.json").className })
+    for name in ["UNet2DConditionModel", "AutoencoderKL", "CLIPTextModel", "CLIPTextModelWithProjection"] {
+      #expect(classes.contains(name), "\(name)")
+    }
+  }
+
+  @Test(arguments: Case.all)
+  func forwardEqualsTheReference(_ item: Case) throws {
+    let component = try Architectures.load(folder: item.folder).component
+    let actual = try withInference { try component.forward(item.tensors("in.")) }
+    for (name, expected) in try item.tensors("out.") {
+      let difference = try relativeDifference(#require(actual[name]), expected)
+      #expect(difference <= 2e-4, "\(name) differs by \(difference) standard deviations")
+    }
+  }
+
+  @Test("samples of a batch do not see each other", arguments: Case.all)
+  func batchIndependence(_ item: Case) throws {
+    let component = try Architectures.load(folder: item.folder).component
+    guard try #require(item.tensors("in.").values.first).size(0) > 1 else { return }
+    try ModelLaws.checkBatch(item.name, inputs: item.tensors("in."), tolerance: 1e-4, component.forward)
+  }
+
+  @Test("a setting that is unknown, or known and not supported, is refused by name", arguments: Case.all)
+  func settings(_ item: Case) throws {
+    let file = try ConfigurationFile(path: item.folder + "/config.json")
+    let architecture = try Architectures.of(file)
+    for (key, value) in [("nonsense", JSONValue.integer(1)), ("act_fn", .string("mish")), ("hidden_act", .string("mish"))] {
+      guard key == "nonsense" || file.members[key] != nil else { continue }
+      let changed = ConfigurationFile(path: "config.json", members: file.members.merging([key: value]) { $1 })
+      let error = #expect(throws: FormatError.self) { try Architectures.fresh(changed, generator: Generator(seed: 1)) }
+      #expect("\(try #require(error))".contains(key), "\(architecture.className) \(key): \(String(describing: error))")
+    }
+  }
+
+  @Test(
+    "numbers that make no network are errors",
+    arguments: [
+      ("unet-0", "block_out_channels", JSONValue.array([])), ("unet-0", "block_out_channels", .array([.integer(-8)])),
+      ("unet-0", "block_out_channels", .array(Array(repeating: .integer(8), count: 65))), ("unet-0", "attention_head_dim", .integer(0)),
+      ("unet-0", "attention_head_dim", .integer(7)), ("unet-0", "norm_num_groups", .integer(5)),
+      ("unet-0", "layers_per_block", .integer(0)),
+      ("unet-0", "cross_attention_dim", .array([.integer(1)])), ("unet-0", "down_block_types", .array([.string("AttnDownBlock3D")])),
+      ("autoencoder-0", "block_out_channels", .array([.integer(8), .number(2.5)])), ("autoencoder-0", "norm_num_groups", .integer(1 << 40)),
+      ("autoencoder-0", "scaling_factor", .integer(0)), ("clip-0", "num_attention_heads", .integer(3)),
+      ("clip-0", "vocab_size", .string("50")),
+      ("clip-0", "hidden_size", .integer(-32)),
+    ])
+  func numbers(_ name: String, _ key: String, _ value: JSONValue) throws {
+    let file = try ConfigurationFile(path: Case(name: name).folder + "/config.json")
+    let changed = ConfigurationFile(path: "config.json", members: file.members.merging([key: value]) { $1 })
+    #expect(throws: FormatError.self) { try Architectures.fresh(changed, generator: Generator(seed: 1)) }
+  }
+
+  @Test("CLIP's keys may lack the prefix 'text_model.'")
+  func bothNamesOfCLIP() throws {
+    let item = Case(name: "clip-0")
+    let weights = try SafetensorsFile(path: item.folder + "/model.safetensors")
+    let isPrefixed = weights.names.contains { $0.hasPrefix("text_model.") }
+    let folder = try TemporaryFolder()
+    try folder.write(Data(contentsOf: URL(fileURLWithPath: item.folder + "/config.json")), to: "config.json")
+    let renamed = try weights.names.map { name -> (name: String, tensor: Tensor) in
+      let isProjection = name.hasPrefix("text_projection")
+      let other = isProjection ? name : isPrefixed ? String(name.dropFirst("text_model.".count)) : "text_model." + name
+      return (other, try weights.tensor(name))
+    }
+    try SafetensorsWriter.write(renamed, metadata: [:], to: folder.path + "/model.safetensors")
+    let inputs = try item.tensors("in.")
+    let expected = try Architectures.load(folder: item.folder).component.forward(inputs)
+    let actual = try Architectures.load(folder: folder.path).component.forward(inputs)
+    for (name, tensor) in expected { #expect(try bits(tensor) == bits(#require(actual[name]))) }
+  }
+}
