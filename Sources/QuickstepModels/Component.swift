@@ -90,6 +90,16 @@ public protocol Backbone: Component {
   func callAsFunction(_ sample: Tensor, timestep: Tensor, conditioning: Conditioning, evaluation: Evaluation) throws -> Tensor
 }
 
+/// Between pictures and the latents of unit variance that a backbone works on.
+public protocol PictureCodec: Component {
+  /// Pixels per latent pixel and side.
+  var factor: Int { get }
+  /// `[B, C, H, W]` of unit variance to a picture `[B, 3, H·factor, W·factor]`, about −1…1.
+  func picture(_ latents: Tensor) throws -> Tensor
+  /// A picture `[B, 3, H, W]` in −1…1, sides multiples of ``factor``, to the latents of unit variance that stand for it best.
+  func latents(_ picture: Tensor) throws -> Tensor
+}
+
 /// Any part of a model that can be run by name on named tensors (`quickstep forward`).
 public protocol Component: Sendable {
   /// Names of the tensors `forward` takes: the argument names of the reference class. Those ending in `?` may be absent.

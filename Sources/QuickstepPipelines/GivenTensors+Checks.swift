@@ -29,18 +29,22 @@ extension GivenTensors {
     {
       throw GenerationError("'\(orphan.0)' has no effect without 'prompt_embeds'")
     }
-    if promptEmbeds != nil, model.encoder == nil {
+    if promptEmbeds != nil, model.conditioner.promptChannels == nil {
       throw GenerationError("'\(model.name)' takes no prompts, so 'prompt_embeds' has no effect")
     }
-    let size = model.encoder?.configuration.hiddenSize ?? 0
+    let size = model.conditioner.promptChannels ?? 0
+    let pooled = model.conditioner.pooledChannels
+    if pooled == nil, pooledPromptEmbeds != nil || negativePooledPromptEmbeds != nil {
+      throw GenerationError("'\(model.name)' uses no summary of the prompt, so 'pooled_prompt_embeds' has no effect")
+    }
     return try mapped { name, tensor in
       let shape = tensor.shape
       let needed =
-        name == "latents" ? "\([count] + latentShape)" : name.contains("pooled") ? "[\(count), \(size)]" : "[\(count), L, \(size)]"
+        name == "latents" ? "\([count] + latentShape)" : name.contains("pooled") ? "[\(count), \(pooled ?? 0)]" : "[\(count), L, \(size)]"
       let fits: Bool
       switch name {
       case "latents": fits = shape == [count] + latentShape
-      case "pooled_prompt_embeds", "negative_pooled_prompt_embeds": fits = shape == [count, size]
+      case "pooled_prompt_embeds", "negative_pooled_prompt_embeds": fits = shape == [count, pooled ?? 0]
       default: fits = shape.count == 3 && shape[0] == count && shape[1] > 0 && shape[2] == size
       }
       guard fits else { throw GenerationError("'\(name)' is \(shape); this request needs \(needed)") }

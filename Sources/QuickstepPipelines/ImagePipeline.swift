@@ -31,20 +31,20 @@ public struct ImagePipeline: Sendable {
   {
     let clock = ContinuousClock()
     let begin = clock.now
-    var conditioner = PromptConditioner(model: model, warnings: result.warnings)
+    var warnings = result.warnings
     let conditions = try withInference {
       try withTensorErrors {
-        try conditioner.conditions(
-          prompts: Array(request.prompts[range]), negative: request.negative, style: plan.style, given: plan.given(range),
-          needsNegative: plan.needsNegative)
+        try model.conditioner.conditions(
+          prompts: Array(request.prompts[range]), negative: request.negative, given: plan.given(range), needsNegative: plan.needsNegative,
+          frame: ConditioningFrame(style: plan.style, width: plan.width, height: plan.height), warnings: &warnings)
       }
     }
-    result.warnings = conditioner.warnings
+    result.warnings = warnings
     let encoded = clock.now
     let (state, evaluations) = try denoise(range, plan, request, conditions, &result)
     let denoised = clock.now
     for (offset, index) in range.enumerated() {
-      let pixels = try withInference { try withTensorErrors { state.select(0, index: offset).to(.cpu).to(.float32).clone() } }
+      let pixels = try withInference { try withTensorErrors { try decoded(state.narrow(0, start: offset, length: 1)) } }
       result.images.append(.init(pixels: pixels, settings: plan.settings(index, request, model: model)))
     }
     result.evaluations += evaluations
@@ -53,11 +53,18 @@ public struct ImagePipeline: Sendable {
     result.seconds.decode += (clock.now - denoised).inSeconds
   }
 
+  /// One sample `[1, C, H, W]` to a picture `[C, H, W]` in main memory.
+  private func decoded(_ sample: Tensor) throws -> Tensor {
+    try Task.checkCancellation()
+    let picture = try model.codec.map { try $0.picture(sample.to(model.dtype)) } ?? sample
+    return picture.squeeze(0).to(.cpu).to(.float32).clone()
+  }
+
   private func denoise(
     _ range: Range<Int>, _ plan: ResolvedRequest, _ request: GenerationRequest, _ conditions: [String: Conditioning],
     _ result: inout GenerationResult
   ) throws -> (Tensor, Int) {
-    let shape = [range.count, model.backbone.sampleShape[0], plan.height, plan.width]
+    let shape = [range.count] + plan.sampleShape
     let start: SamplingRun.Start =
       try plan.initialLatents(range).map { .given($0) } ?? .noise(shape, device: model.device, scale: .marginal)
     let run = try SamplingRun(solver: plan.solver, schedule: model.scheduler.schedule, grid: plan.grid, start: start)

@@ -4,7 +4,6 @@ internal import QuickstepFormats
 public import QuickstepModels
 internal import QuickstepNN
 public import QuickstepTensor
-public import QuickstepTokenizers
 
 /// A model folder, loaded and ready: immutable, so any number of requests may run on it at once.
 public struct LoadedModel: Sendable {
@@ -16,10 +15,10 @@ public struct LoadedModel: Sendable {
   public let backbone: any Backbone
   /// Name of the backbone's folder: `transformer` or `unet`.
   public let backboneName: String
-  /// The text encoder; `nil` for class-conditional models.
-  public let encoder: PromptEncoder?
-  /// Turns prompts into the encoder's token ids; `nil` for class-conditional models.
-  public let tokenizer: WordTokenizer?
+  /// Turns prompts into what the backbone is conditioned on.
+  public let conditioner: any Conditioner
+  /// Between the backbone's latents and pictures; `nil` for models that work on pixels.
+  public let codec: (any PictureCodec)?
   /// The noise schedule and what the network predicts.
   public let scheduler: SchedulerConfiguration
   /// What is used where a request says nothing.
@@ -41,44 +40,29 @@ public struct LoadedModel: Sendable {
   /// - Throws: errors that name the file, key or tensor that does not fit.
   public init(folder: String, dtype: DType = .float32, device: Device = .cpu) throws {
     let index = try ConfigurationFile(path: folder + "/model_index.json")
-    let className = index.className ?? ""
-    guard ["PromptToImagePipeline", "ClassToImagePipeline"].contains(className) else {
-      throw FormatError(index.path, "pipeline '\(className)' is not supported; supported: PromptToImagePipeline, ClassToImagePipeline")
-    }
+    let kind = try PipelineKind.of(index)
     guard let backboneName = ["transformer", "unet"].first(where: { index.members[$0]?.array != nil }) else {
       throw FormatError(index.path, "names neither a 'transformer' nor a 'unet'")
     }
-    let loaded = try Architectures.load(folder: "\(folder)/\(backboneName)", dtype: dtype, device: device)
-    guard let backbone = loaded.component as? any Backbone else {
-      throw FormatError("\(folder)/\(backboneName)", "\(loaded.architecture.className) is no denoising network")
-    }
-    var bytes = loaded.parameters.byteCount
-    if index.members["text_encoder"]?.array != nil {
-      let encoder = try Architectures.load(folder: folder + "/text_encoder", dtype: dtype, device: device)
-      guard let typed = encoder.component as? PromptEncoder else {
-        throw FormatError(folder + "/text_encoder", "\(encoder.architecture.className) is not supported as text encoder")
-      }
-      self.encoder = typed
-      tokenizer = try WordTokenizer(path: folder + "/tokenizer/vocab.json", length: typed.configuration.length)
-      bytes += encoder.parameters.byteCount
-    } else {
-      encoder = nil
-      tokenizer = nil
-    }
+    var loader = ComponentLoader(folder: folder, dtype: dtype, device: device)
+    backbone = try loader.component(backboneName, as: (any Backbone).self)
+    conditioner = try kind.conditioner(&loader, backbone, index)
+    codec = kind.hasCodec ? try loader.component("vae", as: (any PictureCodec).self) : nil
     scheduler = try SchedulerConfiguration(path: folder + "/scheduler/scheduler_config.json")
-    defaults = ModelDefaults(index)
-    name = URL(fileURLWithPath: folder).standardizedFileURL.lastPathComponent
+    defaults = ModelDefaults(index, kind: kind, scheduler: scheduler)
+    name = loader.name
     self.folder = folder
-    self.backbone = backbone
     self.backboneName = backboneName
     self.device = device
     self.dtype = dtype
-    parameterBytes = bytes
-    fingerprint = try Fingerprint.of(folder: folder, components: [backboneName] + (encoder == nil ? [] : ["text_encoder"]))
+    parameterBytes = loader.parameterBytes
+    fingerprint = try Fingerprint.of(folder: folder, components: loader.loaded)
   }
 
   /// Number of classes of a class-conditional model.
-  public var classCount: Int? { (backbone as? PromptUNet)?.configuration.classCount }
+  public var classCount: Int? { conditioner.classCount }
+  /// Pixels per sample and side: 1 without a codec.
+  public var pixelsPerSample: Int { codec?.factor ?? 1 }
 }
 
 /// What a model suggests where the user says nothing; plain values in `model_index.json`.
@@ -87,19 +71,19 @@ public struct ModelDefaults: Sendable, Hashable {
   public var styles: [String]
   /// `default_style`; `nil` when there is none.
   public var style: String?
-  /// `default_guidance_scale`; 1, no guidance, where the file does not say.
+  /// `default_guidance_scale`; where the file does not say, that of the reference's pipeline, or 1: no guidance.
   public var guidanceScale: Double
-  /// `default_steps`; 20 where the file does not say.
+  /// `default_steps`; where the file does not say, those of the reference's pipeline, or 20.
   public var steps: Int
-  /// `default_solver`; `ddim` where the file does not say.
+  /// `default_solver`; where the file does not say, that of `scheduler_config.json`, or `ddim`.
   public var solver: String
 
-  init(_ index: ConfigurationFile) {
+  init(_ index: ConfigurationFile, kind: PipelineKind, scheduler: SchedulerConfiguration) {
     styles = index.members["styles"]?.array?.compactMap(\.string) ?? []
     style = index.members["default_style"]?.string
-    guidanceScale = index.members["default_guidance_scale"]?.double ?? 1
-    steps = index.members["default_steps"]?.integer ?? 20
-    solver = index.members["default_solver"]?.string ?? "ddim"
+    guidanceScale = index.members["default_guidance_scale"]?.double ?? kind.guidanceScale
+    steps = index.members["default_steps"]?.integer ?? kind.steps
+    solver = index.members["default_solver"]?.string ?? scheduler.solver ?? "ddim"
   }
 }
 

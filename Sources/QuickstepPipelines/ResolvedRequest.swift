@@ -18,7 +18,11 @@ struct ResolvedRequest {
   let style: String?
   let width: Int
   let height: Int
+  /// `[C, H, W]` of what is denoised: latents where there is a codec.
+  let sampleShape: [Int]
   let batch: Int
+  /// Bytes of a prompt: far more than any text encoder reads.
+  private static let longestPrompt = 65536
   /// What the caller brought along, checked, on the model's device.
   let given: GivenTensors
   private(set) var warnings: [String] = []
@@ -28,14 +32,18 @@ struct ResolvedRequest {
     guard request.prompts.count == request.seeds.count else {
       throw GenerationError("\(request.prompts.count) prompts and \(request.seeds.count) seeds; one seed per prompt is needed")
     }
+    for text in request.prompts + [request.negative] where text.utf8.count > Self.longestPrompt {
+      throw GenerationError("a prompt has \(text.utf8.count) bytes ('\(text.prefix(40))…'); allowed: at most \(Self.longestPrompt)")
+    }
     guard request.batch >= 1 else { throw GenerationError("the batch is \(request.batch); allowed: 1 and above") }
     batch = request.batch
     (width, height) = try Self.size(request, model)
+    sampleShape = [model.backbone.sampleShape[0], height / model.pixelsPerSample, width / model.pixelsPerSample]
     given = try request.given.checked(
-      count: request.prompts.count, latentShape: [model.backbone.sampleShape[0], height, width], model: model)
-    if [model.backbone.sampleShape[0], height, width] != model.backbone.sampleShape {
-      warnings.append(
-        "'\(model.name)' was trained on \(model.backbone.sampleShape[2])x\(model.backbone.sampleShape[1]); other sizes look worse")
+      count: request.prompts.count, latentShape: sampleShape, model: model)
+    if sampleShape != model.backbone.sampleShape {
+      let side = model.backbone.sampleShape.dropFirst().map { $0 * model.pixelsPerSample }
+      warnings.append("'\(model.name)' was trained on \(side[1])x\(side[0]); other sizes look worse")
     }
     style = try Self.style(request, model)
     let match = try AllSolvers.named(request.solver ?? model.defaults.solver)
@@ -44,7 +52,8 @@ struct ResolvedRequest {
     solverParameters = (match.alias?.parameters ?? [:]).merging(request.solverParameters) { _, given in given }
     let standard = request.spacing == nil && match.alias?.spacing == nil
     let spacingName = request.spacing ?? match.alias?.spacing ?? model.scheduler.spacing
-    spacingParameters = (standard ? model.scheduler.spacingParameters : [:]).merging(request.spacingParameters) { _, given in given }
+    let own = standard ? model.scheduler.spacingParameters(for: solverName) : [:]
+    spacingParameters = own.merging(request.spacingParameters) { _, given in given }
     let spacing = try AllGrids.named(spacingName)
     self.spacingName = spacing.declaration.name
     grid = try AllGrids.make(spacingName, spacingParameters).grid(
@@ -65,8 +74,11 @@ struct ResolvedRequest {
         "a trajectory holds one batch; \(request.prompts.count) pictures in batches of \(request.batch) would be several")
     }
     if !request.negative.isEmpty, guidanceScale == 1 { warnings.append("the negative prompt has no effect at guidance scale 1") }
-    if model.tokenizer == nil, let style = request.style, style != "none" {
+    if !model.conditioner.hasStyles, let style = request.style, style != "none" {
       warnings.append("'\(model.name)' has no styles; the style has no effect")
+    }
+    if request.solver == nil, let missing = model.scheduler.missingSolver {
+      warnings.append("'\(missing)', which '\(model.name)' is meant to be sampled with, is not there yet; \(solverName) is used")
     }
     // Compiling once up front finds out whether the solver can serve this grid at all.
     _ = try solver.compile(schedule: model.scheduler.schedule, grid: grid)
@@ -75,9 +87,9 @@ struct ResolvedRequest {
   var needsNegative: Bool { guidanceScale != 1 }
 
   private static func size(_ request: GenerationRequest, _ model: LoadedModel) throws -> (Int, Int) {
-    let shape = model.backbone.sampleShape
+    let shape = model.backbone.sampleShape.map { $0 * model.pixelsPerSample }
     let (width, height) = (request.width ?? shape[2], request.height ?? shape[1])
-    let multiple = model.backbone.sizeMultiple
+    let multiple = model.backbone.sizeMultiple * model.pixelsPerSample
     guard width > 0, height > 0, width % multiple == 0, height % multiple == 0, width <= 4096, height <= 4096 else {
       throw GenerationError(
         "the size \(width)x\(height) does not suit '\(model.name)': both sides must be multiples of \(multiple), at most 4096")
@@ -87,7 +99,7 @@ struct ResolvedRequest {
 
   private static func style(_ request: GenerationRequest, _ model: LoadedModel) throws -> String? {
     guard let style = request.style ?? model.defaults.style else { return nil }
-    if style == "none" || model.tokenizer == nil { return nil }
+    if style == "none" || !model.conditioner.hasStyles { return nil }
     guard model.defaults.styles.contains(style) else {
       throw GenerationError("'\(model.name)' has no style '\(style)'; it has \(model.defaults.styles.joined(separator: ", ")) (or none)")
     }

@@ -1,6 +1,7 @@
 public import QuickstepDiffusion
 internal import QuickstepFormats
 internal import QuickstepModels
+internal import QuickstepNN
 
 /// What a model folder's `scheduler_config.json` says about the forward process: the noise schedule, what the network predicts, and the
 /// spacing it was meant to be sampled with. The solver itself is the user's choice.
@@ -13,6 +14,18 @@ public struct SchedulerConfiguration: Sendable {
   public let spacing: String
   /// Parameter texts by name: `offset` of `leading`, from `steps_offset`; otherwise empty.
   public let spacingParameters: [String: String]
+  /// The registered solver that stands for the scheduler's class, or `dpm++-2m` where there is none yet; `nil` for files without a class.
+  public let solver: String?
+  /// The scheduler's class where no registered solver stands for it.
+  public let missingSolver: String?
+  /// Where a run with ``solver`` ends, if the file says so: at the least trained noise (`set_alpha_to_one` false).
+  private let endsAtLeastNoise: Bool
+
+  /// ``spacingParameters``, and what the file says of the scheduler's own solver.
+  public func spacingParameters(for solver: String) -> [String: String] {
+    guard endsAtLeastNoise, solver == self.solver else { return spacingParameters }
+    return spacingParameters.merging(["final": FinalLevel.smallest.rawValue]) { given, _ in given }
+  }
 
   /// Reads a configuration in diffusers' words.
   /// - Throws: `FormatError` naming the file, the key and the value; `ScheduleError` for impossible numbers.
@@ -37,6 +50,10 @@ public struct SchedulerConfiguration: Sendable {
     }
     let steps = try integer("num_train_timesteps", 1000, 2...1_000_000)
     let className = file.className ?? ""
+    let match = try? AllSolvers.named(className)
+    solver = className.isEmpty ? nil : match?.solver.declaration.name ?? "dpm++-2m"
+    missingSolver = match == nil && !className.isEmpty ? className : nil
+    endsAtLeastNoise = className == "DDIMScheduler" && members["set_alpha_to_one"]?.bool == false
     if className.hasPrefix("FlowMatch") {
       schedule = try FlowSchedule(shift: try number("shift", 1), trainedTimes: steps)
       parametrisation = try Parametrisation.named(try text("prediction_type", "flow_prediction"))

@@ -3,7 +3,7 @@ public import QuickstepTensor
 
 /// The convolutional autoencoder of latent diffusion (Rombach et al. 2022, arXiv 2112.10752, appendix G); diffusers' `AutoencoderKL`, with its
 /// names of parameters. One latent pixel stands for 2^(levels − 1) pixels a side.
-public struct AutoencoderKL: Component {
+public struct AutoencoderKL: PictureCodec {
   /// `sample`, a picture, is encoded (mode of the distribution) and decoded again; `z`, a latent as the encoder gives it, is decoded.
   public static let inputs = ["sample?", "z?"]
   /// As given to the initialiser.
@@ -42,6 +42,12 @@ public struct AutoencoderKL: Component {
   public func decode(_ latent: Tensor) -> Tensor {
     decoder(postQuantConvolution.map { $0(latent) } ?? latent)
   }
+
+  /// Decodes latents of unit variance.
+  public func picture(_ latents: Tensor) -> Tensor { decode(unscaled(latents)) }
+
+  /// The mean of the encoder's distribution, at unit variance.
+  public func latents(_ picture: Tensor) -> Tensor { scaled(encode(picture).mean) }
 
   /// To the unit variance that backbones work in: (z − shift)·scale.
   public func scaled(_ latent: Tensor) -> Tensor {

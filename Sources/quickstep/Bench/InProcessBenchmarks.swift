@@ -39,7 +39,7 @@ enum SamplerBenchmark {
     let solver = try AllSolvers.make("dpm++-2m")
     let grid = try AllGrids.make("trailing").grid(schedule: model.scheduler.schedule, steps: 20)
     let run = try SamplingRun(solver: solver, schedule: model.scheduler.schedule, grid: grid, start: .noise(shape))
-    let conditioning = EvaluationBenchmark.conditioning(model, batch: 2)
+    let conditioning = try EvaluationBenchmark.conditioning(model, batch: 2)
     let shares = try (0..<rounds).map { _ in
       var inside = 0.0
       let denoiser = GuidedDenoiser(parametrisation: model.scheduler.parametrisation, guidance: try .classifierFree(scale: 2)) {
@@ -69,7 +69,7 @@ enum EvaluationBenchmark {
   private static func row(_ model: LoadedModel, batch: Int, _ peer: PeerProcess?, rounds: Int) throws -> BenchRow {
     let sample = Tensor.randn([batch] + model.backbone.sampleShape, generator: try Generator(seed: 0))
     let timestep = Tensor.full([batch], fillValue: 500, dtype: .float32)
-    let conditioning = conditioning(model, batch: batch)
+    let conditioning = try conditioning(model, batch: batch)
     func evaluate() throws -> Double {
       try withInference {
         try withTensorErrors {
@@ -100,16 +100,16 @@ enum EvaluationBenchmark {
   }
 
   /// A condition of the right shape; its values do not change the time.
-  static func conditioning(_ model: LoadedModel, batch: Int) -> Conditioning {
-    if model.classCount != nil { return Conditioning(classes: Tensor(Array(repeating: 1, count: batch))) }
-    guard let encoder = model.encoder else { return Conditioning() }
-    let length = encoder.configuration.length
-    let tokens = (0..<length).map { $0 < 6 ? 2 : 0 }
-    let ids = Tensor(Array(repeating: tokens, count: batch).flatMap { $0 }, shape: [batch, length])
-    return withInference {
-      let mask = ids.notEqual(0)
-      let encoded = encoder(ids, mask: mask)
-      return Conditioning(sequence: encoded.sequence, mask: mask, pooled: encoded.pooled)
+  static func conditioning(_ model: LoadedModel, batch: Int) throws -> Conditioning {
+    var warnings: [String] = []
+    let prompt = model.classCount == nil ? "red apple" : "1"
+    let side = model.backbone.sampleShape.map { $0 * model.pixelsPerSample }
+    return try withInference {
+      try withTensorErrors {
+        try model.conditioner.condition(
+          Array(repeating: prompt, count: batch), side: .positive, frame: ConditioningFrame(width: side[2], height: side[1]),
+          warnings: &warnings)
+      }
     }
   }
 }

@@ -1,0 +1,113 @@
+"""Whole pipelines against diffusers: tiny Stable Diffusion 1.x and XL folders with random weights, and what the reference makes of them.
+
+    python Parity/pipelines.py
+
+Writes Tests/QuickstepPipelinesTests/Fixtures/<case>: the model folder as diffusers saves it, and golden.safetensors with `latents`
+(initial noise), `step_000` … (the state after each step), `final`, `picture` (−1…1) and the prompts in its metadata.
+"""
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from checkpoints import disturb, noise, quiet
+
+ROOT = Path(__file__).resolve().parent.parent / "Tests"
+FOLDER = ROOT / "QuickstepPipelinesTests/Fixtures"
+TOKENIZER = ROOT / "QuickstepTokenizersTests/Fixtures/clip"
+PROMPTS = ["a photo of the astronaut riding a horse", "portrait of mars, 8k"]
+STEPS = 10
+
+
+def tokenizer(pad):
+    from transformers import CLIPTokenizer
+
+    vocabulary = json.loads((TOKENIZER / "vocab.json").read_text(encoding="utf8"))
+    merges = [tuple(line.split(" ")) for line in (TOKENIZER / "merges.txt").read_text(encoding="utf8").strip().split("\n")[1:]]
+    return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=20, pad_token=pad)
+
+
+def text_encoder(seed, size, projected):
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+    config = CLIPTextConfig(vocab_size=754, hidden_size=size, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2,
+                            max_position_embeddings=20, projection_dim=10, eos_token_id=753, bos_token_id=752, pad_token_id=753)
+    return disturb(seed, (CLIPTextModelWithProjection if projected else CLIPTextModel)(config))
+
+
+def autoencoder(seed, scale):
+    from diffusers import AutoencoderKL
+
+    return disturb(seed, AutoencoderKL(
+        block_out_channels=(8, 8), norm_num_groups=4, down_block_types=("DownEncoderBlock2D",) * 2, sample_size=16, scaling_factor=scale,
+        up_block_types=("UpDecoderBlock2D",) * 2, layers_per_block=1))
+
+
+def unet(seed, **more):
+    from diffusers import UNet2DConditionModel
+
+    return disturb(seed, UNet2DConditionModel(
+        sample_size=8, block_out_channels=(8, 16), norm_num_groups=4, layers_per_block=1, attention_head_dim=2,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"), up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"), **more))
+
+
+def scheduler(**more):
+    from diffusers import DDIMScheduler
+
+    return DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", set_alpha_to_one=False, steps_offset=1,
+                         clip_sample=False, **more)
+
+
+def stable_diffusion():
+    from diffusers import StableDiffusionPipeline
+
+    return StableDiffusionPipeline(
+        vae=autoencoder(1, 0.18215), text_encoder=text_encoder(2, 12, False), tokenizer=tokenizer("<|endoftext|>"),
+        unet=unet(3, cross_attention_dim=12), scheduler=scheduler(), safety_checker=None, feature_extractor=None,
+        requires_safety_checker=False), dict(guidance_scale=7.5, negative_prompt=["trending"] * 2)
+
+
+def stable_diffusion_xl():
+    from diffusers import StableDiffusionXLPipeline
+
+    network = unet(4, cross_attention_dim=20, use_linear_projection=True, transformer_layers_per_block=(1, 2), addition_embed_type="text_time",
+                   addition_time_embed_dim=4, projection_class_embeddings_input_dim=6 * 4 + 10)
+    return StableDiffusionXLPipeline(
+        vae=autoencoder(5, 0.13025), text_encoder=text_encoder(6, 12, False), text_encoder_2=text_encoder(7, 8, True),
+        tokenizer=tokenizer("<|endoftext|>"), tokenizer_2=tokenizer("!"), unet=network, scheduler=scheduler(prediction_type="v_prediction"),
+        add_watermarker=False), dict(guidance_scale=5.0)
+
+
+def write(name, pipeline, arguments):
+    pipeline.set_progress_bar_config(disable=True)
+    latents = noise(name, "latents", 2, 4, 8, 8)
+    states = {}
+
+    def keep(_, index, __, values):
+        states[f"step_{index:03d}"] = values["latents"].clone()
+        return {}
+
+    with torch.inference_mode():
+        picture = pipeline(prompt=PROMPTS, latents=latents, num_inference_steps=STEPS, output_type="pt", callback_on_step_end=keep,
+                           **arguments).images
+    folder = FOLDER / name
+    shutil.rmtree(folder, ignore_errors=True)
+    pipeline.to(torch.float16).save_pretrained(folder, safe_serialization=True)
+    golden = {"latents": latents, **states, "final": states[f"step_{STEPS - 1:03d}"], "picture": picture * 2 - 1}
+    save_file({key: value.contiguous().clone() for key, value in golden.items()}, folder / "golden.safetensors", metadata={
+        "script": "Parity/pipelines.py", "prompts": json.dumps(PROMPTS), "arguments": json.dumps(arguments)})
+    print(name, sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()), "bytes")
+
+
+def main():
+    torch.set_num_threads(1)
+    quiet()
+    write("sd", *stable_diffusion())
+    write("sdxl", *stable_diffusion_xl())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

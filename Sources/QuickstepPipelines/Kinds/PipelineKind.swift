@@ -1,0 +1,91 @@
+import Foundation
+import QuickstepDiffusion
+import QuickstepFormats
+import QuickstepModels
+import QuickstepNN
+import QuickstepTensor
+import QuickstepTokenizers
+
+/// How one class of pipeline in a `model_index.json` is put together. A new one is a value here.
+struct PipelineKind: Sendable {
+  /// `_class_name`.
+  let className: String
+  /// Whether the backbone works on a codec's latents.
+  let hasCodec: Bool
+  /// What the reference's pipeline uses where nothing is said.
+  let guidanceScale: Double, steps: Int
+  /// Reads what turns prompts into conditions.
+  let conditioner: @Sendable (inout ComponentLoader, any Backbone, ConfigurationFile) throws -> any Conditioner
+
+  /// Sorted by class name.
+  static let all = [
+    PipelineKind(className: "ClassToImagePipeline", hasCodec: false, guidanceScale: 1, steps: 20) { loader, backbone, _ in
+      guard let count = (backbone as? PromptUNet)?.configuration.classCount else {
+        throw FormatError(loader.folder, "its network is not conditioned on classes")
+      }
+      return ClassConditioner(model: loader.name, count: count, device: loader.device)
+    },
+    PipelineKind(className: "PromptToImagePipeline", hasCodec: false, guidanceScale: 1, steps: 20) { loader, _, _ in
+      let encoder = try loader.component("text_encoder", as: PromptEncoder.self)
+      let tokenizer = try WordTokenizer(path: loader.folder + "/tokenizer/vocab.json", length: encoder.configuration.length)
+      return WordConditioner(model: loader.name, tokenizer: tokenizer, encoder: encoder, device: loader.device)
+    },
+    PipelineKind(className: "StableDiffusionPipeline", hasCodec: true, guidanceScale: 7.5, steps: 50) { loader, _, _ in
+      StableDiffusionConditioner(model: loader.name, stage: try loader.clipStage(""), device: loader.device)
+    },
+    PipelineKind(className: "StableDiffusionXLPipeline", hasCodec: true, guidanceScale: 5, steps: 50) { loader, _, index in
+      // The refiner has the second encoder only.
+      let suffixes = ["", "_2"].filter { index.members["text_encoder" + $0]?.array?.last?.string != nil }
+      guard suffixes.last == "_2" else { throw FormatError(index.path, "names no 'text_encoder_2'") }
+      var stages: [CLIPStage] = []
+      for suffix in suffixes { stages.append(try loader.clipStage(suffix)) }
+      let zeros = index.members["force_zeros_for_empty_prompt"]?.bool ?? true
+      return StableDiffusionXLConditioner(model: loader.name, stages: stages, zerosForEmpty: zeros, device: loader.device)
+    },
+  ]
+
+  /// - Throws: `FormatError` naming the file and what is supported.
+  static func of(_ index: ConfigurationFile) throws -> PipelineKind {
+    guard let kind = all.first(where: { $0.className == index.className ?? "" }) else {
+      let known = all.map(\.className).joined(separator: ", ")
+      throw FormatError(index.path, "pipeline '\(index.className ?? "")' is not supported; supported: \(known)")
+    }
+    return kind
+  }
+}
+
+/// Loads the components of one model folder and counts their bytes.
+struct ComponentLoader {
+  let folder: String
+  let name: String
+  let dtype: DType
+  let device: Device
+  private(set) var parameterBytes = 0
+  /// Folders that were loaded.
+  private(set) var loaded: [String] = []
+
+  init(folder: String, dtype: DType, device: Device) {
+    self.folder = folder
+    self.dtype = dtype
+    self.device = device
+    name = URL(fileURLWithPath: folder).standardizedFileURL.lastPathComponent
+  }
+
+  /// The component in the folder `part`.
+  /// - Throws: `FormatError` when it is of another kind.
+  mutating func component<Kind>(_ part: String, as kind: Kind.Type) throws -> Kind {
+    let found = try Architectures.load(folder: "\(folder)/\(part)", dtype: dtype, device: device)
+    guard let typed = found.component as? Kind else {
+      throw FormatError("\(folder)/\(part)", "\(found.architecture.className) is not supported as '\(part)' of this pipeline")
+    }
+    parameterBytes += found.parameters.byteCount
+    loaded.append(part)
+    return typed
+  }
+
+  /// The tokenizer and text encoder whose folders end in `suffix`.
+  mutating func clipStage(_ suffix: String) throws -> CLIPStage {
+    let encoder = try component("text_encoder" + suffix, as: CLIPTextEncoder.self)
+    return CLIPStage(tokenizer: try CLIPTokenizer(folder: "\(folder)/tokenizer\(suffix)"), encoder: encoder)
+  }
+}

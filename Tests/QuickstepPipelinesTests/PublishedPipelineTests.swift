@@ -1,0 +1,138 @@
+import Foundation
+import QuickstepFormats
+import QuickstepModels
+import QuickstepPipelines
+import QuickstepTensor
+import QuickstepTesting
+import Testing
+
+/// Whole runs of Stable Diffusion folders against diffusers (`Parity/pipelines.py`): text encoders, U-Net, guidance, solver and codec.
+@Suite struct PublishedPipelineTests {
+  static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Fixtures").path
+
+  private func golden(_ name: String) throws -> SafetensorsFile { try SafetensorsFile(path: "\(Self.root)/\(name)/golden.safetensors") }
+
+  private func request(_ file: SafetensorsFile) throws -> GenerationRequest {
+    let texts = try #require(file.metadata["prompts"])
+    let prompts = try #require(try JSONValue(parsing: texts).array?.compactMap(\.string))
+    let settings = try #require(file.metadata["arguments"])
+    let arguments = try JSONValue(parsing: settings)
+    var request = GenerationRequest(prompts: prompts, seeds: prompts.indices.map { UInt64($0) })
+    request.given.latents = try file.tensor("latents")
+    request.guidanceScale = arguments["guidance_scale"]?.double
+    request.negative = arguments["negative_prompt"]?.array?.first?.string ?? ""
+    request.steps = 10
+    request.batch = prompts.count
+    request.recordsTrajectory = true
+    return request
+  }
+
+  /// The largest difference in standard deviations of `expected`.
+  private func gap(_ actual: Tensor, _ expected: Tensor) throws -> Double {
+    #expect(actual.shape == expected.shape)
+    let spread = try withTensorErrors { (expected - expected.mean()).square().mean().sqrt() }
+    return try withTensorErrors { ((actual - expected).abs().max() / spread).to(.float64) }.item()
+  }
+
+  @Test("trajectory and picture are those of the reference", arguments: ["sd", "sdxl"])
+  func trajectory(_ name: String) throws {
+    let file = try golden(name)
+    let model = try LoadedModel(folder: "\(Self.root)/\(name)")
+    let result = try ImagePipeline(model).generate(request(file))
+    let states = Dictionary(uniqueKeysWithValues: result.trajectory)
+    for step in 0..<10 {
+      let key = String(format: "step_%03d", step)
+      #expect(try gap(#require(states[key]), file.tensor(key)) <= 1e-3, "\(key)")
+    }
+    #expect(try gap(#require(states["final"]), file.tensor("final")) <= 1e-3)
+    for (index, image) in result.images.enumerated() {
+      let expected = try withTensorErrors { try file.tensor("picture").select(0, index: index) }
+      // The reference clips; so does the PNG.
+      let clipped = try withTensorErrors { image.pixels.clamp(min: -1, max: 1) }
+      #expect(try gap(clipped, expected) <= 1e-3)
+    }
+    #expect(result.evaluations == 10 && result.warnings.isEmpty, "\(result.warnings)")
+  }
+
+  @Test func whatTheModelSuggests() throws {
+    let model = try LoadedModel(folder: Self.root + "/sd")
+    #expect(model.defaults.guidanceScale == 7.5 && model.defaults.steps == 50 && model.defaults.solver == "ddim")
+    #expect(model.pixelsPerSample == 2 && model.codec != nil && model.classCount == nil)
+    var request = GenerationRequest(prompts: ["mars"], seeds: [1])
+    (request.width, request.height, request.steps) = (24, 16, 2)
+    let image = try #require(try ImagePipeline(model).generate(request).images.first)
+    #expect(image.pixels.shape == [3, 16, 24])
+    request.width = 23
+    #expect(throws: GenerationError.self) { try ImagePipeline(model).generate(request) }
+  }
+
+  @Test("prompts that were encoded elsewhere give the same picture", arguments: ["sd", "sdxl"])
+  func givenEmbeddings(_ name: String) throws {
+    let model = try LoadedModel(folder: "\(Self.root)/\(name)")
+    var warnings: [String] = []
+    let frame = ConditioningFrame(width: 16, height: 16)
+    func encoded(_ prompt: String, _ side: GuidanceSide) throws -> Conditioning {
+      try withInference {
+        try withTensorErrors { try model.conditioner.condition([prompt], side: side, frame: frame, warnings: &warnings) }
+      }
+    }
+    var request = GenerationRequest(prompts: ["mars"], seeds: [3])
+    request.steps = 3
+    let expected = try #require(try ImagePipeline(model).generate(request).images.first).pixels
+    let (positive, negative) = (try encoded("mars", .positive), try encoded("", .negative))
+    (request.given.promptEmbeds, request.given.negativePromptEmbeds) = (positive.sequence, negative.sequence)
+    (request.given.pooledPromptEmbeds, request.given.negativePooledPromptEmbeds) = (positive.pooled, negative.pooled)
+    #expect(try #require(try ImagePipeline(model).generate(request).images.first).pixels.hasBits(of: expected))
+  }
+
+  @Test func summariesOfPromptsAreChecked() throws {
+    let plain = try LoadedModel(folder: Self.root + "/sd")
+    var request = GenerationRequest(prompts: ["mars"], seeds: [3])
+    request.given.promptEmbeds = .zeros([1, 20, 12])
+    request.given.negativePromptEmbeds = .zeros([1, 20, 12])
+    request.given.pooledPromptEmbeds = .zeros([1, 12])
+    #expect(throws: GenerationError.self) { try ImagePipeline(plain).generate(request) }
+    let large = try LoadedModel(folder: Self.root + "/sdxl")
+    request.given.pooledPromptEmbeds = nil
+    (request.given.promptEmbeds, request.given.negativePromptEmbeds) = (.zeros([1, 20, 20]), .zeros([1, 20, 20]))
+    #expect(throws: GenerationError.self) { try ImagePipeline(large).generate(request) }
+  }
+
+  @Test func longPromptsAreReported() throws {
+    let model = try LoadedModel(folder: Self.root + "/sd")
+    var request = GenerationRequest(prompts: [Array(repeating: "astronaut", count: 30).joined(separator: " ")], seeds: [1])
+    request.steps = 1
+    let warnings = try ImagePipeline(model).generate(request).warnings
+    #expect(warnings.contains { $0.contains("longer than 20 tokens") && $0.contains("astronaut") }, "\(warnings)")
+  }
+
+  @Test func schedulersThatAreNotThereYetAreNamed() throws {
+    let copy = try TemporaryFolder()
+    let folder = copy.path + "/model"
+    try FileManager.default.copyItem(atPath: Self.root + "/sd", toPath: folder)
+    let path = folder + "/scheduler/scheduler_config.json"
+    let text = try String(contentsOfFile: path, encoding: .utf8).replacing("DDIMScheduler", with: "UnheardOfScheduler")
+    try text.write(toFile: path, atomically: true, encoding: .utf8)
+    var request = GenerationRequest(prompts: ["mars"], seeds: [1])
+    request.steps = 2
+    let result = try ImagePipeline(LoadedModel(folder: folder)).generate(request)
+    #expect(result.warnings.contains { $0.contains("UnheardOfScheduler") && $0.contains("dpm++-2m") })
+    #expect(result.images.first?.settings.solver == "dpm++-2m")
+  }
+
+  @Test("components that do not fit the pipeline are errors that name them", arguments: ["text_encoder", "vae", "unet", "tokenizer"])
+  func misfits(_ part: String) throws {
+    let copy = try TemporaryFolder()
+    let folder = copy.path + "/model"
+    try FileManager.default.copyItem(atPath: Self.root + "/sd", toPath: folder)
+    try FileManager.default.removeItem(atPath: "\(folder)/\(part)")
+    func message() throws -> String {
+      let error = #expect(throws: (any Error).self) { try LoadedModel(folder: folder) }
+      return "\(try #require(error))"
+    }
+    #expect(try message().contains(part))
+    guard part != "tokenizer" else { return }
+    try FileManager.default.copyItem(atPath: "\(Self.root)/sd/\(part == "vae" ? "unet" : "vae")", toPath: "\(folder)/\(part)")
+    #expect(try message().contains(part))
+  }
+}
