@@ -166,7 +166,52 @@ def draw_clip(rng, seed):
     return model, {"input_ids": ids}, outputs
 
 
-DRAWERS = {"unet": draw_unet, "autoencoder": draw_autoencoder, "clip": draw_clip}
+def draw_plain_unet(rng, seed):
+    from diffusers import UNet2DModel
+
+    levels = rng.choice([1, 2, 3])
+    attends = [rng.random() < 0.5 for _ in range(levels)]
+    classes = rng.choice([None, None, 5])
+    config = dict(
+        sample_size=16, in_channels=rng.choice([1, 3]), out_channels=rng.choice([3, 6]), norm_num_groups=rng.choice([2, 4]),
+        block_out_channels=tuple(rng.choice([8, 16, 24]) for _ in range(levels)), layers_per_block=rng.choice([1, 2]),
+        down_block_types=tuple("AttnDownBlock2D" if a else "DownBlock2D" for a in attends),
+        up_block_types=tuple("AttnUpBlock2D" if a else "UpBlock2D" for a in reversed(attends)),
+        attention_head_dim=rng.choice([None, 4, 8]), downsample_padding=rng.choice([0, 1]), flip_sin_to_cos=rng.random() < 0.5,
+        freq_shift=rng.choice([0, 1]), norm_eps=rng.choice([1e-5, 1e-6]), add_attention=rng.random() < 0.7, num_class_embeds=classes,
+        mid_block_scale_factor=rng.choice([1, 1.4142]))
+    model = disturb(seed, UNet2DModel(**config))
+    batch = rng.choice([1, 2])
+    inputs = {"sample": noise(seed, "sample", batch, config["in_channels"], 16, 8),
+              "timestep": torch.tensor([rng.choice([0.0, 400.0, 999.0]) for _ in range(batch)])}
+    call = {}
+    if classes:
+        call["class_labels"] = inputs["class_labels"] = torch.tensor([rng.randrange(classes) for _ in range(batch)])
+    with torch.inference_mode():
+        return model, inputs, {"sample": model(inputs["sample"], inputs["timestep"], **call).sample}
+
+
+def draw_tiny(rng, seed):
+    from diffusers import AutoencoderTiny
+
+    levels = rng.choice([1, 2, 3, 4])
+    width = rng.choice([8, 16])
+    config = dict(
+        latent_channels=rng.choice([4, 16]), encoder_block_out_channels=(width,) * levels, decoder_block_out_channels=(width,) * levels,
+        num_encoder_blocks=tuple(rng.choice([0, 1, 2]) for _ in range(levels)),
+        num_decoder_blocks=tuple(rng.choice([1, 2]) for _ in range(levels)), latent_magnitude=rng.choice([3, 4]),
+        scaling_factor=rng.choice([1.0, 0.8]))
+    model = disturb(seed, AutoencoderTiny(**config))
+    batch, side = rng.choice([1, 2]), 2 ** (levels - 1)
+    with torch.inference_mode():
+        if rng.random() < 0.5:
+            z = noise(seed, "z", batch, config["latent_channels"], 6, 4)
+            return model, {"z": z}, {"sample": model.decode(z).sample}
+        picture = noise(seed, "sample", batch, 3, 4 * side, 3 * side)
+        return model, {"sample": picture}, {"sample": model(picture).sample, "latents": model.encode(picture).latents}
+
+
+DRAWERS = {"unet": draw_unet, "plain-unet": draw_plain_unet, "autoencoder": draw_autoencoder, "tiny": draw_tiny, "clip": draw_clip}
 GOLDENS = 4
 
 

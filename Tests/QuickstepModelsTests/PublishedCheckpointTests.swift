@@ -25,7 +25,8 @@ import Testing
 
   @Test func everyArchitectureHasCases() throws {
     let classes = Set(try Case.all.map { try ConfigurationFile(path: $0.folder + "/config.json").className })
-    for name in ["UNet2DConditionModel", "AutoencoderKL", "CLIPTextModel", "CLIPTextModelWithProjection"] {
+    for name in ["UNet2DConditionModel", "UNet2DModel", "AutoencoderKL", "AutoencoderTiny", "CLIPTextModel", "CLIPTextModelWithProjection"]
+    {
       #expect(classes.contains(name), "\(name)")
     }
   }
@@ -95,5 +96,24 @@ import Testing
     let expected = try Architectures.load(folder: item.folder).component.forward(inputs)
     let actual = try Architectures.load(folder: folder.path).component.forward(inputs)
     for (name, tensor) in expected { #expect(try bits(tensor) == bits(#require(actual[name]))) }
+  }
+
+  @Test("the real tiny autoencoder of FLUX.2 gives the reference's numbers", .enabled(if: TAEF2.folder != nil, "needs QUICKSTEP_DATA"))
+  func taef2() throws {
+    let folder = try #require(TAEF2.folder)
+    func file(_ name: String) throws -> SafetensorsFile { try SafetensorsFile(path: "\(folder)/\(name).safetensors") }
+    let codec = try AutoencoderTiny.original(
+      encoder: file("taef2_encoder"), decoder: file("taef2_decoder"), latentChannels: 32)
+    let reference = try file("reference")
+    let pictures = try withTensorErrors { try reference.tensor("images_u8").to(.float32) / 127.5 - 1 }
+    let latents = try withInference { try withTensorErrors { codec.encode(pictures) } }
+    #expect(try relativeDifference(latents, reference.tensor("latents")) <= 1e-4)
+    let decoded = try withInference { try withTensorErrors { try (codec.decode(reference.tensor("latents")) + 1) / 2 } }
+    #expect(try relativeDifference(decoded, reference.tensor("decoded")) <= 1e-4)
+  }
+
+  /// Real weights are not part of the repository.
+  enum TAEF2 {
+    static let folder: String? = (try? DataLocation.find("weights/taef2"))
   }
 }

@@ -97,6 +97,21 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
         "up_block_types": names("UpDecoderBlock2D", "UpDecoderBlock2D"),
       ]
     ) { ["sample": try random([2, 3, 8, 8], 1)] },
+    TinyModel(
+      className: "UNet2DModel", variant: "",
+      members: [
+        "sample_size": .integer(8), "block_out_channels": numbers(8, 16), "norm_num_groups": .integer(4), "layers_per_block": .integer(1),
+        "down_block_types": names("DownBlock2D", "AttnDownBlock2D"), "up_block_types": names("AttnUpBlock2D", "UpBlock2D"),
+        "attention_head_dim": .integer(4), "num_class_embeds": .integer(3),
+      ]
+    ) { ["sample": try random([2, 3, 8, 8], 1), "timestep": Tensor([20, 700] as [Float]), "class_labels": Tensor([0, 2])] },
+    TinyModel(
+      className: "AutoencoderTiny", variant: "",
+      members: [
+        "encoder_block_out_channels": numbers(8, 8), "decoder_block_out_channels": numbers(8, 8), "num_encoder_blocks": numbers(1, 1),
+        "num_decoder_blocks": numbers(1, 1),
+      ]
+    ) { ["sample": try random([2, 3, 8, 8], 1)] },
     clip("CLIPTextModel"), clip("CLIPTextModelWithProjection"),
   ]
 

@@ -59,6 +59,10 @@ public enum Architectures {
       "AutoencoderKL", "Convolutional autoencoder of latent diffusion (SD, SDXL, SD3, FLUX)", weightsName: "diffusion_pytorch_model",
       tellingKey: "decoder.mid_block.resnets.0.conv1.weight", as: AutoencoderKL.self
     ) { AutoencoderKL(try AutoencoderKLConfiguration($0), weights: $1) },
+    Architecture(
+      "AutoencoderTiny", "Codec of plain convolutions (TAESD)", weightsName: "diffusion_pytorch_model",
+      tellingKey: "decoder.layers.0.weight", as: AutoencoderTiny.self
+    ) { AutoencoderTiny(try AutoencoderTinyConfiguration($0), weights: $1) },
     clipText("CLIPTextModel", "CLIP's text tower", tellingKey: "text_model.embeddings.position_embedding.weight"),
     clipText("CLIPTextModelWithProjection", "CLIP's text tower with its projection", tellingKey: "text_projection.weight"),
     Architecture(
@@ -83,8 +87,12 @@ public enum Architectures {
     ) { try PromptUNet(try $0.decode(PromptUNetConfiguration.self), weights: $1) },
     Architecture(
       "UNet2DConditionModel", "U-Net of Stable Diffusion 1.x, 2.x and XL", weightsName: "diffusion_pytorch_model",
-      tellingKey: "down_blocks.0.resnets.0.time_emb_proj.weight", as: UNet2DCondition.self
+      tellingKey: "mid_block.attentions.0.transformer_blocks.0.attn1.to_q.weight", as: UNet2DCondition.self
     ) { try UNet2DCondition(try UNet2DConditionConfiguration($0), weights: $1) },
+    Architecture(
+      "UNet2DModel", "U-Net of DDPM, unconditional or with classes", weightsName: "diffusion_pytorch_model",
+      tellingKey: "mid_block.attentions.0.group_norm.weight", as: UNet2D.self
+    ) { UNet2D(try UNet2DConfiguration($0), weights: $1) },
   ]
 
   private static func clipText(_ className: String, _ summary: String, tellingKey: String) -> Architecture {
