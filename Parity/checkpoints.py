@@ -211,7 +211,24 @@ def draw_tiny(rng, seed):
         return model, {"sample": picture}, {"sample": model(picture).sample, "latents": model.encode(picture).latents}
 
 
-DRAWERS = {"unet": draw_unet, "plain-unet": draw_plain_unet, "autoencoder": draw_autoencoder, "tiny": draw_tiny, "clip": draw_clip}
+def draw_dit(rng, seed):
+    from diffusers import DiTTransformer2DModel
+
+    heads, classes = rng.choice([1, 2, 3]), 7
+    config = dict(
+        num_attention_heads=heads, attention_head_dim=rng.choice([4, 8]), in_channels=rng.choice([3, 4]), num_layers=rng.choice([1, 2, 3]),
+        sample_size=rng.choice([8, 12]), patch_size=rng.choice([1, 2, 4]), num_embeds_ada_norm=classes, attention_bias=rng.random() < 0.7,
+        out_channels=rng.choice([None, 8]))
+    model = disturb(seed, DiTTransformer2DModel(**config))
+    batch, side = rng.choice([1, 2]), rng.choice([config["sample_size"], 16])
+    inputs = {"hidden_states": noise(seed, "sample", batch, config["in_channels"], side, side),
+              "timestep": torch.tensor([rng.choice([0.0, 400.0, 999.0]) for _ in range(batch)]),
+              "class_labels": torch.tensor([rng.randrange(classes + 1) for _ in range(batch)])}
+    with torch.inference_mode():
+        return model, inputs, {"sample": model(**inputs).sample}
+
+
+DRAWERS = {"dit": draw_dit, "unet": draw_unet, "plain-unet": draw_plain_unet, "autoencoder": draw_autoencoder, "tiny": draw_tiny, "clip": draw_clip}
 GOLDENS = 4
 
 

@@ -146,8 +146,10 @@ extension Backbone {
   ///   not fit.
   public func forward(_ inputs: [String: Tensor]) throws -> [String: Tensor] {
     try checkNames(inputs)
-    let sample = try required("sample", of: inputs)
-    guard sample.rank == 4 else { throw ComponentError("'sample' must be [B, C, H, W], it is \(sample.shape)") }
+    // Transformers of the reference call it by the name of their tokens.
+    let name = Self.inputs.contains("hidden_states") ? "hidden_states" : "sample"
+    let sample = try required(name, of: inputs)
+    guard sample.rank == 4 else { throw ComponentError("'\(name)' must be [B, C, H, W], it is \(sample.shape)") }
     let timestep = try required("timestep", of: inputs)
     let output = try withTensorErrors {
       let times = timestep.to(.float32).reshape([-1]).expand([sample.size(0)])

@@ -40,7 +40,8 @@ struct BenchCommand: AsyncParsableCommand {
     if idle { return print(try Tensor.ones([8, 8]).sum().item()) }
     let built = ModelLibrary.all().filter { $0.pipeline != nil && $0.problem == nil }.map(\.path)
     let models = try (model.isEmpty ? built : model.map(ModelLibrary.find)).map { try LoadedModel(folder: $0) }
-    guard let first = models.first else { return }
+    // What a newcomer runs first is the default model.
+    guard let first = models.first(where: { $0.name == "emoji" }) ?? models.first else { return }
     var report = BenchReport()
     report.add("Operator call", try CallBenchmark.rows(rounds: rounds))
     report.add("Sampler overhead, 20 steps", try models.map { try SamplerBenchmark.row($0, rounds: rounds) })

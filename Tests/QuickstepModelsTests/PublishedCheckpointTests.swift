@@ -25,8 +25,10 @@ import Testing
 
   @Test func everyArchitectureHasCases() throws {
     let classes = Set(try Case.all.map { try ConfigurationFile(path: $0.folder + "/config.json").className })
-    for name in ["UNet2DConditionModel", "UNet2DModel", "AutoencoderKL", "AutoencoderTiny", "CLIPTextModel", "CLIPTextModelWithProjection"]
-    {
+    for name in [
+      "UNet2DConditionModel", "UNet2DModel", "AutoencoderKL", "AutoencoderTiny", "CLIPTextModel", "CLIPTextModelWithProjection",
+      "DiTTransformer2DModel",
+    ] {
       #expect(classes.contains(name), "\(name)")
     }
   }

@@ -112,6 +112,13 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
         "num_decoder_blocks": numbers(1, 1),
       ]
     ) { ["sample": try random([2, 3, 8, 8], 1)] },
+    TinyModel(
+      className: "DiTTransformer2DModel", variant: "",
+      members: [
+        "num_attention_heads": .integer(2), "attention_head_dim": .integer(4), "num_layers": .integer(2), "sample_size": .integer(4),
+        "patch_size": .integer(2), "num_embeds_ada_norm": .integer(3),
+      ]
+    ) { ["hidden_states": try random([2, 4, 4, 4], 1), "timestep": Tensor([20, 700] as [Float]), "class_labels": Tensor([0, 3])] },
     clip("CLIPTextModel"), clip("CLIPTextModelWithProjection"),
   ]
 

@@ -66,6 +66,10 @@ public enum Architectures {
     clipText("CLIPTextModel", "CLIP's text tower", tellingKey: "text_model.embeddings.position_embedding.weight"),
     clipText("CLIPTextModelWithProjection", "CLIP's text tower with its projection", tellingKey: "text_projection.weight"),
     Architecture(
+      "DiTTransformer2DModel", "Class-conditional diffusion transformer", weightsName: "diffusion_pytorch_model",
+      tellingKey: "transformer_blocks.0.norm1.emb.class_embedder.embedding_table.weight", as: DiT.self
+    ) { DiT(try DiTConfiguration($0), weights: $1) },
+    Architecture(
       "DigitClassifier", "Convolutional classifier and feature net for digits", weightsName: "model", tellingKey: "features.weight",
       as: DigitClassifier.self
     ) { try DigitClassifier(try $0.decode(DigitClassifierConfiguration.self), weights: $1) },

@@ -13,7 +13,7 @@ enum ProcessBenchmark {
     let commands = [
       ("libtorch loaded, one operator", ["bench", "--idle"]),
       (
-        "generate",
+        "generate, \(model.name)",
         ["generate", prompt, "--model", model.folder, "--steps", "20", "--seed", "1", "--quiet", "--output", folder + "/picture.png"]
       ),
     ]

@@ -1,0 +1,31 @@
+import Foundation
+import QuickstepTensor
+
+/// Sine–cosine positions as diffusers makes them: columns in the first half of the channels and rows in the second, each stretched to the
+/// grid that the network was trained on. `[1, rows · columns, size]`.
+enum StretchedPositions {
+  /// - Parameters:
+  ///   - size: channels, a multiple of 4.
+  ///   - base: side of the trained grid.
+  ///   - scale: interpolation, as PixArt and SD3 have it for larger pictures.
+  static func make(rows: Int, columns: Int, size: Int, base: Int, scale: Double = 1) -> Tensor {
+    let quarter = size / 4
+    let frequencies = (0..<quarter).map { pow(10000, -Double($0) / Double(quarter)) }
+    // The reference divides in single precision.
+    func places(_ count: Int) -> [Double] {
+      (0..<count).map { Double(Float($0) / Float(Double(count) / Double(base)) / Float(scale)) }
+    }
+    let (vertical, horizontal) = (places(rows), places(columns))
+    var values = [Float]()
+    values.reserveCapacity(rows * columns * size)
+    for y in vertical {
+      for x in horizontal {
+        for place in [x, y] {
+          values += frequencies.map { Float(sin(place * $0)) }
+          values += frequencies.map { Float(cos(place * $0)) }
+        }
+      }
+    }
+    return Tensor(values, shape: [1, rows * columns, size])
+  }
+}
