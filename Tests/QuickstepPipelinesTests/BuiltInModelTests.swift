@@ -1,0 +1,80 @@
+import Foundation
+import QuickstepFormats
+import QuickstepModels
+import QuickstepNN
+import QuickstepPipelines
+import QuickstepTensor
+import QuickstepTesting
+import Testing
+
+/// The models in `Models/`: that they are whole, and that they draw what they are asked for.
+@Suite struct BuiltInModelTests {
+  static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    .appendingPathComponent("Models").path
+  static let emoji = ["emoji", "emoji-small", "emoji-unet"]
+
+  private func files(below folder: String) -> [String] {
+    (FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []).map { folder + "/" + $0 }
+  }
+
+  @Test("weights are in half precision and of the size a repository can carry")
+  func sizes() throws {
+    let weights = files(below: Self.root).filter { $0.hasSuffix(".safetensors") }
+    #expect(weights.count >= 10)
+    var total = 0
+    for path in weights {
+      let bytes = try #require(try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int)
+      #expect(bytes <= 40_000_000, "\(path)")
+      total += bytes
+      let file = try SafetensorsFile(path: path)
+      #expect(file.names.allSatisfy { file.info($0)?.dtype == .float16 }, "\(path)")
+    }
+    #expect(total <= 100_000_000)
+  }
+
+  @Test("every model has its plan and a card", arguments: emoji + ["emoji-prompt", "digits", "digit-classifier"])
+  func cards(_ name: String) throws {
+    for file in ["training.json", "README.md", "loss.png"] {
+      #expect(FileManager.default.fileExists(atPath: "\(Self.root)/\(name)/\(file)"))
+    }
+    #expect(try String(contentsOfFile: "\(Self.root)/\(name)/README.md", encoding: .utf8).contains("quickstep train"))
+  }
+
+  /// Mean of each colour channel, 0…1.
+  private func colours(_ model: LoadedModel, _ prompt: String) throws -> [Double] {
+    var request = GenerationRequest(prompts: [prompt], seeds: [7])
+    request.steps = 6
+    let pixels = try #require(try ImagePipeline(model).generate(request).images.first).pixels
+    #expect(pixels.shape == [3, 64, 64])
+    let means = try withTensorErrors { (pixels.clamp(min: -1, max: 1).mean([1, 2]) / 2 + 0.5).to(.float64) }
+    return try means.scalars(Double.self)
+  }
+
+  @Test("prompts decide what is drawn", arguments: emoji)
+  func prompts(_ name: String) throws {
+    let model = try LoadedModel(folder: "\(Self.root)/\(name)")
+    let (heart, clover) = (try colours(model, "red heart"), try colours(model, "four leaf clover"))
+    let (sun, heartAgain) = (try colours(model, "sun"), try colours(model, "red heart"))
+    #expect(heart[0] > heart[1] + 0.2 && heart[0] > heart[2] + 0.1, "a red heart is \(heart)")
+    #expect(clover[1] > clover[0] + 0.05 && clover[1] > clover[2] + 0.05, "a clover is \(clover)")
+    #expect(sun[0] > sun[2] + 0.1 && sun[1] > sun[2] + 0.1, "a sun is \(sun)")
+    #expect(heart == heartAgain)
+  }
+
+  @Test("models of one family share their text encoder, so that they can be stitched", arguments: emoji)
+  func sharedEncoder(_ name: String) throws {
+    func bytes(_ path: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: Self.root + "/" + path)) }
+    #expect(try bytes("\(name)/text_encoder/model.safetensors") == bytes("emoji-prompt/text_encoder/model.safetensors"))
+    #expect(try bytes("\(name)/tokenizer/vocab.json") == bytes("emoji-prompt/tokenizer/vocab.json"))
+    let backbone = try SafetensorsFile(
+      path: "\(Self.root)/\(name)/\(name == "emoji-unet" ? "unet" : "transformer")/diffusion_pytorch_model.safetensors")
+    let sketch = try SafetensorsFile(path: Self.root + "/emoji-prompt/sketch/model.safetensors")
+    for key in sketch.names { #expect(try backbone.tensor("sketch." + key).hasBits(of: sketch.tensor(key)), "\(key)") }
+  }
+
+  @Test func theDefaultModelTakesWords() throws {
+    let model = try LoadedModel(folder: Self.root + "/emoji")
+    #expect(model.defaults.styles.contains("noto") && model.defaults.style == "fluent-3d" && model.defaults.steps == 20)
+    #expect(model.classCount == nil && model.codec == nil)
+  }
+}
