@@ -5,7 +5,7 @@ public import QuickstepTensor
 /// names of parameters. One latent pixel stands for 2^(levels − 1) pixels a side.
 public struct AutoencoderKL: PictureCodec {
   /// `sample`, a picture, is encoded (mode of the distribution) and decoded again; `z`, a latent as the encoder gives it, is decoded.
-  public static let inputs = ["sample?", "z?"]
+  public static let inputs = CodecInput.names
   /// As given to the initialiser.
   public let configuration: AutoencoderKLConfiguration
   let encoder: AutoencoderKLEncoder
@@ -64,21 +64,14 @@ public struct AutoencoderKL: PictureCodec {
   /// - Throws: ``ComponentError`` unless exactly one of `sample` and `z` is given, as `[B, C, H, W]`, with sides that can be halved as often
   ///   as the network does.
   public func forward(_ inputs: [String: Tensor]) throws -> [String: Tensor] {
-    try checkNames(inputs)
-    guard inputs.count == 1, let (name, input) = inputs.first else {
-      throw ComponentError("AutoencoderKL takes either 'sample' or 'z'; given: \(inputs.keys.sorted().joined(separator: ", "))")
-    }
-    let channels = name == "z" ? configuration.latentChannels : configuration.inChannels
-    guard input.rank == 4, input.size(1) == channels else {
-      throw ComponentError("'\(name)' must be [B, \(channels), H, W], it is \(input.shape)")
-    }
-    return try withTensorErrors {
-      if name == "z" { return ["sample": decode(input)] }
-      guard input.size(2) % factor == 0, input.size(3) % factor == 0 else {
-        throw ComponentError("'sample' is \(input.shape); its sides must be multiples of \(factor)")
+    let (picture, latent) = (configuration.inChannels, configuration.latentChannels)
+    switch try input(inputs, pictureChannels: picture, latentChannels: latent) {
+    case .latent(let latent): return try withTensorErrors { ["sample": decode(latent)] }
+    case .picture(let picture):
+      return try withTensorErrors {
+        let (mean, logVariance) = encode(picture)
+        return ["sample": decode(mean), "latent_dist.mean": mean, "latent_dist.logvar": logVariance]
       }
-      let (mean, logVariance) = encode(input)
-      return ["sample": decode(mean), "latent_dist.mean": mean, "latent_dist.logvar": logVariance]
     }
   }
 }

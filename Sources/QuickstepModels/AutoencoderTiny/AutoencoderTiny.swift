@@ -53,7 +53,7 @@ public struct AutoencoderTinyConfiguration: Sendable, Hashable {
 /// parameters. Blocks with a normalised side path, as the FLUX.2 variant has them, are recognised by their weights.
 public struct AutoencoderTiny: PictureCodec {
   /// `sample`, a picture, is encoded, rounded to bytes as the reference does, and decoded; `z`, a latent, is decoded.
-  public static let inputs = ["sample?", "z?"]
+  public static let inputs = CodecInput.names
   /// As given to the initialiser.
   public let configuration: AutoencoderTinyConfiguration
   let encoder: [TinyLayer]
@@ -128,23 +128,16 @@ public struct AutoencoderTiny: PictureCodec {
   /// - Throws: ``ComponentError`` unless exactly one of `sample` and `z` is given, as `[B, C, H, W]` with sides that can be halved as often
   ///   as the network does.
   public func forward(_ inputs: [String: Tensor]) throws -> [String: Tensor] {
-    try checkNames(inputs)
-    guard inputs.count == 1, let (name, input) = inputs.first else {
-      throw ComponentError("AutoencoderTiny takes either 'sample' or 'z'; given: \(inputs.keys.sorted().joined(separator: ", "))")
-    }
-    let channels = name == "z" ? configuration.latentChannels : configuration.inChannels
-    guard input.rank == 4, input.size(1) == channels else {
-      throw ComponentError("'\(name)' must be [B, \(channels), H, W], it is \(input.shape)")
-    }
-    return try withTensorErrors {
-      if name == "z" { return ["sample": decode(input)] }
-      guard input.size(2) % factor == 0, input.size(3) % factor == 0 else {
-        throw ComponentError("'sample' is \(input.shape); its sides must be multiples of \(factor)")
+    let (picture, latent) = (configuration.inChannels, configuration.latentChannels)
+    switch try input(inputs, pictureChannels: picture, latentChannels: latent) {
+    case .latent(let latent): return try withTensorErrors { ["sample": decode(latent)] }
+    case .picture(let picture):
+      return try withTensorErrors {
+        let latents = encode(picture)
+        let (span, shift) = (2 * configuration.magnitude, configuration.shift)
+        let bytes = ((latents / span + shift).clamp(min: 0, max: 1) * 255).round()
+        return ["sample": decode((bytes / 255 - shift) * span), "latents": latents]
       }
-      let latents = encode(input)
-      let (span, shift) = (2 * configuration.magnitude, configuration.shift)
-      let bytes = ((latents / span + shift).clamp(min: 0, max: 1) * 255).round()
-      return ["sample": decode((bytes / 255 - shift) * span), "latents": latents]
     }
   }
 }
