@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import QuickstepFormats
 import QuickstepModels
 import QuickstepPipelines
 import QuickstepTensor
@@ -37,7 +38,10 @@ struct BenchCommand: AsyncParsableCommand {
   func run() async throws {
     if let threads { Machine.threads = threads }
     // The floor for memory figures: libtorch loaded, one operator run.
-    if idle { return print(try Tensor.ones([8, 8]).sum().item()) }
+    if idle {
+      let sum = try Tensor.ones([8, 8]).sum().item()
+      return printJSON(.object(["sum": .number(sum), "peak_memory_bytes": .integer(ProcessMemory.peakBytes)]))
+    }
     let built = ModelLibrary.all().filter { $0.pipeline != nil && $0.problem == nil }.map(\.path)
     let models = try (model.isEmpty ? built : model.map(ModelLibrary.find)).map { try LoadedModel(folder: $0) }
     // What a newcomer runs first is the default model.

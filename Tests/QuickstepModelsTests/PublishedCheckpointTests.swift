@@ -81,6 +81,40 @@ import Testing
     #expect(throws: FormatError.self) { try Architectures.fresh(changed, generator: Generator(seed: 1)) }
   }
 
+  @Test("a variant serves where there is nothing else", arguments: ["fp16", "bf16"])
+  func variants(_ variant: String) throws {
+    let item = Case(name: "tiny-0")
+    let folder = try TemporaryFolder()
+    try folder.write(Data(contentsOf: URL(fileURLWithPath: item.folder + "/config.json")), to: "config.json")
+    let weights = try Data(contentsOf: URL(fileURLWithPath: item.folder + "/diffusion_pytorch_model.safetensors"))
+    let error = #expect(throws: FormatError.self) { try Architectures.load(folder: folder.path) }
+    #expect("\(try #require(error))".contains("fp16"))
+    try folder.write(weights, to: "diffusion_pytorch_model.\(variant).safetensors")
+    #expect(try Architectures.load(folder: folder.path).parameters.count > 0)
+  }
+
+  @Test("codecs of Stable Diffusion 1 and 2 name their attention as diffusers did before 2023")
+  func oldNamesOfAttention() throws {
+    let renames = [".to_q.": ".query.", ".to_k.": ".key.", ".to_v.": ".value.", ".to_out.0.": ".proj_attn."]
+    var renamed = 0
+    for item in Case.all where item.name.hasPrefix("autoencoder") {
+      let weights = try SafetensorsFile(path: item.folder + "/diffusion_pytorch_model.safetensors")
+      let folder = try TemporaryFolder()
+      try folder.write(Data(contentsOf: URL(fileURLWithPath: item.folder + "/config.json")), to: "config.json")
+      let tensors = try weights.names.map { name -> (name: String, tensor: Tensor) in
+        let other = renames.reduce(name) { $0.replacing($1.key, with: $1.value) }
+        renamed += other == name ? 0 : 1
+        return (other, try weights.tensor(name))
+      }
+      try SafetensorsWriter.write(tensors, metadata: [:], to: folder.path + "/diffusion_pytorch_model.safetensors")
+      let inputs = try item.tensors("in.")
+      let expected = try Architectures.load(folder: item.folder).component.forward(inputs)
+      let actual = try Architectures.load(folder: folder.path).component.forward(inputs)
+      for (name, tensor) in expected { #expect(try bits(tensor) == bits(#require(actual[name]))) }
+    }
+    #expect(renamed >= 16)
+  }
+
   @Test("CLIP's keys may lack the prefix 'text_model.'")
   func bothNamesOfCLIP() throws {
     let item = Case(name: "clip-0")

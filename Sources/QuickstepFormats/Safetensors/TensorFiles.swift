@@ -13,12 +13,12 @@ extension TensorSource {
 
 /// Opens weight files by path.
 public enum TensorFiles {
-  /// Opens a `.safetensors` file, an index of shards (`*.safetensors.index.json`), or a folder that holds one index or one such file.
+  /// Opens a `.safetensors` file, an index of shards (`*.safetensors.index.json`, `*.safetensors.index.fp16.json`), or a folder that holds one index or one such file.
   /// - Throws: `FormatError` when the path is none of these, or a folder does not say which file is meant.
   public static func open(_ path: String) throws -> any TensorSource {
     guard let kind = FileKind(path) else { throw FormatError(path, "there is no such file or folder") }
     if kind == .folder { return try openFolder(path) }
-    if path.hasSuffix(".index.json") { return try ShardedSafetensors(path: path) }
+    if path.hasSuffix(".json") { return try ShardedSafetensors(path: path) }
     return try SafetensorsFile(path: path)
   }
 

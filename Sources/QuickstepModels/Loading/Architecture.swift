@@ -147,9 +147,11 @@ public enum Architectures {
   }
 
   private static func weights(in folder: String, named name: String) throws -> any TensorSource {
-    let candidates = ["\(folder)/\(name).safetensors", "\(folder)/\(name).safetensors.index.json"]
-    guard let path = candidates.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
-      throw FormatError(folder, "holds neither \(name).safetensors nor \(name).safetensors.index.json")
+    // Some folders hold half precision only, under names of their own (diffusers' variants).
+    let variants = ["fp16", "bf16"].flatMap { ["\(name).\($0).safetensors", "\(name).safetensors.index.\($0).json"] }
+    let candidates = ["\(name).safetensors", "\(name).safetensors.index.json"] + variants
+    guard let path = candidates.map({ "\(folder)/\($0)" }).first(where: { FileManager.default.fileExists(atPath: $0) }) else {
+      throw FormatError(folder, "holds neither \(name).safetensors nor \(name).safetensors.index.json, nor a variant of them (fp16, bf16)")
     }
     return try TensorFiles.open(path)
   }

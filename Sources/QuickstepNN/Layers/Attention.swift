@@ -2,7 +2,8 @@ public import QuickstepTensor
 
 /// Attention on `[B, N, C]`, from a sequence to itself or to another one.
 ///
-/// Parameter names follow diffusers' `Attention`: `to_q`, `to_k`, `to_v`, `to_out.0`, with optional `norm_q`, `norm_k` (RMS, per head).
+/// Parameter names follow diffusers' `Attention`: `to_q`, `to_k`, `to_v`, `to_out.0`, with optional `norm_q`, `norm_k` (RMS, per head). Codecs saved
+/// before 2023 call the first four `query`, `key`, `value` and `proj_attn`; those are read as well.
 public struct Attention: Sendable {
   let heads: Int
   let headSize: Int
@@ -23,10 +24,11 @@ public struct Attention: Sendable {
   ) {
     self.heads = heads
     headSize = size / max(1, heads)
-    query = Linear(weights["to_q"], size, size, bias: bias)
-    key = Linear(weights["to_k"], contextSize ?? size, size, bias: bias)
-    value = Linear(weights["to_v"], contextSize ?? size, size, bias: bias)
-    output = Linear(weights["to_out", 0], size, size, initial: outputInitial)
+    let isOld = weights.has("query.weight")
+    query = Linear(weights[isOld ? "query" : "to_q"], size, size, bias: bias)
+    key = Linear(weights[isOld ? "key" : "to_k"], contextSize ?? size, size, bias: bias)
+    value = Linear(weights[isOld ? "value" : "to_v"], contextSize ?? size, size, bias: bias)
+    output = Linear(isOld ? weights["proj_attn"] : weights["to_out", 0], size, size, initial: outputInitial)
     queryNorm = normalisesHeads ? RMSNorm(weights["norm_q"], headSize) : nil
     keyNorm = normalisesHeads ? RMSNorm(weights["norm_k"], headSize) : nil
   }

@@ -93,10 +93,11 @@ struct GenerationReport {
 
 /// Memory of this process.
 enum ProcessMemory {
-  /// Largest resident size so far, in bytes.
+  /// Largest resident size so far, in bytes; 0 where the system does not tell. `getrusage` would count what the parent had before it started
+  /// this program.
   static var peakBytes: Int {
-    var usage = rusage()
-    guard getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 else { return 0 }
-    return usage.ru_maxrss * 1024
+    let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+    let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") } ?? ""
+    return line.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 } ?? 0
   }
 }
