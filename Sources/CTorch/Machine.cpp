@@ -1,3 +1,7 @@
+#include <cstdlib>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
@@ -60,6 +64,14 @@ void qs_set_threads(int32_t count) {
   at::set_num_threads(std::clamp(count, 1, most));
 }
 int32_t qs_threads(void) { return at::get_num_threads(); }
+void qs_keep_freed_pages(void) {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  mallopt(M_TOP_PAD, 64 << 20);
+#endif
+}
+
 bool qs_set_flush_denormals(bool enabled) { return at::globalContext().setFlushDenormal(enabled); }
 void qs_set_deterministic(bool enabled) { at::globalContext().setDeterministicAlgorithms(enabled, true); }
 char *qs_configuration(void) { return strdup((at::show_config() + at::get_parallel_info()).c_str()); }

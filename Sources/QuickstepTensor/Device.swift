@@ -82,6 +82,11 @@ public enum Machine {
   /// Treats denormal numbers as zero: they are 10–100 times slower on CPUs and carry no information here.
   public static func setFlushDenormals(_ enabled: Bool) { _ = qs_set_flush_denormals(enabled) }
 
+  /// Has the C library keep freed memory for the next allocation, for the whole process and from then on; for programs, not for libraries.
+  ///
+  /// A network frees and takes the same megabytes in every layer. Handed back to the system each time, they cost as many page faults again.
+  public static func keepFreedPages() { qs_keep_freed_pages() }
+
   /// libtorch's own description of its build and threads.
   public static var configuration: String {
     guard let text = qs_configuration() else { return "" }

@@ -18,4 +18,9 @@ struct Quickstep: AsyncParsableCommand {
       GenerateCommand.self, ModelsCommand.self, InspectCommand.self, MethodsCommand.self, ForwardCommand.self, TrainCommand.self,
       EvaluateCommand.self, BenchCommand.self, DoctorCommand.self,
     ])
+
+  static func main() async {
+    Machine.keepFreedPages()
+    await main(nil)
+  }
 }

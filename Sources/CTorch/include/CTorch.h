@@ -128,6 +128,8 @@ int32_t qs_cuda_device_count(void);
 int qs_cuda_synchronize(int32_t index);
 /// Flush-to-zero for denormal numbers on this thread and the worker threads that start later.
 bool qs_set_flush_denormals(bool enabled);
+/// Has the allocator keep freed pages for the next allocation and not hand them back to the system.
+void qs_keep_freed_pages(void);
 /// Sets whether library code must use deterministic algorithms.
 void qs_set_deterministic(bool enabled);
 /// The build and instruction-set description libtorch gives of itself. Free with `qs_string_free`.
