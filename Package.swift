@@ -58,7 +58,7 @@ let package = Package(
     .target(name: "CPNG", dependencies: ["CLibPNG"]),
     // Swift, from the ground up
     library("QuickstepTensor", ["CTorch"]),
-    library("QuickstepNN", ["QuickstepTensor"]),
+    library("QuickstepNN", ["QuickstepTensor", "CKernels"]),
     library("QuickstepTokenizers"),
     library("QuickstepFormats", ["QuickstepTensor", "QuickstepNN", "CPNG"]),
     library("QuickstepModels", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats"]),
@@ -81,7 +81,7 @@ let package = Package(
       swiftSettings: features, linkerSettings: runPath),
     // Tests
     tests("QuickstepTensor"),
-    tests("QuickstepNN", ["QuickstepTensor", "QuickstepFormats", "QuickstepModels"]),
+    tests("QuickstepNN", ["QuickstepTensor", "QuickstepFormats", "QuickstepModels", "CKernels"]),
     tests("QuickstepTokenizers"),
     tests("QuickstepFormats", ["QuickstepTensor", "QuickstepNN"]),
     tests("QuickstepModels", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepTokenizers"]),

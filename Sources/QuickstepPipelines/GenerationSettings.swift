@@ -41,6 +41,8 @@ public struct GenerationSettings: Codable, Sendable, Hashable {
   public var height: Int
   /// Element type of the computation.
   public var dtype: String
+  /// What its layers computed with: a name of `KernelChoice`; `nil` in pictures of version 0.1.0, which had plain layers only.
+  public var kernels: String?
   /// Where the network ran: `cpu`, `cuda:0`. Devices round differently.
   public var device: String
   /// Threads per operator; another number may round differently.

@@ -48,7 +48,7 @@ extension GivenTensors {
       default: fits = shape.count == 3 && shape[0] == count && shape[1] > 0 && shape[2] == size
       }
       guard fits else { throw GenerationError("'\(name)' is \(shape); this request needs \(needed)") }
-      return try withTensorErrors { tensor.to(name == "latents" ? .float32 : model.dtype, model.device) }
+      return try withTensorErrors { tensor.to(name == "latents" ? .float32 : model.computeType, model.device) }
     }
   }
 }

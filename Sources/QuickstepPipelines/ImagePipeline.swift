@@ -56,8 +56,8 @@ public struct ImagePipeline: Sendable {
   /// One sample `[1, C, H, W]` to a picture `[C, H, W]` in main memory.
   private func decoded(_ sample: Tensor) throws -> Tensor {
     try Task.checkCancellation()
-    let picture = try model.codec.map { try $0.picture(sample.to(model.dtype)) } ?? sample
-    return picture.squeeze(0).to(.cpu).to(.float32).clone()
+    let picture = try model.codec.map { try $0.picture(sample.to(model.computeType)) } ?? sample
+    return picture.squeeze(0).to(.cpu).to(.float32).contiguous().clone()
   }
 
   private func denoise(
@@ -74,8 +74,9 @@ public struct ImagePipeline: Sendable {
       let conditioning = Conditioning.stacked(context.branches.compactMap { conditions[$0] })
       let timestep = Tensor.full([input.size(0)], fillValue: .real(context.level.timestep), dtype: .float32, device: input.device)
       // The state stays float32 whatever the network computes in: a step changes it by less than half types can hold.
-      return try model.backbone(input.to(model.dtype), timestep: timestep, conditioning: conditioning, evaluation: Evaluation(context)).to(
-        .float32)
+      let output = try model.backbone(
+        input.to(model.computeType), timestep: timestep, conditioning: conditioning, evaluation: Evaluation(context))
+      return output.to(.float32).contiguous()
     }
     var trajectory: [(name: String, tensor: Tensor)] = []
     let outcome = try withInference {

@@ -2,7 +2,7 @@ internal import Foundation
 internal import QuickstepDiffusion
 internal import QuickstepFormats
 public import QuickstepModels
-internal import QuickstepNN
+public import QuickstepNN
 public import QuickstepTensor
 
 /// A model folder, loaded and ready: immutable, so any number of requests may run on it at once.
@@ -25,8 +25,13 @@ public struct LoadedModel: Sendable {
   public let defaults: ModelDefaults
   /// Where the weights are and the network runs.
   public let device: Device
-  /// Type of the weights and of the network's computation.
+  /// Type of the weights.
   public let dtype: DType
+  /// Type of what goes into and comes out of the components: float32 where layers are prepared, otherwise that of the weights.
+  public var computeType: DType { preparation == nil ? dtype : .float32 }
+  /// What the layers compute with.
+  public var kernels: KernelChoice { KernelChoice(preparation) }
+  let preparation: LayerPreparation?
   /// Last ten hexadecimal digits of a checksum over samples of the weights' files: as long as other tools' model hashes, and not comparable
   /// with them.
   public let fingerprint: String
@@ -36,15 +41,19 @@ public struct LoadedModel: Sendable {
   /// Loads everything `generate` needs.
   /// - Parameters:
   ///   - folder: a folder with a `model_index.json`.
-  ///   - dtype: element type of weights and computation.
+  ///   - dtype: element type of the weights, and of the computation where layers are not prepared.
+  ///   - kernels: what layers compute with.
   /// - Throws: errors that name the file, key or tensor that does not fit.
-  public init(folder: String, dtype: DType = .float32, device: Device = .cpu) throws {
+  public init(
+    folder: String, dtype: DType = .float32, device: Device = .cpu, kernels: KernelChoice = .standard
+  ) throws {
     let index = try ConfigurationFile(path: folder + "/model_index.json")
     let kind = try PipelineKind.of(index)
     guard let backboneName = ["transformer", "unet"].first(where: { index.members[$0]?.array != nil }) else {
       throw FormatError(index.path, "names neither a 'transformer' nor a 'unet'")
     }
-    var loader = ComponentLoader(folder: folder, dtype: dtype, device: device)
+    preparation = kernels.preparation(dtype: dtype, device: device)
+    var loader = ComponentLoader(folder: folder, dtype: dtype, device: device, preparation: preparation)
     backbone = try loader.component(backboneName, as: (any Backbone).self)
     conditioner = try kind.conditioner(&loader, backbone, index)
     codec = kind.hasCodec ? try loader.component("vae", as: (any PictureCodec).self) : nil

@@ -125,7 +125,8 @@ struct ResolvedRequest {
       spacing: spacingName, spacingParameters: spacingParameters, steps: grid.steps, guidanceScale: guidanceScale,
       guidanceStart: request.guidanceInterval.lowerBound, guidanceEnd: request.guidanceInterval.upperBound,
       corrections: request.corrections,
-      width: width, height: height, dtype: "\(model.dtype)", device: "\(model.device)", threads: Machine.threads, batch: batch,
+      width: width, height: height, dtype: "\(model.dtype)", kernels: "\(model.kernels)", device: "\(model.device)",
+      threads: Machine.threads, batch: batch,
       hasGivenTensors: !given.isEmpty, version: ImagePipeline.version)
   }
 }

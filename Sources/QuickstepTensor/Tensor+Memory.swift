@@ -78,3 +78,17 @@ extension Tensor {
     return value[0]
   }
 }
+
+extension Tensor {
+  /// Address of the first element of a contiguous CPU tensor, for kernels; `nil` when there is none. Valid while the tensor lives.
+  package var address: UnsafeMutableRawPointer? {
+    guard let pointer = handle.pointer, device == .cpu, isContiguous, count > 0 else { return nil }
+    return qs_tensor_data(pointer)
+  }
+
+  /// Records a failure in the current ``withTensorErrors(_:)``, as a failing operation does.
+  package static func failed(_ message: String) -> Tensor {
+    qs_error_record(message)
+    return .undefined
+  }
+}

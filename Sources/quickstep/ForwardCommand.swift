@@ -33,6 +33,8 @@ struct ForwardCommand: ParsableCommand {
   var dtype = "float32"
   @Option(help: "cpu, cuda, cuda:N or auto.")
   var device = "auto"
+  @Option(help: ArgumentHelp(KernelOption.help))
+  var kernels: String?
   @Option(help: "Threads per operator (default: one per physical core).")
   var threads: Int?
   @Option(name: .customLong("repeat"), help: "Run this many times, for timing.")
@@ -44,6 +46,7 @@ struct ForwardCommand: ParsableCommand {
     guard let type = DType(name: dtype), type.isFloatingPoint, type.byteCount > 1 else {
       throw ValidationError("--dtype is '\(dtype)'; allowed: float32, float16, bfloat16, float64.")
     }
+    if let kernels { try KernelOption.check(kernels) }
     guard (1...1_000_000).contains(repetitions) else { throw ValidationError("--repeat is \(repetitions); allowed: 1…1000000.") }
     if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads is \(threads); allowed: 1…1024.") }
   }
@@ -58,11 +61,12 @@ struct ForwardCommand: ParsableCommand {
     Machine.setFlushDenormals(true)
     let device = try Device(named: device)
     let type = DType(name: dtype) ?? .float32
-    let loaded = try Architectures.load(folder: folder, dtype: type, device: device)
-    let arguments = try self.arguments(source, type, device)
+    let preparation = try KernelOption.choice(kernels, dtype: type, device: device).preparation(dtype: type, device: device)
+    let loaded = try Architectures.load(folder: folder, dtype: type, device: device, preparation: preparation)
+    let arguments = try self.arguments(source, preparation == nil ? type : .float32, device)
     let (outputs, seconds) = try measured(loaded.component, arguments, device)
     try SafetensorsWriter.write(outputs.sorted { $0.key < $1.key }.map { (name: $0.key, tensor: $0.value) }, to: output, makeFolder: true)
-    report(architecture, outputs, seconds, type, device)
+    report(architecture, outputs, seconds, type, device, KernelChoice(preparation))
   }
 
   private func check(_ names: [String], _ architecture: Architecture) throws {
@@ -101,7 +105,10 @@ struct ForwardCommand: ParsableCommand {
     return (outputs, seconds)
   }
 
-  private func report(_ architecture: Architecture, _ outputs: [String: Tensor], _ seconds: [Double], _ type: DType, _ device: Device) {
+  private func report(
+    _ architecture: Architecture, _ outputs: [String: Tensor], _ seconds: [Double], _ type: DType, _ device: Device,
+    _ kernels: KernelChoice
+  ) {
     let sorted = outputs.sorted { $0.key < $1.key }
     // The first run pays for choosing kernels and touching memory.
     let warm = seconds.count > 1 ? seconds.dropFirst().sorted() : []
@@ -110,7 +117,8 @@ struct ForwardCommand: ParsableCommand {
       printJSON(
         .object([
           "architecture": .string(architecture.className), "device": .string(device.description), "dtype": .string(type.description),
-          "threads": .integer(Machine.threads), "output": .string(output), "seconds": .array(seconds.map { .number($0) }),
+          "kernels": .string(kernels.description), "threads": .integer(Machine.threads), "output": .string(output),
+          "seconds": .array(seconds.map { .number($0) }),
           "median_warm_seconds": median.map { .number($0) } ?? .null,
           "outputs": .array(
             sorted.map {
@@ -119,7 +127,8 @@ struct ForwardCommand: ParsableCommand {
         ]))
       return
     }
-    print(Screen.bold(architecture.className) + "  \(type) on \(device), \(Quantity.counted(Machine.threads, "thread"))")
+    print(
+      Screen.bold(architecture.className) + "  \(type) on \(device), \(kernels) kernels, \(Quantity.counted(Machine.threads, "thread"))")
     var table = TextTable([.init(title: "output", style: Screen.cyan), .init(title: "type"), .init(title: "shape")])
     for (name, tensor) in sorted { table.add([name, tensor.dtype.description, tensor.shape.map(String.init).joined(separator: " × ")]) }
     print(table.lines().joined(separator: "\n"))

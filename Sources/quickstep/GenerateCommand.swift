@@ -64,6 +64,8 @@ struct GenerateCommand: AsyncParsableCommand {
   var device: String?
   @Option(help: "Type of weights and computation: float32 (default), bfloat16, float16.")
   var dtype: String?
+  @Option(help: ArgumentHelp(KernelOption.help))
+  var kernels: String?
   @Option(help: "Threads per operator (default: one per physical core).")
   var threads: Int?
   @Flag(help: "Show the pictures in the terminal while they form.")
@@ -79,6 +81,7 @@ struct GenerateCommand: AsyncParsableCommand {
     if count < 1 || count > 10000 { throw ValidationError("--count is \(count); allowed: 1…10000.") }
     if let steps, steps < 1 { throw ValidationError("--steps is \(steps); it must be at least 1.") }
     if let guidance, !guidance.isFinite { throw ValidationError("--guidance must be a finite number.") }
+    if let kernels { try KernelOption.check(kernels) }
     if let threads, threads < 1 { throw ValidationError("--threads is \(threads); it must be at least 1.") }
     if let output, output.lowercased().hasSuffix(".png"), count * max(1, prompts.count) > 1 {
       throw ValidationError("--output \(output) is one file, but \(count * prompts.count) pictures are asked for; give a folder.")
@@ -89,7 +92,7 @@ struct GenerateCommand: AsyncParsableCommand {
         ("--negative", negative != nil), ("--seed", seed != nil), ("--size", size != nil), ("--style", style != nil),
         ("--count", count != 1),
         ("--latents", latents != nil), ("--correct", !correct.isEmpty), ("--guidance-interval", guidanceInterval != nil),
-        ("--batch", batch != 1), ("--dtype", dtype != nil),
+        ("--batch", batch != 1), ("--dtype", dtype != nil), ("--kernels", kernels != nil),
       ]
       if let first = changed.first(where: { $0.1 })?.0 {
         throw ValidationError("\(first) would change the picture that --from-image repeats.")

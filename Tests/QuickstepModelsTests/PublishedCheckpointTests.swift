@@ -43,6 +43,18 @@ import Testing
     }
   }
 
+  @Test(
+    "prepared layers give the reference's numbers", .enabled(if: LayerPreparation.isAvailable), arguments: Case.all,
+    ConvolutionMethod.allCases)
+  func preparedForwardEqualsTheReference(_ item: Case, method: ConvolutionMethod) throws {
+    let component = try Architectures.load(folder: item.folder, preparation: LayerPreparation(convolution: method)).component
+    let actual = try withInference { try component.forward(item.tensors("in.")) }
+    for (name, expected) in try item.tensors("out.") {
+      let difference = try relativeDifference(#require(actual[name]), expected)
+      #expect(difference <= 2e-4, "\(name) differs by \(difference) standard deviations with \(method)")
+    }
+  }
+
   @Test("samples of a batch do not see each other", arguments: Case.all)
   func batchIndependence(_ item: Case) throws {
     let component = try Architectures.load(folder: item.folder).component

@@ -47,6 +47,12 @@ public final class SafetensorsFile: TensorSource {
     return try file.bytes(in: (dataStart + entry.range.lowerBound)..<(dataStart + entry.range.upperBound))
   }
 
+  /// Gives the pages of a tensor back to the operating system, which reads them from the file again if need be.
+  public func release(_ name: String) {
+    guard let entry = entries[name] else { return }
+    file.release((dataStart + entry.range.lowerBound)..<(dataStart + entry.range.upperBound))
+  }
+
   /// The tensor without a copy where its bytes are aligned to its elements: it must not be written to in place.
   /// - Throws: `FormatError` when there is no such tensor.
   public func tensor(_ name: String) throws -> Tensor {

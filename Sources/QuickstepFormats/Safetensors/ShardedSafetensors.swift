@@ -54,6 +54,9 @@ public final class ShardedSafetensors: TensorSource {
     return try shard.tensor(name)
   }
 
+  /// Gives the pages of a tensor back; see ``SafetensorsFile/release(_:)``.
+  public func release(_ name: String) { shardOfTensor[name].flatMap { shards[$0] }?.release(name) }
+
   private static func check(_ shardOfTensor: [String: String], _ shards: [String: SafetensorsFile], _ path: String) throws {
     for (tensor, file) in shardOfTensor.sorted(by: { $0.key < $1.key }) where shards[file]?.info(tensor) == nil {
       throw FormatError(path, "the tensor \"\(tensor)\" is not in its shard \(file)")

@@ -51,6 +51,15 @@ public final class MappedFile: Sendable {
     return UnsafeRawBufferPointer(rebasing: bytes[range])
   }
 
+  /// Drops the pages that lie in `range` from memory; later reads fetch them from the file again. Ranges outside of the file have no effect.
+  public func release(_ range: Range<Int>) {
+    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+    let start = (max(0, range.lowerBound) + page - 1) / page * page
+    let end = min(count, range.upperBound) / page * page
+    guard start < end, page > 0, let memory = UnsafeMutableRawPointer(bitPattern: address + UInt(start)) else { return }
+    madvise(memory, end - start, MADV_DONTNEED)
+  }
+
   /// A copy of the bytes in `range`.
   /// - Throws: `FormatError` when the range does not lie inside the file.
   public func copy(_ range: Range<Int>) throws -> [UInt8] { [UInt8](try bytes(in: range)) }

@@ -107,7 +107,7 @@ struct AutoencoderKLEncoder: Sendable {
       for block in level.blocks { hidden = block(hidden) }
       if let downsample = level.downsample { hidden = downsample(hidden) }
     }
-    return output(outputNorm(middle(hidden)).silu())
+    return output(outputNorm(middle(hidden), activation: .silu))
   }
 }
 
@@ -142,7 +142,7 @@ struct AutoencoderKLDecoder: Sendable {
       for block in level.blocks { hidden = block(hidden) }
       if let upsample = level.upsample { hidden = upsample(hidden) }
     }
-    return output(outputNorm(hidden).silu())
+    return output(outputNorm(hidden, activation: .silu))
   }
 }
 

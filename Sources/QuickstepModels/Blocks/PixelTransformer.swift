@@ -47,7 +47,7 @@ struct PixelTransformer: Sendable {
     }
     if let outputLinear { tokens = outputLinear(tokens) }
     let pixels = tokens.transposed.reshape(input.shape)
-    return input + (outputConvolution.map { $0(pixels) } ?? pixels)
+    return outputConvolution.map { $0(pixels, residual: input) } ?? input + pixels
   }
 }
 
@@ -95,12 +95,9 @@ struct GatedFeedForward: Sendable {
   let second: Linear
 
   init(_ weights: Weights, size: Int) {
-    first = Linear(weights["net", 0, "proj"], size, 8 * size)
+    first = Linear(weights["net", 0, "proj"], size, 8 * size, isGated: true)
     second = Linear(weights["net", 2], 4 * size, size)
   }
 
-  func callAsFunction(_ input: Tensor) -> Tensor {
-    let parts = first(input).chunk(2, dim: -1)
-    return second(parts[0] * parts[1].gelu())
-  }
+  func callAsFunction(_ input: Tensor) -> Tensor { second(first(input)) }
 }

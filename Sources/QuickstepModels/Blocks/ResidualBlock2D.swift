@@ -27,10 +27,9 @@ struct ResidualBlock2D: Sendable {
 
   /// - Parameter signal: `[B, signal]`, after its SiLU.
   func callAsFunction(_ input: Tensor, signal: Tensor? = nil) -> Tensor {
-    var hidden = convolution1(norm1(input).silu())
-    if let timeProjection, let signal { hidden += timeProjection(signal).unsqueeze(-1).unsqueeze(-1) }
-    hidden = convolution2(norm2(hidden).silu())
-    let sum = (shortcut.map { $0(input) } ?? input) + hidden
+    let shift = timeProjection.flatMap { projection in signal.map { projection($0) } }
+    let hidden = convolution1(norm1(input, activation: .silu), shift: shift)
+    let sum = convolution2(norm2(hidden, activation: .silu), residual: shortcut.map { $0(input) } ?? input)
     return outputScale == 1 ? sum : sum / outputScale
   }
 }
@@ -38,16 +37,15 @@ struct ResidualBlock2D: Sendable {
 /// Half the side by a 3×3 convolution of stride 2; diffusers' `Downsample2D`.
 struct Downsample2D: Sendable {
   let convolution: Convolution
-  let padsEnd: Bool
 
   /// - Parameter padsEnd: whether zeros are added right and below only, as autoencoders do, and not on all sides.
   init(_ weights: Weights, channels: Int, padsEnd: Bool = false) {
-    convolution = Convolution(weights["conv"], channels, channels, kernel: 3, stride: 2, padding: padsEnd ? 0 : 1)
-    self.padsEnd = padsEnd
+    convolution = Convolution(
+      weights["conv"], channels, channels, kernel: 3, stride: 2, padding: padsEnd ? 0 : 1, endPadding: padsEnd ? 1 : 0)
   }
 
   /// `[B, C, H, W] → [B, C, H/2, W/2]`.
-  func callAsFunction(_ input: Tensor) -> Tensor { convolution(padsEnd ? input.pad([0, 1, 0, 1]) : input) }
+  func callAsFunction(_ input: Tensor) -> Tensor { convolution(input) }
 }
 
 /// Nearest-neighbour enlargement, then a 3×3 convolution; diffusers' `Upsample2D`.

@@ -120,14 +120,19 @@ public enum Architectures {
   public static func guess(_ source: any TensorSource) -> Architecture? { all.last { source.info($0.tellingKey) != nil } }
 
   /// Loads a component folder: `config.json` and its weights (one file, or shards with an index).
-  /// - Parameter dtype: what floating-point weights are converted to; `nil` keeps them as stored.
-  public static func load(folder: String, dtype: DType? = .float32, device: Device = .cpu) throws -> LoadedComponent {
+  /// - Parameters:
+  ///   - dtype: what floating-point weights are converted to; `nil` keeps them as stored.
+  ///   - preparation: how layers prepare themselves for running on a CPU. The component then takes and gives float32, and its parameters
+  ///     cannot be trained or read back.
+  public static func load(
+    folder: String, dtype: DType? = .float32, device: Device = .cpu, preparation: LayerPreparation? = nil
+  ) throws -> LoadedComponent {
     let configuration = try ConfigurationFile(path: folder + "/config.json")
     let architecture = try of(configuration)
     let source = try weights(in: folder, named: architecture.weightsName)
-    let (component, parameters) = try Weights.load(from: source, dtype: dtype, device: device, ignoring: architecture.ignores) {
-      try architecture.construct(configuration, $0)
-    }
+    let (component, parameters) = try Weights.load(
+      from: source, dtype: dtype, device: device, preparation: preparation, ignoring: architecture.ignores
+    ) { try architecture.construct(configuration, $0) }
     return LoadedComponent(component: component, parameters: parameters, configuration: configuration, architecture: architecture)
   }
 

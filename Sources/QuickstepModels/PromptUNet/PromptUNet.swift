@@ -61,7 +61,7 @@ public struct PromptUNet: Backbone {
     let patch = configuration.patchSize
     let seen = PromptSketch.beside(sample, sketch, pooled: conditioning.pooled)
     let hidden = try outermost(input(patch == 1 ? seen : seen.pixelUnshuffle(patch)), state)
-    let result = output(outputNorm(hidden).silu())
+    let result = output(outputNorm(hidden, activation: .silu))
     return patch == 1 ? result : result.pixelShuffle(patch)
   }
 }

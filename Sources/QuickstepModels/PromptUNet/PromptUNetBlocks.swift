@@ -21,7 +21,7 @@ struct UNetResidualBlock: Sendable {
 
   func callAsFunction(_ input: Tensor, signal: Tensor) -> Tensor {
     let parts = modulation(signal).unsqueeze(-1).unsqueeze(-1).chunk(2, dim: 1)
-    var hidden = convolution1(norm1(input).silu())
+    var hidden = convolution1(norm1(input, activation: .silu))
     hidden = modulate(norm2(hidden), shift: parts[0], scale: parts[1])
     hidden = convolution2(hidden.silu())
     return (shortcut.map { $0(input) } ?? input) + hidden

@@ -130,6 +130,6 @@ public struct UNet2D: Backbone {
     }
     let state = UNet2DState(signal: signal.silu(), context: nil, mask: nil, residuals: nil, evaluation: evaluation)
     let hidden = try outermost(input(configuration.centersInput ? sample * 2 - 1 : sample), skip: 0, state)
-    return output(outputNorm(hidden).silu())
+    return output(outputNorm(hidden, activation: .silu))
   }
 }

@@ -54,7 +54,7 @@ public struct UNet2DCondition: Backbone {
       mask: conditioning.mask?.unsqueeze(1).unsqueeze(1), residuals: conditioning.residuals, evaluation: evaluation)
     let seen = configuration.centersInput ? sample * 2 - 1 : sample
     let hidden = try outermost(input(seen), skip: 0, state)
-    return output(outputNorm(hidden).silu())
+    return output(outputNorm(hidden, activation: .silu))
   }
 }
 

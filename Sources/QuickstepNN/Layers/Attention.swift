@@ -13,6 +13,7 @@ public struct Attention: Sendable {
   let output: Linear
   let queryNorm: RMSNorm?
   let keyNorm: RMSNorm?
+  let attend: ScaledAttention
 
   /// - Parameters:
   ///   - size: channels of the queries and of the result.
@@ -23,6 +24,7 @@ public struct Attention: Sendable {
     outputInitial: Initializer? = nil
   ) {
     self.heads = heads
+    attend = ScaledAttention(weights)
     headSize = size / max(1, heads)
     let isOld = weights.has("query.weight")
     query = Linear(weights[isOld ? "query" : "to_q"], size, size, bias: bias)
@@ -43,14 +45,11 @@ public struct Attention: Sendable {
     var k = split(key(source))
     if let queryNorm { q = queryNorm(q) }
     if let keyNorm { k = keyNorm(k) }
-    let mixed = q.scaledDotProductAttention(k, value: split(value(source)), attnMask: mask)
-    return output(mixed.transpose(1, dim1: 2).reshape([input.size(0), input.size(1), heads * headSize]))
+    return output(attend(q, k, split(value(source)), mask: mask))
   }
 
-  /// `[B, N, C] → [B, heads, N, C / heads]`.
-  private func split(_ tensor: Tensor) -> Tensor {
-    tensor.view([tensor.size(0), tensor.size(1), heads, headSize]).transpose(1, dim1: 2)
-  }
+  /// `[B, N, C] → [B, N, heads, C / heads]`.
+  private func split(_ tensor: Tensor) -> Tensor { tensor.view([tensor.size(0), tensor.size(1), heads, headSize]) }
 }
 
 /// Two linear layers with GELU (tanh form) between, `[…, C] → […, C]`.
@@ -68,5 +67,5 @@ public struct FeedForward: Sendable {
   }
 
   /// `[…, C] → […, C]`.
-  public func callAsFunction(_ input: Tensor) -> Tensor { second(first(input).gelu(approximate: "tanh")) }
+  public func callAsFunction(_ input: Tensor) -> Tensor { second(first(input, activation: .geluTanh)) }
 }

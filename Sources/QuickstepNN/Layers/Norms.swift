@@ -1,3 +1,4 @@
+internal import CKernels
 public import QuickstepTensor
 
 /// Layer normalisation over the last dimension.
@@ -45,6 +46,7 @@ public struct GroupNorm: Sendable {
   let weight: Tensor
   let bias: Tensor
   let epsilon: Double
+  let isPrepared: Bool
 
   /// - Parameters:
   ///   - weights: the scope of `weight` and `bias`, `[channels]` each.
@@ -56,8 +58,32 @@ public struct GroupNorm: Sendable {
     self.epsilon = epsilon
     weight = weights.parameter("weight", [channels], initial: .ones)
     bias = weights.parameter("bias", [channels], initial: .zeros)
+    isPrepared = weights.preparation != nil
   }
 
   /// `[B, C, …] → [B, C, …]`: every group of a sample to mean 0 and variance 1, then scale and shift per channel.
-  public func callAsFunction(_ input: Tensor) -> Tensor { input.groupNorm(groups, weight: weight, bias: bias, eps: epsilon) }
+  public func callAsFunction(_ input: Tensor) -> Tensor { self(input, activation: .none) }
+
+  /// The activation, `none` or `silu`, in the same pass where the layer can.
+  public func callAsFunction(_ input: Tensor, activation: Activation) -> Tensor {
+    if isPrepared, let result = prepared(input, activation) { return result }
+    return activation(input.groupNorm(groups, weight: weight, bias: bias, eps: epsilon))
+  }
+
+  /// By our own kernel, or `nil` where it does not apply.
+  private func prepared(_ input: Tensor, _ activation: Activation) -> Tensor? {
+    guard activation == .none || activation == .silu, input.rank == 4, input.size(1) == weight.count,
+      let pixels = KernelTensors.pixels(input), let source = pixels.floats
+    else { return nil }
+    let (batch, height, width, channels) = (pixels.size(0), pixels.size(1), pixels.size(2), pixels.size(3))
+    let (memory, picture) = KernelTensors.makePixels(batch, height, width, channels)
+    let count = Int64(height * width)
+    let scratch = KernelTensors.scratch(qs_group_norm_scratch(Int64(batch), count, Int64(channels)))
+    guard let target = memory.floats else { return nil }
+    qs_group_norm(
+      source, Int64(batch), count, Int64(channels), Int64(groups), weight.floats, bias.floats, epsilon, activation.code, target,
+      scratch.address)
+    withExtendedLifetime((pixels, scratch)) {}
+    return picture
+  }
 }

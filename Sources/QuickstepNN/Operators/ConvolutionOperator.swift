@@ -10,6 +10,18 @@ public protocol ConvolutionOperator: Sendable {
   init(_ weights: Weights, shape: ConvolutionShape)
   /// `[B, in, H, W] → [B, out, H', W']`.
   func callAsFunction(_ input: Tensor) -> Tensor
+  /// activation(self(input) + shift) + residual, possibly in one pass; `shift` is `[B, out]`.
+  func callAsFunction(_ input: Tensor, shift: Tensor?, activation: Activation, residual: Tensor?) -> Tensor
+}
+
+extension ConvolutionOperator {
+  /// One after the other.
+  public func callAsFunction(_ input: Tensor, shift: Tensor?, activation: Activation, residual: Tensor?) -> Tensor {
+    var result = self(input)
+    if let shift { result += shift.unsqueeze(-1).unsqueeze(-1) }
+    result = activation(result)
+    return residual.map { $0 + result } ?? result
+  }
 }
 
 /// What a layer demands of its operator.
@@ -24,6 +36,8 @@ public struct ConvolutionShape: Sendable {
   public var stride: Int
   /// Zeros added on each of the four sides, in pixels.
   public var padding: Int
+  /// Further zeros added on the right and below, in pixels.
+  public var endPadding = 0
   /// Channels are convolved in this many separate groups; 1 for an ordinary convolution. A divisor of `input` and of `output`.
   public var groups: Int
   /// Whether a bias `[output]` is added.
@@ -32,31 +46,51 @@ public struct ConvolutionShape: Sendable {
   public var initial: Initializer
 }
 
-/// The plain convolution of libtorch (oneDNN on the CPU, cuDNN on a GPU).
+/// The plain convolution: our own kernels where layers are prepared, otherwise libtorch's (oneDNN on the CPU, cuDNN on a GPU).
 public struct PlainConvolution: ConvolutionOperator {
   /// `plain`.
   public static let name = "plain"
-  /// `[out, in / groups, kernel, kernel]`.
-  public let weight: Tensor
+  /// `[out, in / groups, kernel, kernel]`; `nil` when the layer holds it in the kernels' order only.
+  public let weight: Tensor?
   /// `[out]`, or `nil`.
   public let bias: Tensor?
   let shape: ConvolutionShape
+  private let packed: PackedConvolution?
 
   /// True: every scope is expected to hold a plain weight.
   public static func matches(_ weights: Weights) -> Bool { true }
 
   /// Takes `weight` and, where the shape asks for it, `bias` from the scope.
   public init(_ weights: Weights, shape: ConvolutionShape) {
-    weight = weights.parameter(
-      "weight", [shape.output, shape.input / max(1, shape.groups), shape.kernel, shape.kernel], initial: shape.initial)
+    let sizes = [shape.output, shape.input / max(1, shape.groups), shape.kernel, shape.kernel]
+    packed =
+      shape.groups == 1
+      ? weights.prepared("weight", sizes) {
+        PackedConvolution($0, shape: shape, preparation: $1)
+      } bytes: {
+        $0.byteCount
+      } : nil
+    weight = packed == nil ? weights.parameter("weight", sizes, initial: shape.initial) : nil
     bias = shape.hasBias ? weights.parameter("bias", [shape.output], initial: .zeros) : nil
     self.shape = shape
   }
 
   /// `[B, in, H, W] → [B, out, H', W']`.
   public func callAsFunction(_ input: Tensor) -> Tensor {
-    input.conv2d(
+    if let packed { return packed(input, bias: bias, shift: nil, activation: .none, residual: nil) }
+    guard let weight else { return .undefined }
+    let padded = shape.endPadding == 0 ? input : input.pad([0, shape.endPadding, 0, shape.endPadding])
+    return padded.conv2d(
       weight, bias: bias, stride: [shape.stride, shape.stride], padding: [shape.padding, shape.padding], groups: shape.groups)
+  }
+
+  /// activation(self(input) + shift) + residual.
+  public func callAsFunction(_ input: Tensor, shift: Tensor?, activation: Activation, residual: Tensor?) -> Tensor {
+    if let packed { return packed(input, bias: bias, shift: shift, activation: activation, residual: residual) }
+    var result = self(input)
+    if let shift { result += shift.unsqueeze(-1).unsqueeze(-1) }
+    result = activation(result)
+    return residual.map { $0 + result } ?? result
   }
 }
 

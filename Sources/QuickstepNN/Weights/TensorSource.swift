@@ -27,10 +27,17 @@ public protocol TensorSource: Sendable {
   func info(_ name: String) -> TensorInfo?
   /// - Throws: when there is no such tensor or it cannot be read; the message names the source and the tensor.
   func tensor(_ name: String) throws -> Tensor
+  /// Says that a tensor will hardly be read again: a source that maps a file may give its pages back. Tensors read from it stay valid.
+  func release(_ name: String)
   /// Free-form text kept with the tensors.
   var metadata: [String: String] { get }
   /// Where the tensors come from, for messages.
   var origin: String { get }
+}
+
+extension TensorSource {
+  /// Nothing to give back.
+  public func release(_ name: String) {}
 }
 
 /// Tensors held in memory as a source.

@@ -13,32 +13,51 @@ public struct ParameterTree: Sendable {
   /// Full names in the order of construction.
   public private(set) var names: [String] = []
   private var tensors: [String: Tensor] = [:]
+  /// Shape and bytes of parameters that a layer keeps in a form of its own.
+  private var elsewhere: [String: (count: Int, bytes: Int)] = [:]
 
   /// A tree without parameters.
   public init() {}
 
-  /// The parameter with this full name, or `nil`.
+  /// The parameter with this full name, or `nil`; also `nil` for one that a prepared layer keeps in a form of its own.
   public subscript(name: String) -> Tensor? { tensors[name] }
-  /// Name and tensor, in the order of construction.
-  public var all: [(name: String, tensor: Tensor)] { names.map { ($0, tensors[$0] ?? .undefined) } }
+  /// Name and tensor, in the order of construction, without those that prepared layers keep in a form of their own.
+  public var all: [(name: String, tensor: Tensor)] { names.compactMap { name in tensors[name].map { (name, $0) } } }
   /// Number of scalar parameters.
-  public var count: Int { tensors.values.reduce(0) { $0 + $1.count } }
+  public var count: Int { tensors.values.reduce(0) { $0 + $1.count } + elsewhere.values.reduce(0) { $0 + $1.count } }
   /// Bytes of all parameters in memory.
-  public var byteCount: Int { tensors.values.reduce(0) { $0 + $1.byteCount } }
+  public var byteCount: Int { tensors.values.reduce(0) { $0 + $1.byteCount } + elsewhere.values.reduce(0) { $0 + $1.bytes } }
+
+  /// Whether there is a parameter of this full name, in whatever form.
+  func holds(_ name: String) -> Bool { tensors[name] != nil || elsewhere[name] != nil }
 
   package mutating func insert(_ name: String, _ tensor: Tensor) {
     if tensors.updateValue(tensor, forKey: name) == nil { names.append(name) }
   }
 
+  mutating func note(_ name: String, count: Int, bytes: Int) {
+    if elsewhere.updateValue((count, bytes), forKey: name) == nil { names.append(name) }
+  }
+
   /// The same parameters under longer names; joins the trees of a model's parts into one.
   public func prefixed(_ prefix: String) -> ParameterTree {
     var result = ParameterTree()
-    for (name, tensor) in all { result.insert(prefix + name, tensor) }
+    result.names = names.map { prefix + $0 }
+    for (name, tensor) in tensors { result.tensors[prefix + name] = tensor }
+    for (name, form) in elsewhere { result.elsewhere[prefix + name] = form }
     return result
   }
 
   /// Takes over all of `other`. Where a name is in both, the tensor of `other` counts and the place stays.
-  public mutating func merge(_ other: ParameterTree) { for (name, tensor) in other.all { insert(name, tensor) } }
+  public mutating func merge(_ other: ParameterTree) {
+    for name in other.names {
+      if let tensor = other.tensors[name] {
+        insert(name, tensor)
+      } else if let (count, bytes) = other.elsewhere[name] {
+        note(name, count: count, bytes: bytes)
+      }
+    }
+  }
 }
 
 /// What stands behind all scopes of one ``Weights``: where tensors come from, and the books for the audit.
@@ -58,10 +77,12 @@ final class WeightStore: Sendable {
   let origin: Origin
   let dtype: DType?
   let device: Device
+  let preparation: LayerPreparation?
   private let books = Mutex(Books())
 
-  init(origin: Origin, dtype: DType?, device: Device) {
+  init(origin: Origin, dtype: DType?, device: Device, preparation: LayerPreparation?) {
     self.origin = origin
+    self.preparation = preparation
     self.dtype = dtype
     self.device = device
   }
@@ -88,10 +109,24 @@ final class WeightStore: Sendable {
       tensor = read(name, shape: shape, from: source) ?? Tensor.zeros([]).expand(shape)
     }
     books.withLock { books in
-      if books.parameters[name] != nil { books.twice.append(name) }
+      if books.parameters.holds(name) { books.twice.append(name) }
       books.parameters.insert(name, tensor)
     }
     return tensor
+  }
+
+  /// What `prepare` makes of the tensor, which is given back to the source at once. `nil` when it cannot be had; ``take(_:shape:initial:)``
+  /// notes why.
+  func consume<Form>(_ name: String, shape: [Int], _ prepare: (Tensor) -> Form?, bytes: (Form) -> Int) -> Form? {
+    guard case .checkpoint(let source) = origin, let info = source.info(name), info.shape == shape,
+      let tensor = (try? source.tensor(name)).map({ $0.to(.float32, device) }), let form = prepare(tensor)
+    else { return nil }
+    source.release(name)
+    books.withLock { books in
+      if books.parameters.holds(name) { books.twice.append(name) }
+      books.parameters.note(name, count: tensor.count, bytes: bytes(form))
+    }
+    return form
   }
 
   private func read(_ name: String, shape: [Int], from source: any TensorSource) -> Tensor? {
@@ -128,7 +163,7 @@ final class WeightStore: Sendable {
     list("missing", books.missing)
     list("used twice", books.twice)
     if case .checkpoint(let source) = origin {
-      list("not used by the model", source.names.filter { books.parameters[$0] == nil && !ignored($0) })
+      list("not used by the model", source.names.filter { !books.parameters.holds($0) && !ignored($0) })
       if !problems.isEmpty { throw WeightsError("\(source.origin) does not fit the model: " + problems.joined(separator: "; ")) }
     } else if !problems.isEmpty {
       throw WeightsError("the model could not be initialised: " + problems.joined(separator: "; "))

@@ -31,6 +31,21 @@ public struct Weights: Sendable {
     store.take(fullName(name), shape: shape, initial: initial)
   }
 
+  /// How layers prepare themselves for running; `nil` where they stay plain, as for training.
+  public var preparation: LayerPreparation? { store.preparation }
+
+  /// A parameter that the layer keeps in a form of its own, in place of the stored one: checked and counted as others are, but not held by the
+  /// parameter tree. `nil` when layers stay plain, when `prepare` gives nothing, or when there is no such tensor; ask for the parameter then.
+  /// - Parameters:
+  ///   - prepare: makes the layer's form of the tensor, float32 on the CPU.
+  ///   - bytes: what that form takes in memory.
+  func prepared<Form>(
+    _ name: String, _ shape: [Int], _ prepare: (Tensor, LayerPreparation) -> Form?, bytes: (Form) -> Int
+  ) -> Form? {
+    guard let preparation = store.preparation else { return nil }
+    return store.consume(fullName(name), shape: shape, { prepare($0, preparation) }, bytes: bytes)
+  }
+
   /// Whether the checkpoint holds `name` in this scope. Always false for fresh models.
   public func has(_ name: String) -> Bool { store.has(fullName(name)) }
 
@@ -43,22 +58,25 @@ public struct Weights: Sendable {
   /// Constructs a model from a checkpoint.
   /// - Parameters:
   ///   - dtype: floating-point weights are converted to it; `nil` keeps them as stored.
+  ///   - preparation: how layers prepare themselves for running on a CPU; the other weights are float32 then, whatever `dtype` says.
   ///   - ignored: names that may be left unused (buffers that the model recomputes).
   ///   - construct: builds the model from the root scope.
   /// - Returns: the model and its parameters.
   /// - Throws: ``WeightsError`` listing missing, unused, doubly used and wrongly shaped tensors; what `construct` throws.
   public static func load<Model>(
-    from source: any TensorSource, dtype: DType? = .float32, device: Device = .cpu, ignoring ignored: (String) -> Bool = { _ in false },
-    _ construct: (Weights) throws -> Model
+    from source: any TensorSource, dtype: DType? = .float32, device: Device = .cpu, preparation: LayerPreparation? = nil,
+    ignoring ignored: (String) -> Bool = { _ in false }, _ construct: (Weights) throws -> Model
   ) throws -> (model: Model, parameters: ParameterTree) {
-    try build(WeightStore(origin: .checkpoint(source), dtype: dtype, device: device), ignored, construct)
+    let store = WeightStore(
+      origin: .checkpoint(source), dtype: preparation == nil ? dtype : .float32, device: device, preparation: preparation)
+    return try build(store, ignored, construct)
   }
 
   /// Constructs a model with fresh parameters. The same generator state gives the same parameters.
   public static func initialise<Model>(
     generator: Generator, dtype: DType = .float32, device: Device = .cpu, _ construct: (Weights) throws -> Model
   ) throws -> (model: Model, parameters: ParameterTree) {
-    try build(WeightStore(origin: .fresh(generator), dtype: dtype, device: device), { _ in false }, construct)
+    try build(WeightStore(origin: .fresh(generator), dtype: dtype, device: device, preparation: nil), { _ in false }, construct)
   }
 
   private static func build<Model>(

@@ -60,21 +60,23 @@ struct ComponentLoader {
   let name: String
   let dtype: DType
   let device: Device
+  let preparation: LayerPreparation?
   private(set) var parameterBytes = 0
   /// Folders that were loaded.
   private(set) var loaded: [String] = []
 
-  init(folder: String, dtype: DType, device: Device) {
+  init(folder: String, dtype: DType, device: Device, preparation: LayerPreparation?) {
     self.folder = folder
     self.dtype = dtype
     self.device = device
+    self.preparation = preparation
     name = URL(fileURLWithPath: folder).standardizedFileURL.lastPathComponent
   }
 
   /// The component in the folder `part`.
   /// - Throws: `FormatError` when it is of another kind.
   mutating func component<Kind>(_ part: String, as kind: Kind.Type) throws -> Kind {
-    let found = try Architectures.load(folder: "\(folder)/\(part)", dtype: dtype, device: device)
+    let found = try Architectures.load(folder: "\(folder)/\(part)", dtype: dtype, device: device, preparation: preparation)
     guard let typed = found.component as? Kind else {
       throw FormatError("\(folder)/\(part)", "\(found.architecture.className) is not supported as '\(part)' of this pipeline")
     }

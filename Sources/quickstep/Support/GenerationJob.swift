@@ -15,6 +15,7 @@ struct GenerationJob {
   private var expectedHash: String?
   private let deviceName: String
   private let dtypeName: String
+  private let kernelName: String?
 
   init(_ command: GenerateCommand) throws {
     self.command = command
@@ -25,6 +26,8 @@ struct GenerationJob {
       expectedHash = settings.modelHash
       deviceName = command.device ?? settings.device
       dtypeName = settings.dtype
+      // Pictures of earlier versions were made with plain layers and do not say so.
+      kernelName = settings.kernels ?? KernelChoice.plain.description
       Machine.threads = command.threads ?? settings.threads
       if settings.batch > 1 {
         warnings.append("the picture was made in a batch of \(settings.batch); alone it is equal up to rounding only")
@@ -37,6 +40,7 @@ struct GenerationJob {
     modelPath = try command.model.map(ModelLibrary.find) ?? ModelLibrary.standard()
     deviceName = command.device ?? "auto"
     dtypeName = command.dtype ?? "float32"
+    kernelName = command.kernels
     if let threads = command.threads { Machine.threads = threads }
     let first = command.seed ?? UInt64.random(in: 0...UInt64(UInt32.max))
     let prompts = command.prompts.flatMap { Array(repeating: $0, count: command.count) }
@@ -67,7 +71,8 @@ struct GenerationJob {
     let targets = try OutputTargets(command.output, prompts: request.prompts, seeds: request.seeds)
     let clock = ContinuousClock()
     let start = clock.now
-    let model = try LoadedModel(folder: modelPath, dtype: dtype, device: device)
+    let model = try LoadedModel(
+      folder: modelPath, dtype: dtype, device: device, kernels: KernelOption.choice(kernelName, dtype: dtype, device: device))
     let load = seconds(clock.now - start)
     var warnings = warnings
     if let expectedHash, expectedHash != model.fingerprint {

@@ -1,0 +1,134 @@
+// The innermost loop of everything dense: a few rows times a panel of 16 columns.
+#ifndef QUICKSTEP_MICROKERNEL_H
+#define QUICKSTEP_MICROKERNEL_H
+
+#include "../include/CKernelsDense.h"
+#include "Simd.h"
+
+QS_SIMD_BEGIN
+
+namespace quickstep {
+
+/// Columns of a panel, rows of a tile: twelve accumulators of eight leave four registers for operands, as AVX2 has sixteen.
+constexpr int64_t kPanel = 16, kRows = 6;
+/// Rows that share one pass over a panel's slice, a multiple of kRows: with a slice of kDepth inputs they stay in the second-level cache.
+constexpr int64_t kBlockRows = 96;
+/// Longest slice of inputs: 16 KB of a panel stay in the first-level cache while the rows of a block pass by.
+constexpr int64_t kDepth = 256;
+
+/// tile[R][16] (+)= rows[R][depth] · panel[depth][16].
+template <int R>
+QS_INLINE void micro(const float *const *rows, int64_t depth, const float *panel, float *tile, bool adds) {
+  F8 sums[R][2];
+  const float *row[R];
+  for (int r = 0; r < R; ++r) {
+    row[r] = rows[r];
+    sums[r][0] = adds ? load(tile + r * kPanel) : all(0.0f);
+    sums[r][1] = adds ? load(tile + r * kPanel + 8) : all(0.0f);
+  }
+#pragma clang loop unroll_count(4)
+  for (int64_t k = 0; k < depth; ++k) {
+    const F8 left = load(panel + k * kPanel), right = load(panel + k * kPanel + 8);
+#pragma clang loop unroll(full)
+    for (int r = 0; r < R; ++r) {
+      const F8 value = all(row[r][k]);
+      sums[r][0] = fma(value, left, sums[r][0]);
+      sums[r][1] = fma(value, right, sums[r][1]);
+    }
+  }
+  for (int r = 0; r < R; ++r) {
+    store(tile + r * kPanel, sums[r][0]);
+    store(tile + r * kPanel + 8, sums[r][1]);
+  }
+}
+
+/// `count` rows, by tiles of up to six; `tiles` holds count × 16 sums.
+[[maybe_unused]] __attribute__((noinline)) static void micro_rows(
+    const float *const *rows, int64_t count, int64_t depth, const float *panel, float *tiles, bool adds) {
+  int64_t r = 0;
+  for (; r + kRows <= count; r += kRows) micro<kRows>(rows + r, depth, panel, tiles + r * kPanel, adds);
+  switch (count - r) {
+    case 5: micro<5>(rows + r, depth, panel, tiles + r * kPanel, adds); break;
+    case 4: micro<4>(rows + r, depth, panel, tiles + r * kPanel, adds); break;
+    case 3: micro<3>(rows + r, depth, panel, tiles + r * kPanel, adds); break;
+    case 2: micro<2>(rows + r, depth, panel, tiles + r * kPanel, adds); break;
+    case 1: micro<1>(rows + r, depth, panel, tiles + r * kPanel, adds); break;
+    default: break;
+  }
+}
+
+/// `depth` × 16 weights from `index` on as floats: in place, or converted into `buffer`.
+QS_INLINE const float *panel_slice(const void *packed, int32_t storage, int64_t index, int64_t depth, float *buffer) {
+  if (storage == QS_F32) return static_cast<const float *>(packed) + index;
+  if (storage == QS_BF16) {
+    for (int64_t i = 0; i < depth * kPanel; i += 8) store(buffer + i, load_weights<QS_BF16>(packed, index + i));
+  } else {
+    for (int64_t i = 0; i < depth * kPanel; i += 8) store(buffer + i, load_weights<QS_F16>(packed, index + i));
+  }
+  return buffer;
+}
+
+QS_INLINE F8 activate(F8 value, int32_t activation) {
+  switch (activation) {
+    case QS_SILU: return silu(value);
+    case QS_GELU: return gelu(value);
+    case QS_GELU_TANH: return gelu_tanh(value);
+    default: return value;
+  }
+}
+
+/// Eight finished sums of columns `column`…, of which `count` exist: bias, activation, residual.
+QS_INLINE void finish8(
+    F8 value, int64_t column, int64_t count, const float *bias, int32_t activation, const float *residual, float *out) {
+  if (count >= 8) {
+    if (bias) value += load(bias + column);
+    value = activate(value, activation);
+    if (residual) value += load(residual + column);
+    store(out + column, value);
+    return;
+  }
+  for (int64_t i = 0; i < count; ++i) {
+    if (bias) value[i] += bias[column + i];
+  }
+  value = activate(value, activation);
+  for (int64_t i = 0; i < count; ++i) out[column + i] = residual ? value[i] + residual[column + i] : value[i];
+}
+
+/// One row of a panel's sums, columns `panel`·16…, to its place.
+QS_INLINE void finish_row(
+    const float *tile, int64_t panel, int64_t outputs, const float *bias, int32_t activation, const float *residual, float *out) {
+  if (activation == QS_GEGLU) {
+    const int64_t half = outputs / 2, column = panel * 8, count = half - column;
+    F8 value = load(tile), gate = load(tile + 8);
+    for (int64_t i = 0; bias && i < 8 && i < count; ++i) {
+      value[i] += bias[column + i];
+      gate[i] += bias[half + column + i];
+    }
+    finish8(value * gelu(gate), column, count, nullptr, QS_NONE, residual, out);
+    return;
+  }
+  const int64_t column = panel * kPanel;
+  finish8(load(tile), column, outputs - column, bias, activation, residual, out);
+  if (outputs - column > 8) finish8(load(tile + 8), column + 8, outputs - column - 8, bias, activation, residual, out);
+}
+
+/// Depth of the slices that `inputs` are cut into, about equal ones.
+inline int64_t slice_depth(int64_t inputs) {
+  const int64_t slices = (inputs + kDepth - 1) / kDepth;
+  return slices == 0 ? 0 : (inputs + slices - 1) / slices;
+}
+
+inline int64_t panels_of(int64_t outputs) { return (outputs + kPanel - 1) / kPanel; }
+
+/// How many of `panels` one task takes, at most `most`, so that there are several tasks per thread.
+inline int64_t panels_per_task(int64_t panels, int64_t most, int64_t other_tasks, int threads) {
+  int64_t per = most < panels ? most : panels;
+  while (per > 1 && other_tasks * ((panels + per - 1) / per) < 6 * threads) per = (per + 1) / 2;
+  return per;
+}
+
+}  // namespace quickstep
+
+QS_SIMD_END
+
+#endif
