@@ -7,7 +7,7 @@ BUILD := $(SWIFT) build -c release
 PROGRAM := .build/release/quickstep
 OUT ?= out
 
-.PHONY: demo test test-all build setup bench parity format lint docs clean help
+.PHONY: demo test test-all build setup bench bench-peers parity format lint docs clean help
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -32,6 +32,9 @@ parity: build    ## make all goldens anew from PyPI's torch and diffusers and co
 
 bench: build     ## the figures of Benchmarks/RESULTS.md
 	@Benchmarks/run.sh
+
+bench-peers: build ## published sizes against OpenVINO, diffusers and torch.compile; takes hours
+	@Benchmarks/peers/run.sh
 
 format:          ## format all Swift code
 	$(SWIFT) format --in-place --recursive Sources Tests Package.swift

@@ -9,13 +9,5 @@ cd "$(dirname "$0")/.."
 mkdir -p out
 python=$(Parity/environment.sh)
 .build/release/quickstep bench --rounds "${ROUNDS:-15}" --peer "$python Benchmarks/peer_eager.py" --markdown out/bench.md
-python3 - <<'PY'
-import re
-text = open("Benchmarks/RESULTS.md", encoding="utf8").read()
-new = open("out/bench.md", encoding="utf8").read()
-start, end = "<!-- measured: begin -->", "<!-- measured: end -->"
-pattern = re.compile(re.escape(start) + ".*?" + re.escape(end), re.S)
-assert pattern.search(text), "RESULTS.md has lost its markers"
-open("Benchmarks/RESULTS.md", "w", encoding="utf8").write(pattern.sub(lambda _: f"{start}\n{new}{end}", text))
-PY
+python3 Benchmarks/section.py Benchmarks/RESULTS.md measured out/bench.md
 echo "Benchmarks/RESULTS.md brought up to date"

@@ -10,9 +10,10 @@ namespace {
 
 /// Keys whose scores are held at a time, a multiple of kPanel: 96 queries times as many floats stay in the second-level cache.
 constexpr int64_t kBlockKeys = 256;
+/// Scores are kept in units of ln 2: powers of two are cheaper than those of e.
+constexpr float kPerLogarithm = 1.44269504f;
 
 int64_t key_panels(const qs_attention_shape &s) { return panels_of(s.keys); }
-/// Channels of values in whole panels, and whether eight are left that get a panel of half the width.
 int64_t value_panels(const qs_attention_shape &s) { return panels_of(s.size); }
 
 int64_t packed_floats(const qs_attention_shape &s) {
@@ -49,22 +50,20 @@ void pack_head(const qs_attention_shape &s, const float *key, const float *value
   }
 }
 
-/// Turns the scores of one block of keys into weights relative to the largest score so far, row by row. Returns through `decay` by how much
+/// Turns the scores of one block of keys, in units of ln 2, into weights relative to the largest score so far, row by row. Returns through `decay` by how much
 /// what was added up before has to shrink.
 QS_INLINE void soften(
     float *scores, int64_t row, int64_t keys, const float *mask, float *weights, float *largest_so_far, float *total, float *decay) {
-  // `scores` is [panels][kBlockRows][16]; the keys beyond `keys` of the last panel are filling.
-  const int64_t panels = panels_of(keys), whole = keys / kPanel;
-  if (mask) {
-    for (int64_t k = 0; k < keys; ++k) scores[(k / kPanel * kBlockRows + row) * kPanel + k % kPanel] += mask[k];
-  }
+  // `scores` is [panels][kBlockRows][16]; the keys beyond `keys` of the last panel are filling, which weighs nothing.
+  const int64_t panels = panels_of(keys);
+  for (int64_t k = keys; k < panels * kPanel; ++k) scores[(k / kPanel * kBlockRows + row) * kPanel + k % kPanel] = -INFINITY;
+  for (int64_t k = 0; mask && k < keys; ++k) scores[(k / kPanel * kBlockRows + row) * kPanel + k % kPanel] += mask[k] * kPerLogarithm;
   F8 most = all(*largest_so_far);
-  for (int64_t p = 0; p < whole; ++p) {
+  for (int64_t p = 0; p < panels; ++p) {
     const float *tile = scores + (p * kBlockRows + row) * kPanel;
     most = maximum(most, maximum(load(tile), load(tile + 8)));
   }
-  float highest = largest(most);
-  for (int64_t k = whole * kPanel; k < keys; ++k) highest = std::max(highest, scores[(whole * kBlockRows + row) * kPanel + k - whole * kPanel]);
+  const float highest = largest(most);
   if (highest == -INFINITY) {
     // All keys so far are hidden: nothing to add, and nothing was added.
     for (int64_t p = 0; p < panels * 2; ++p) store(weights + p * 8, all(0.0f));
@@ -73,24 +72,16 @@ QS_INLINE void soften(
   }
   const F8 origin = all(highest);
   F8 sums = all(0.0f);
-  for (int64_t p = 0; p < whole; ++p) {
+  for (int64_t p = 0; p < panels; ++p) {
     const float *tile = scores + (p * kBlockRows + row) * kPanel;
-    const F8 left = exponential(load(tile) - origin), right = exponential(load(tile + 8) - origin);
+    const F8 left = power_of_two(load(tile) - origin), right = power_of_two(load(tile + 8) - origin);
     sums += left + right;
     store(weights + p * kPanel, left);
     store(weights + p * kPanel + 8, right);
   }
-  float sum_of = sum(sums);
-  if (panels > whole) {
-    for (int64_t i = 0; i < kPanel; ++i) {
-      const bool exists = whole * kPanel + i < keys;
-      const float weight = exists ? std::exp(scores[(whole * kBlockRows + row) * kPanel + i] - highest) : 0.0f;
-      weights[whole * kPanel + i] = weight;
-      sum_of += weight;
-    }
-  }
-  *decay = std::exp(*largest_so_far - highest);
-  *total = *total * *decay + sum_of;
+  // 0 at the first block, whatever stands there.
+  *decay = std::exp2(*largest_so_far - highest);
+  *total = *total * *decay + sum(sums);
   *largest_so_far = highest;
 }
 
@@ -101,8 +92,9 @@ void attend(
   float *queries = scratch, *scores = queries + kBlockRows * s.size, *weights = scores + kBlockRows * kBlockKeys;
   float *results = weights + kBlockRows * kBlockKeys, *largest_so_far = results + kBlockRows * panels * kPanel, *total = largest_so_far + kBlockRows;
   const float *rows[kBlockRows], *weight_rows[kBlockRows];
+  const float scale = s.scale * kPerLogarithm;
   for (int64_t r = 0; r < count; ++r) {
-    for (int64_t i = 0; i < s.size; ++i) queries[r * s.size + i] = query[r * s.query_stride + i] * s.scale;
+    for (int64_t i = 0; i < s.size; ++i) queries[r * s.size + i] = query[r * s.query_stride + i] * scale;
     rows[r] = queries + r * s.size;
     weight_rows[r] = weights + r * kBlockKeys;
     largest_so_far[r] = -INFINITY;
@@ -126,7 +118,8 @@ void attend(
       }
     }
     for (int64_t p = 0; p < panels; ++p) {
-      micro_rows(
+      const bool isHalf = s.size - p * kPanel <= 8;
+      (isHalf ? micro_rows_half : micro_rows)(
           weight_rows, count, blocks * kPanel, packed + padded * s.size + (p * padded + start) * kPanel, results + p * kBlockRows * kPanel,
           start > 0);
     }

@@ -42,6 +42,31 @@ QS_INLINE void micro(const float *const *rows, int64_t depth, const float *panel
   }
 }
 
+/// The left half of a panel alone: tile[6][0…8] (+)= rows[6][depth] · panel[depth][0…8].
+QS_INLINE void micro_half(const float *const *rows, int64_t depth, const float *panel, float *tile, bool adds) {
+  F8 sums[kRows];
+  const float *row[kRows];
+  for (int r = 0; r < kRows; ++r) {
+    row[r] = rows[r];
+    sums[r] = adds ? load(tile + r * kPanel) : all(0.0f);
+  }
+#pragma clang loop unroll_count(4)
+  for (int64_t k = 0; k < depth; ++k) {
+    const F8 left = load(panel + k * kPanel);
+#pragma clang loop unroll(full)
+    for (int r = 0; r < kRows; ++r) sums[r] = fma(all(row[r][k]), left, sums[r]);
+  }
+  for (int r = 0; r < kRows; ++r) store(tile + r * kPanel, sums[r]);
+}
+
+/// As micro_rows, for a panel of which only the left half is needed; what is right of it in `tiles` means nothing.
+[[maybe_unused]] __attribute__((noinline)) static void micro_rows_half(
+    const float *const *rows, int64_t count, int64_t depth, const float *panel, float *tiles, bool adds) {
+  int64_t r = 0;
+  for (; r + kRows <= count; r += kRows) micro_half(rows + r, depth, panel, tiles + r * kPanel, adds);
+  for (; r < count; ++r) micro<1>(rows + r, depth, panel, tiles + r * kPanel, adds);
+}
+
 /// `count` rows, by tiles of up to six; `tiles` holds count × 16 sums.
 [[maybe_unused]] __attribute__((noinline)) static void micro_rows(
     const float *const *rows, int64_t count, int64_t depth, const float *panel, float *tiles, bool adds) {

@@ -80,6 +80,23 @@ QS_INLINE F8 exponential(F8 x) {
   return p * power;
 }
 
+/// 2ˣ within 2 units in the last place for −126 ≤ x ≤ 0; smaller x count as −126. The polynomial is the Taylor series of e^(f·ln 2), |f| ≤ ½.
+QS_INLINE F8 power_of_two(F8 x) {
+  x = x < all(-126.0f) ? all(-126.0f) : x;
+  const F8 n = __builtin_elementwise_roundeven(x), f = x - n;
+  F8 p = all(1.54035304e-4f);
+  p = fma(p, f, all(1.33335581e-3f));
+  p = fma(p, f, all(9.61812911e-3f));
+  p = fma(p, f, all(5.55041087e-2f));
+  p = fma(p, f, all(2.40226507e-1f));
+  p = fma(p, f, all(6.93147181e-1f));
+  p = fma(p, f, all(1.0f));
+  const I8 bits = (__builtin_convertvector(n, I8) + 127) << 23;
+  F8 power;
+  std::memcpy(&power, &bits, sizeof power);
+  return p * power;
+}
+
 QS_INLINE F8 silu(F8 x) { return x / (all(1.0f) + exponential(-x)); }
 
 /// erf within 1.5·10⁻⁷: Abramowitz & Stegun 7.1.26.

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Components of published sizes against OpenVINO, diffusers and torch.compile, in turns: `make bench-peers`.
+#
+#   ROUNDS=5 WORK=FOLDER Benchmarks/peers/run.sh [NAME …]     names: sd15-unet vae sdxl-unet pixart flux
+#
+# Needs about 40 GB of disk in WORK (default: out/peers), 24 GB of memory and an idle machine. Writes out/bench-peers.md and replaces the section
+# of RESULTS.md when all models were run.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+python=$(Parity/environment.sh)
+# OpenVINO lives beside the environment of parity: its requirements on numpy differ from those of others.
+openvino="${QUICKSTEP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/quickstep}/openvino-2026.4.1"
+if [ ! -d "$openvino" ]; then
+  "$python" -m pip install --quiet --disable-pip-version-check --no-deps --target "$openvino.partial" openvino==2026.4.1 openvino-telemetry==2025.2.0 >&2
+  mv "$openvino.partial" "$openvino"
+fi
+export PYTHONPATH="$openvino${PYTHONPATH:+:$PYTHONPATH}"
+work="${WORK:-out/peers}"
+mkdir -p "$work" out
+"$python" Benchmarks/peers/bench.py --program .build/release/quickstep --work "$work" --rounds "${ROUNDS:-5}" --markdown out/bench-peers.md "$@"
+if [ $# -eq 0 ]; then
+  python3 Benchmarks/section.py Benchmarks/RESULTS.md peers out/bench-peers.md
+fi
