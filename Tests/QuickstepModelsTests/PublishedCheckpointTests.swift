@@ -27,7 +27,8 @@ import Testing
     let classes = Set(try Case.all.map { try ConfigurationFile(path: $0.folder + "/config.json").className })
     for name in [
       "UNet2DConditionModel", "UNet2DModel", "AutoencoderKL", "AutoencoderTiny", "CLIPTextModel", "CLIPTextModelWithProjection",
-      "DiTTransformer2DModel",
+      "DiTTransformer2DModel", "T5EncoderModel", "FluxTransformer2DModel", "SD3Transformer2DModel", "PixArtTransformer2DModel",
+      "SanaTransformer2DModel",
     ] {
       #expect(classes.contains(name), "\(name)")
     }
@@ -46,7 +47,9 @@ import Testing
   @Test("samples of a batch do not see each other", arguments: Case.all)
   func batchIndependence(_ item: Case) throws {
     let component = try Architectures.load(folder: item.folder).component
-    guard try #require(item.tensors("in.").values.first).size(0) > 1 else { return }
+    // Of a single sample, or with inputs that belong to no sample (positions of FLUX), there is nothing to compare.
+    let sizes = Set(try item.tensors("in.").values.map { $0.size(0) })
+    guard sizes.count == 1, sizes != [1] else { return }
     try ModelLaws.checkBatch(item.name, inputs: item.tensors("in."), tolerance: 1e-4, component.forward)
   }
 

@@ -7,13 +7,15 @@ enum StretchedPositions {
   /// - Parameters:
   ///   - size: channels, a multiple of 4.
   ///   - base: side of the trained grid.
-  ///   - scale: interpolation, as PixArt and SD3 have it for larger pictures.
-  static func make(rows: Int, columns: Int, size: Int, base: Int, scale: Double = 1) -> Tensor {
+  ///   - scale: interpolation, as PixArt has it for larger pictures.
+  ///   - table: side of a larger square grid of which this one is the middle (SD3); `nil` when it is the whole grid.
+  static func make(rows: Int, columns: Int, size: Int, base: Int, scale: Double = 1, table: Int? = nil) -> Tensor {
     let quarter = size / 4
     let frequencies = (0..<quarter).map { pow(10000, -Double($0) / Double(quarter)) }
     // The reference divides in single precision.
     func places(_ count: Int) -> [Double] {
-      (0..<count).map { Double(Float($0) / Float(Double(count) / Double(base)) / Float(scale)) }
+      let (side, start) = (table ?? count, ((table ?? count) - count) / 2)
+      return (start..<start + count).map { Double(Float($0) / Float(Double(side) / Double(base)) / Float(scale)) }
     }
     let (vertical, horizontal) = (places(rows), places(columns))
     var values = [Float]()

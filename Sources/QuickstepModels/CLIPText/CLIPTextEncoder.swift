@@ -152,9 +152,8 @@ struct CLIPTextLayer: Sendable {
 
   func callAsFunction(_ input: Tensor, mask: Tensor) -> Tensor {
     let normed = norm1(input)
-    func split(_ tensor: Tensor) -> Tensor { tensor.reshape([input.size(0), input.size(1), heads, -1]).transpose(1, dim1: 2) }
-    let mixed = split(query(normed)).scaledDotProductAttention(split(key(normed)), value: split(value(normed)), attnMask: mask)
-    let hidden = input + output(mixed.transpose(1, dim1: 2).reshape(input.shape))
+    func split(_ tensor: Tensor) -> Tensor { HeadAttention.split(tensor, heads: heads) }
+    let hidden = input + output(HeadAttention.mix(split(query(normed)), split(key(normed)), split(value(normed)), mask: mask))
     let inner = first(norm2(hidden))
     return hidden + second(usesQuickGELU ? inner * (inner * 1.702).sigmoid() : inner.gelu())
   }

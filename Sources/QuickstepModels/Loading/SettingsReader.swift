@@ -50,6 +50,15 @@ final class SettingsReader {
     return numbers
   }
 
+  /// A list of positions in a list of `count` things; it may be empty.
+  func positions(_ key: String, below count: Int) throws -> [Int] {
+    guard let value = take(key) else { return [] }
+    guard let list = value.array, list.count <= count, case let numbers = list.compactMap(\.integer), numbers.count == list.count,
+      Set(numbers).count == numbers.count, numbers.allSatisfy({ (0..<count).contains($0) })
+    else { throw mismatch(key, value, "a list of different whole numbers in 0…\(count - 1)") }
+    return numbers
+  }
+
   func number(_ key: String, _ standard: Double) throws -> Double {
     guard let value = take(key) else { return standard }
     guard let number = value.double, number.isFinite else { throw mismatch(key, value, "a number") }
