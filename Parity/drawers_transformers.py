@@ -1,5 +1,4 @@
-"""Drawn configurations of T5, of the transformers that denoise text-to-image latents, and of Sana's and vector-quantized autoencoders;
-see checkpoints.py."""
+"""Drawn configurations of T5 and of the transformers of text-to-image models; see checkpoints.py."""
 import torch
 from random_weights import disturb, noise
 

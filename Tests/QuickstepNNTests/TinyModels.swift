@@ -167,7 +167,7 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
           "num_class_embeds": .integer(3),
         ]
       ) { ["sample": try random([2, 1, 8, 8], 1), "timestep": Tensor([3, 900] as [Float]), "class_labels": Tensor([0, 3])] },
-    ] + published + transformers
+    ] + published + transformers + codecs
 }
 
 /// Laws that hold for every registered architecture.

@@ -59,6 +59,10 @@ public enum Architectures {
   /// Sorted by class name.
   public static let all: [Architecture] = [
     Architecture(
+      "AutoencoderDC", "Deep-compression autoencoder of Sana", weightsName: "diffusion_pytorch_model",
+      tellingKey: "decoder.norm_out.bias", as: AutoencoderDC.self, ignoring: { $0.hasSuffix(".num_batches_tracked") }
+    ) { AutoencoderDC(try AutoencoderDCConfiguration($0), weights: $1) },
+    Architecture(
       "AutoencoderKL", "Convolutional autoencoder of latent diffusion (SD, SDXL, SD3, FLUX)", weightsName: "diffusion_pytorch_model",
       tellingKey: "decoder.mid_block.resnets.0.conv1.weight", as: AutoencoderKL.self
     ) { AutoencoderKL(try AutoencoderKLConfiguration($0), weights: $1) },
@@ -121,6 +125,10 @@ public enum Architectures {
       "UNet2DModel", "U-Net of DDPM, unconditional or with classes", weightsName: "diffusion_pytorch_model",
       tellingKey: "mid_block.attentions.0.group_norm.weight", as: UNet2D.self
     ) { UNet2D(try UNet2DConfiguration($0), weights: $1) },
+    Architecture(
+      "VQModel", "Autoencoder with a codebook", weightsName: "diffusion_pytorch_model", tellingKey: "quantize.embedding.weight",
+      as: VQModel.self
+    ) { VQModel(try VQModelConfiguration($0), weights: $1) },
   ]
 
   private static func clipText(_ className: String, _ summary: String, tellingKey: String) -> Architecture {

@@ -106,6 +106,29 @@ final class SettingsReader {
     }
   }
 
+  /// One name for all levels, or one for each.
+  func textsPerLevel(_ key: String, _ standard: String, of allowed: [String], count: Int) throws -> [String] {
+    if members[key] == nil || members[key]?.string != nil {
+      return Array(repeating: try text(key, standard, of: allowed), count: count)
+    }
+    let list = try texts(key, [], of: allowed)
+    guard list.count == count else { throw FormatError(path, "'\(key)' names \(list.count) levels, there are \(count)") }
+    return list
+  }
+
+  /// A list of lists of whole numbers, which may be empty.
+  func lists(_ key: String, _ standard: [[Int]], in allowed: ClosedRange<Int>) throws -> [[Int]] {
+    guard let value = take(key) else { return standard }
+    let lists = value.array?.map { $0.array.map { list in (list.count, list.compactMap(\.integer)) } }
+    guard let lists, lists.count <= 64 else { throw mismatch(key, value, "a list of lists of whole numbers") }
+    return try lists.map { list in
+      guard let (count, numbers) = list, count <= 64, count == numbers.count, numbers.allSatisfy(allowed.contains) else {
+        throw mismatch(key, value, "a list of lists of whole numbers in \(allowed.lowerBound)…\(allowed.upperBound)")
+      }
+      return numbers
+    }
+  }
+
   /// A setting that exists in the reference library with several values, of which only these are supported here.
   func fixed(_ key: String, _ supported: JSONValue...) throws {
     guard let value = take(key) else { return }
