@@ -1,6 +1,6 @@
 public import QuickstepDiffusion
 internal import QuickstepFormats
-internal import QuickstepModels
+public import QuickstepModels
 internal import QuickstepNN
 
 /// What a model folder's `scheduler_config.json` says: the forward process, what the network predicts, the spacing it was meant to be
@@ -43,14 +43,18 @@ public struct SchedulerConfiguration: Sendable {
       shift: dynamicShift.shift(tokens: tokens), isDynamic: true, trainedTimes: flow.trainedTimes, timestepScale: flow.timestepScale)
   }
 
-  /// Reads a configuration in diffusers' words.
+  /// Reads a file in diffusers' words; see ``init(_:flowSpacing:)``.
+  public init(path: String, flowSpacing: String = "linspace") throws {
+    try self.init(ConfigurationFile(path: path), flowSpacing: flowSpacing)
+  }
+
+  /// Reads a configuration in diffusers' words, wherever it comes from.
   /// - Parameters:
-  ///   - path: of the file.
+  ///   - file: the configuration.
   ///   - flowSpacing: the spacing of flow-matching schedulers where the file names none; it is the pipeline's choice there.
   /// - Throws: `FormatError` naming the file, the key and the value; `ScheduleError` for impossible numbers.
-  public init(path: String, flowSpacing: String = "linspace") throws {
-    let file = try ConfigurationFile(path: path)
-    let keys = SchedulerKeys(path: path, members: file.members)
+  public init(_ file: ConfigurationFile, flowSpacing: String = "linspace") throws {
+    let keys = SchedulerKeys(path: file.path, members: file.members)
     let steps = try keys.integer("num_train_timesteps", 1000, 2...1_000_000)
     let className = file.className ?? ""
     let match = try? AllSolvers.named(className)
