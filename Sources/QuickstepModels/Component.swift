@@ -15,6 +15,10 @@ public struct Conditioning: Sendable {
   public var timeIDs: Tensor?
   /// Embedded guidance scale of distilled models, `[B, D]` (diffusers' `timestep_cond`).
   public var guidance: Tensor?
+  /// The guidance scale itself, `[B]`, for distilled models that embed it (FLUX dev, Sana Sprint).
+  public var guidanceScale: Tensor?
+  /// Height and width of the picture in pixels, `[B, 2]`, and height / width, `[B, 1]` (PixArt-α).
+  public var resolution: Tensor?, aspectRatio: Tensor?
   /// What a ControlNet adds to the backbone's skip connections.
   public var residuals: ControlResiduals?
 
@@ -37,7 +41,8 @@ public struct Conditioning: Sendable {
       return tensors.isEmpty ? nil : tensors.count == 1 ? tensors[0] : .cat(tensors)
     }
     var result = Conditioning(sequence: join(\.sequence), mask: join(\.mask), pooled: join(\.pooled), classes: join(\.classes))
-    (result.timeIDs, result.guidance) = (join(\.timeIDs), join(\.guidance))
+    (result.timeIDs, result.guidance, result.guidanceScale) = (join(\.timeIDs), join(\.guidance), join(\.guidanceScale))
+    (result.resolution, result.aspectRatio) = (join(\.resolution), join(\.aspectRatio))
     if let first = parts.first?.residuals {
       let down = first.down.indices.compactMap { index in join { $0.residuals?.down[index] } }
       result.residuals = ControlResiduals(down: down, middle: join { $0.residuals?.middle })
@@ -169,6 +174,8 @@ extension Conditioning {
       pooled: inputs["pooled_projections"] ?? inputs["text_embeds"], classes: inputs["class_labels"])
     timeIDs = inputs["time_ids"]
     guidance = inputs["timestep_cond"]
+    guidanceScale = inputs["guidance"]
+    (resolution, aspectRatio) = (inputs["resolution"], inputs["aspect_ratio"])
     let prefix = "down_block_additional_residuals."
     let count = inputs.keys.count { $0.hasPrefix(prefix) }
     guard count > 0 || inputs["mid_block_additional_residual"] != nil else { return }

@@ -9,6 +9,8 @@ public struct GenerationRequest: Sendable {
   public var negative = ""
   /// One of ``ModelDefaults/styles``, or `none`.
   public var style: String?
+  /// How brackets in prompts are read. Other than `none` only for models whose text encoders are all CLIP's.
+  public var weighting = PromptWeighting.none
   /// One per prompt.
   public var seeds: [UInt64]
   /// Number of solver steps.
@@ -61,6 +63,10 @@ public struct GivenTensors: Sendable {
   public var pooledPromptEmbeds: Tensor?
   /// Summaries of the encoded negative prompts, `[B, D]`; the mean over the tokens when absent.
   public var negativePooledPromptEmbeds: Tensor?
+  /// Which positions of `promptEmbeds` count, `[B, L]`; all when absent. Only for models that take a mask.
+  public var promptMask: Tensor?
+  /// Which positions of `negativePromptEmbeds` count, `[B, L]`; all when absent.
+  public var negativePromptMask: Tensor?
   /// Nothing given: noise from the seeds, prompts through the text encoder.
   public init() {}
 }
@@ -117,6 +123,7 @@ extension GenerationRequest {
     self.init(prompts: [settings.prompt], seeds: [settings.seed])
     negative = settings.negative
     style = settings.style ?? "none"
+    weighting = settings.weighting ?? .none
     steps = settings.steps
     solver = settings.solver
     solverParameters = settings.solverParameters

@@ -13,6 +13,8 @@ public struct GenerationSettings: Codable, Sendable, Hashable {
   public var negative: String
   /// The style used; `nil` when none was.
   public var style: String?
+  /// How brackets in the prompts were read; `nil` when they were taken literally.
+  public var weighting: PromptWeighting?
   /// Seed of this picture's initial noise and of the noise the solver adds.
   public var seed: UInt64
   /// Kind of random number generator: `torch-cpu`.

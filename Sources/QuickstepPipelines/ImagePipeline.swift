@@ -36,7 +36,7 @@ public struct ImagePipeline: Sendable {
       try withTensorErrors {
         try model.conditioner.conditions(
           prompts: Array(request.prompts[range]), negative: request.negative, given: plan.given(range), needsNegative: plan.needsNegative,
-          frame: ConditioningFrame(style: plan.style, width: plan.width, height: plan.height), warnings: &warnings)
+          frame: plan.frame(request), warnings: &warnings)
       }
     }
     result.warnings = warnings
@@ -67,16 +67,11 @@ public struct ImagePipeline: Sendable {
     let shape = [range.count] + plan.sampleShape
     let start: SamplingRun.Start =
       try plan.initialLatents(range).map { .given($0) } ?? .noise(shape, device: model.device, scale: .marginal)
-    let run = try SamplingRun(solver: plan.solver, schedule: model.scheduler.schedule, grid: plan.grid, start: start)
+    let run = try SamplingRun(solver: plan.solver, schedule: plan.schedule, grid: plan.grid, start: start)
     let denoiser = GuidedDenoiser(
       parametrisation: model.scheduler.parametrisation, guidance: plan.guidance, corrections: plan.corrections
     ) { input, context in
-      let conditioning = Conditioning.stacked(context.branches.compactMap { conditions[$0] })
-      let timestep = Tensor.full([input.size(0)], fillValue: .real(context.level.timestep), dtype: .float32, device: input.device)
-      // The state stays float32 whatever the network computes in: a step changes it by less than half types can hold.
-      let output = try model.backbone(
-        input.to(model.computeType), timestep: timestep, conditioning: conditioning, evaluation: Evaluation(context))
-      return output.to(.float32).contiguous()
+      try NetworkCall(model: model, conditions: conditions).output(input, context)
     }
     var trajectory: [(name: String, tensor: Tensor)] = []
     let outcome = try withInference {

@@ -57,7 +57,7 @@ public struct LoadedModel: Sendable {
     backbone = try loader.component(backboneName, as: (any Backbone).self)
     conditioner = try kind.conditioner(&loader, backbone, index)
     codec = kind.hasCodec ? try loader.component("vae", as: (any PictureCodec).self) : nil
-    scheduler = try SchedulerConfiguration(path: folder + "/scheduler/scheduler_config.json")
+    scheduler = try SchedulerConfiguration(path: folder + "/scheduler/scheduler_config.json", flowSpacing: kind.flowSpacing)
     defaults = ModelDefaults(index, kind: kind, scheduler: scheduler)
     name = loader.name
     self.folder = folder

@@ -9,11 +9,15 @@ struct ResolvedRequest {
   let solverName: String
   /// With what a foreign name implies, so that the settings alone repeat the picture.
   let solverParameters: [String: String]
+  /// The model's noise schedule for this size.
+  let schedule: any NoiseSchedule
   let grid: Grid
   let spacingName: String
   let spacingParameters: [String: String]
   let guidance: Guidance
   let guidanceScale: Double
+  /// Whether guidance compares with a second branch.
+  let needsNegative: Bool
   let corrections: [any Correction]
   let style: String?
   let width: Int
@@ -47,9 +51,12 @@ struct ResolvedRequest {
     }
     style = try Self.style(request, model)
     let match = try AllSolvers.named(request.solver ?? model.defaults.solver)
-    solver = try match.make(request.solverParameters)
     solverName = match.solver.declaration.name
-    solverParameters = (match.alias?.parameters ?? [:]).merging(request.solverParameters) { _, given in given }
+    let implied = request.solver == nil ? model.scheduler.solverParameters(for: solverName) : [:]
+    solverParameters = implied.merging(match.alias?.parameters ?? [:]) { _, given in given }
+      .merging(request.solverParameters) { _, given in given }
+    solver = try match.make(solverParameters)
+    schedule = try model.scheduler.schedule(tokens: Self.tokens(sampleShape, model))
     let standard = request.spacing == nil && match.alias?.spacing == nil
     let spacingName = request.spacing ?? match.alias?.spacing ?? model.scheduler.spacing
     let own = standard ? model.scheduler.spacingParameters(for: solverName) : [:]
@@ -57,14 +64,15 @@ struct ResolvedRequest {
     let spacing = try AllGrids.named(spacingName)
     self.spacingName = spacing.declaration.name
     grid = try AllGrids.make(spacingName, spacingParameters).grid(
-      schedule: model.scheduler.schedule, steps: request.steps ?? model.defaults.steps)
-    guidanceScale = request.guidanceScale ?? model.defaults.guidanceScale
+      schedule: schedule, steps: request.steps ?? model.defaults.steps)
+    guidanceScale = request.guidanceScale ?? (model.conditioner.guidance == .none ? 1 : model.defaults.guidanceScale)
+    needsNegative = guidanceScale != 1 && model.conditioner.guidance == .branches
     let interval = request.guidanceInterval
     guard interval.lowerBound >= 0, interval.upperBound <= 1 else {
       throw GenerationError("the guidance interval is \(interval); allowed: within 0…1")
     }
     guidance =
-      try guidanceScale == 1
+      try !needsNegative
       ? .none()
       : .classifierFree(
         scale: guidanceScale, window: interval == 0...1 ? .always : .steps(start: interval.lowerBound, end: interval.upperBound))
@@ -73,7 +81,25 @@ struct ResolvedRequest {
       throw GenerationError(
         "a trajectory holds one batch; \(request.prompts.count) pictures in batches of \(request.batch) would be several")
     }
-    if !request.negative.isEmpty, guidanceScale == 1 { warnings.append("the negative prompt has no effect at guidance scale 1") }
+    if !request.negative.isEmpty, !needsNegative {
+      let reason =
+        model.conditioner.guidance == .branches ? "at guidance scale 1" : "on '\(model.name)', which compares with no second branch"
+      warnings.append("the negative prompt has no effect " + reason)
+    }
+    if model.conditioner.guidance == .none, guidanceScale != 1 {
+      warnings.append("'\(model.name)' is not guided; the guidance scale has no effect")
+    }
+    if model.conditioner.guidance != .branches, interval != 0...1 {
+      warnings.append("'\(model.name)' compares with no second branch; the guidance interval has no effect")
+    }
+    if request.weighting != .none, !model.conditioner.takesWeights {
+      throw GenerationError(
+        "'\(model.name)' cannot weight words of a prompt: weighting '\(request.weighting.rawValue)' needs text encoders of CLIP alone")
+    }
+    if request.weighting != .none, given.promptEmbeds != nil {
+      throw GenerationError("weighting '\(request.weighting.rawValue)' has no effect on prompts that are encoded already")
+    }
+    if request.solver == nil { warnings += model.scheduler.warnings }
     if !model.conditioner.hasStyles, let style = request.style, style != "none" {
       warnings.append("'\(model.name)' has no styles; the style has no effect")
     }
@@ -81,10 +107,20 @@ struct ResolvedRequest {
       warnings.append("'\(missing)', which '\(model.name)' is meant to be sampled with, is not there yet; \(solverName) is used")
     }
     // Compiling once up front finds out whether the solver can serve this grid at all.
-    _ = try solver.compile(schedule: model.scheduler.schedule, grid: grid)
+    _ = try solver.compile(schedule: schedule, grid: grid)
   }
 
-  var needsNegative: Bool { guidanceScale != 1 }
+  /// Length of the sequence that a transformer makes of a sample, which some schedules depend on.
+  private static func tokens(_ shape: [Int], _ model: LoadedModel) -> Int {
+    max(1, shape[1] / model.backbone.sizeMultiple) * max(1, shape[2] / model.backbone.sizeMultiple)
+  }
+
+  /// What the conditioner is told besides the prompts.
+  func frame(_ request: GenerationRequest) -> ConditioningFrame {
+    var frame = ConditioningFrame(style: style, width: width, height: height)
+    (frame.weighting, frame.guidanceScale) = (request.weighting, guidanceScale)
+    return frame
+  }
 
   private static func size(_ request: GenerationRequest, _ model: LoadedModel) throws -> (Int, Int) {
     let shape = model.backbone.sampleShape.map { $0 * model.pixelsPerSample }
@@ -115,13 +151,16 @@ struct ResolvedRequest {
   func initialLatents(_ range: Range<Int>) throws -> Tensor? {
     guard let latents = given(range).latents else { return nil }
     let level = grid.levels[0]
-    return try linearCombination([(latents, (level.alpha * level.alpha + level.sigma * level.sigma).squareRoot())])
+    // Flow models begin at the noise as it is, though some grids begin a little below pure noise.
+    let spread = (level.alpha * level.alpha + level.sigma * level.sigma).squareRoot()
+    return try linearCombination([(latents, schedule.frame == .flow ? level.alpha + level.sigma : spread)])
   }
 
   func settings(_ index: Int, _ request: GenerationRequest, model: LoadedModel) -> GenerationSettings {
     GenerationSettings(
       model: model.name, modelHash: model.fingerprint, prompt: request.prompts[index], negative: request.negative, style: style,
-      seed: request.seeds[index], generator: "torch-cpu", solver: solverName, solverParameters: solverParameters,
+      weighting: request.weighting == .none ? nil : request.weighting, seed: request.seeds[index], generator: "torch-cpu",
+      solver: solverName, solverParameters: solverParameters,
       spacing: spacingName, spacingParameters: spacingParameters, steps: grid.steps, guidanceScale: guidanceScale,
       guidanceStart: request.guidanceInterval.lowerBound, guidanceEnd: request.guidanceInterval.upperBound,
       corrections: request.corrections,

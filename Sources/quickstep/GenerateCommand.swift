@@ -44,6 +44,14 @@ struct GenerateCommand: AsyncParsableCommand {
   var size: String?
   @Option(help: "A style the model knows, or none.")
   var style: String?
+  @Option(
+    help: "How brackets in prompts are read: none (literally) or a1111, where (word:1.3), ((word)) and [word] weight words.",
+    transform: { text in
+      guard let found = PromptWeighting(rawValue: text) else {
+        throw ValidationError("--weighting \(text) is unknown; use \(PromptWeighting.allCases.map(\.rawValue).joined(separator: " or ")).")
+      }
+      return found
+    }) var weighting: PromptWeighting?
   @Option(help: "Correction on each prediction, NAME or NAME:parameter=value (repeatable; see 'quickstep methods --family correction').")
   var correct: [String] = []
   @Option(name: [.short, .long], help: "FILE.png for one picture, otherwise a folder.", completion: .file())
@@ -53,7 +61,8 @@ struct GenerateCommand: AsyncParsableCommand {
   @Option(help: "Pictures computed at once: faster, but equal to single ones only up to rounding.")
   var batch = 1
   @Option(
-    help: "safetensors with 'latents' and, possibly, 'prompt_embeds', 'negative_prompt_embeds' and their pooled forms.", completion: .file()
+    help: "safetensors with 'latents' and, possibly, 'prompt_embeds', 'negative_prompt_embeds', their pooled forms and masks.",
+    completion: .file()
   )
   var latents: String?
   @Option(help: "Write the state after every step to this safetensors file (one batch only).", completion: .file())
@@ -90,6 +99,7 @@ struct GenerateCommand: AsyncParsableCommand {
       let changed: [(String, Bool)] = [
         ("--solver", solver != nil), ("--grid", grid != nil), ("--steps", steps != nil), ("--guidance", guidance != nil),
         ("--negative", negative != nil), ("--seed", seed != nil), ("--size", size != nil), ("--style", style != nil),
+        ("--weighting", weighting != nil),
         ("--count", count != 1),
         ("--latents", latents != nil), ("--correct", !correct.isEmpty), ("--guidance-interval", guidanceInterval != nil),
         ("--batch", batch != 1), ("--dtype", dtype != nil), ("--kernels", kernels != nil),

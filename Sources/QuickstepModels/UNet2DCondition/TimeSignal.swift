@@ -42,7 +42,7 @@ struct SignalEmbedding: Sendable {
   func callAsFunction(_ features: Tensor, condition vector: Tensor? = nil) -> Tensor {
     var input = features
     if let condition, let vector { input += condition(vector) }
-    return second(first(input).silu())
+    return second(first(input, activation: .silu))
   }
 }
 

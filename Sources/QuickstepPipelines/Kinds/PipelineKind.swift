@@ -14,11 +14,16 @@ struct PipelineKind: Sendable {
   let hasCodec: Bool
   /// What the reference's pipeline uses where nothing is said.
   let guidanceScale: Double, steps: Int
+  /// How steps of flow-matching models are spaced where the scheduler's file does not say: the reference's pipelines choose that.
+  var flowSpacing = "linspace"
   /// Reads what turns prompts into conditions.
   let conditioner: @Sendable (inout ComponentLoader, any Backbone, ConfigurationFile) throws -> any Conditioner
 
-  /// Sorted by class name.
-  static let all = [
+  /// Every kind.
+  static let all = ofNetworks + ofTransformers
+
+  /// Of models on U-Nets and of this project's own, sorted by class name.
+  private static let ofNetworks = [
     PipelineKind(className: "ClassToImagePipeline", hasCodec: false, guidanceScale: 1, steps: 20) { loader, backbone, _ in
       guard let count = (backbone as? PromptUNet)?.configuration.classCount else {
         throw FormatError(loader.folder, "its network is not conditioned on classes")
@@ -47,7 +52,7 @@ struct PipelineKind: Sendable {
   /// - Throws: `FormatError` naming the file and what is supported.
   static func of(_ index: ConfigurationFile) throws -> PipelineKind {
     guard let kind = all.first(where: { $0.className == index.className ?? "" }) else {
-      let known = all.map(\.className).joined(separator: ", ")
+      let known = all.map(\.className).sorted().joined(separator: ", ")
       throw FormatError(index.path, "pipeline '\(index.className ?? "")' is not supported; supported: \(known)")
     }
     return kind

@@ -47,6 +47,7 @@ struct GenerationJob {
     request = GenerationRequest(prompts: prompts, seeds: prompts.indices.map { first &+ UInt64($0) })
     request.negative = command.negative ?? ""
     request.style = command.style
+    request.weighting = command.weighting ?? .none
     request.steps = command.steps
     request.guidanceScale = command.guidance
     request.corrections = try command.correct.map { try MethodChoice(parsing: $0) }
@@ -118,7 +119,11 @@ struct GenerationJob {
 
   private mutating func takeLatents(_ path: String) throws {
     let file = try SafetensorsFile(path: path)
-    let known = ["latents", "prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds"]
+    let known = [
+      "latents", "prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds",
+      "prompt_attention_mask",
+      "negative_prompt_attention_mask",
+    ]
     if let unknown = file.names.first(where: { !known.contains($0) }) {
       throw FormatError(path, "the tensor '\(unknown)' has no use here; known: \(known.joined(separator: ", "))")
     }
@@ -130,6 +135,8 @@ struct GenerationJob {
     request.given.negativePromptEmbeds = try take("negative_prompt_embeds")
     request.given.pooledPromptEmbeds = try take("pooled_prompt_embeds")
     request.given.negativePooledPromptEmbeds = try take("negative_pooled_prompt_embeds")
+    request.given.promptMask = try take("prompt_attention_mask")
+    request.given.negativePromptMask = try take("negative_prompt_attention_mask")
     for name in file.names {
       let shape = file.info(name)?.shape ?? []
       guard shape.first == request.prompts.count else {
