@@ -47,6 +47,8 @@ public struct GenerationSettings: Codable, Sendable, Hashable {
   public var threads: Int
   /// Pictures computed together; above 1 a picture equals the one made alone only up to rounding.
   public var batch: Int
+  /// Parts from elsewhere, LoRAs and what else was changed of the model; `nil` when nothing was.
+  public var alterations: ModelOptions?
   /// Initial noise or encoded prompts came from a file: such a picture cannot be repeated from its settings alone.
   public var hasGivenTensors: Bool
   /// Version of Quickstep that made the picture; see ``ImagePipeline/version``.

@@ -11,6 +11,10 @@ public struct LoadedModel: Sendable {
   public let name: String
   /// Path as given to the initialiser.
   public let folder: String
+  /// What was changed of it when it was loaded.
+  public let options: ModelOptions
+  /// What had to be assumed, in sentences for the user.
+  public let notes: [String]
   /// The denoising network.
   public let backbone: any Backbone
   /// Name of the backbone's folder: `transformer` or `unet`.
@@ -35,20 +39,22 @@ public struct LoadedModel: Sendable {
 
   /// Loads everything `generate` needs.
   /// - Parameters:
-  ///   - folder: a folder with a `model_index.json`.
+  ///   - folder: a folder with a `model_index.json`, or an original single file.
   ///   - dtype: element type of weights and computation.
+  ///   - options: parts from elsewhere, LoRAs, a tokenizer.
   /// - Throws: errors that name the file, key or tensor that does not fit.
-  public init(folder: String, dtype: DType = .float32, device: Device = .cpu) throws {
-    let index = try ConfigurationFile(path: folder + "/model_index.json")
+  public init(folder: String, dtype: DType = .float32, device: Device = .cpu, options: ModelOptions = ModelOptions()) throws {
+    let files = try ModelSources.open(folder, options: options)
+    let index = files.index
     let kind = try PipelineKind.of(index)
     guard let backboneName = ["transformer", "unet"].first(where: { index.members[$0]?.array != nil }) else {
       throw FormatError(index.path, "names neither a 'transformer' nor a 'unet'")
     }
-    var loader = ComponentLoader(folder: folder, dtype: dtype, device: device)
+    var loader = ComponentLoader(files: files, dtype: dtype, device: device)
     backbone = try loader.component(backboneName, as: (any Backbone).self)
     conditioner = try kind.conditioner(&loader, backbone, index)
     codec = kind.hasCodec ? try loader.component("vae", as: (any PictureCodec).self) : nil
-    scheduler = try SchedulerConfiguration(path: folder + "/scheduler/scheduler_config.json")
+    scheduler = try SchedulerConfiguration(files.scheduler())
     defaults = ModelDefaults(index, kind: kind, scheduler: scheduler)
     name = loader.name
     self.folder = folder
@@ -56,7 +62,9 @@ public struct LoadedModel: Sendable {
     self.device = device
     self.dtype = dtype
     parameterBytes = loader.parameterBytes
-    fingerprint = try Fingerprint.of(folder: folder, components: loader.loaded)
+    self.options = options
+    notes = files.notes
+    fingerprint = try Fingerprint.of(loader.paths, options: options)
   }
 
   /// Number of classes of a class-conditional model.
@@ -90,13 +98,15 @@ public struct ModelDefaults: Sendable, Hashable {
 /// A checksum that tells one set of weights from another.
 enum Fingerprint {
   /// FNV-1a over size, header and evenly spaced samples of each file: reading 30 MB of weights in full would cost more than loading them.
-  static func of(folder: String, components: [String]) throws -> String {
-    let paths = try components.flatMap { component in
-      try FileManager.default.contentsOfDirectory(atPath: "\(folder)/\(component)").sorted().filter { $0.hasSuffix(".safetensors") }
-        .map { "\(folder)/\(component)/\($0)" }
-    }
+  /// LoRAs count with their scales.
+  static func of(_ files: [String], options: ModelOptions) throws -> String {
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325
     func mix(_ bytes: UnsafeRawBufferPointer) { for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 } }
+    var paths = files
+    for adapter in options.adapters {
+      paths.append(try weightsFile(adapter.path))
+      withUnsafeBytes(of: adapter.scale.bitPattern.littleEndian) { mix($0) }
+    }
     for path in paths {
       let file = try MappedFile(path: path)
       withUnsafeBytes(of: UInt64(file.bytes.count)) { mix($0) }
@@ -108,5 +118,11 @@ enum Fingerprint {
     }
     let text = String(hash, radix: 16)
     return String((String(repeating: "0", count: 16 - text.count) + text).suffix(10))
+  }
+
+  /// The file itself, or the one in a folder that a LoRA was saved to.
+  private static func weightsFile(_ path: String) throws -> String {
+    guard ModelLibrary.isFolder(path) else { return path }
+    return ModelLibrary.names(in: path).first { $0.hasSuffix(".safetensors") }.map { "\(path)/\($0)" } ?? path
   }
 }

@@ -126,6 +126,6 @@ struct ResolvedRequest {
       guidanceStart: request.guidanceInterval.lowerBound, guidanceEnd: request.guidanceInterval.upperBound,
       corrections: request.corrections,
       width: width, height: height, dtype: "\(model.dtype)", device: "\(model.device)", threads: Machine.threads, batch: batch,
-      hasGivenTensors: !given.isEmpty, version: ImagePipeline.version)
+      alterations: model.options.isEmpty ? nil : model.options, hasGivenTensors: !given.isEmpty, version: ImagePipeline.version)
   }
 }

@@ -1,6 +1,6 @@
 public import QuickstepDiffusion
 internal import QuickstepFormats
-internal import QuickstepModels
+public import QuickstepModels
 internal import QuickstepNN
 
 /// What a model folder's `scheduler_config.json` says about the forward process: the noise schedule, what the network predicts, and the
@@ -29,8 +29,12 @@ public struct SchedulerConfiguration: Sendable {
 
   /// Reads a configuration in diffusers' words.
   /// - Throws: `FormatError` naming the file, the key and the value; `ScheduleError` for impossible numbers.
-  public init(path: String) throws {
-    let file = try ConfigurationFile(path: path)
+  public init(path: String) throws { try self.init(ConfigurationFile(path: path)) }
+
+  /// Reads a configuration in diffusers' words, wherever it comes from.
+  /// - Throws: `FormatError` naming the file, the key and the value; `ScheduleError` for impossible numbers.
+  public init(_ file: ConfigurationFile) throws {
+    let path = file.path
     let members = file.members
     func text(_ key: String, _ standard: String) throws -> String {
       guard let value = members[key], value != .null else { return standard }

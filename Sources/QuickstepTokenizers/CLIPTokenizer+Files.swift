@@ -3,8 +3,9 @@ import Foundation
 extension CLIPTokenizer {
   /// Reads a tokenizer folder as transformers writes it: `vocab.json` and `merges.txt`, or `tokenizer.json` alone, with what
   /// `tokenizer_config.json` or `special_tokens_map.json` say of length and special tokens.
+  /// - Parameter padding: the token that fills up prompts; `nil` leaves it to the folder.
   /// - Throws: ``TokenizerError`` that names the file.
-  public init(folder: String) throws {
+  public init(folder: String, padding: String? = nil) throws {
     let files = TokenizerFolder(folder)
     var special = SpecialTokens()
     var length = 77
@@ -16,6 +17,7 @@ extension CLIPTokenizer {
       // Tokenizers without a limit say 1e30.
       if let limit = settings["model_max_length"] as? Double, limit < 65536 { length = Int(limit) }
     }
+    special.padding = padding ?? special.padding
     do {
       let (vocabulary, merges) = try files.bytePairs()
       try self.init(vocabulary: vocabulary, merges: merges, special: special, length: length)

@@ -18,11 +18,13 @@ struct GenerateCommand: AsyncParsableCommand {
         quickstep generate owl --solver ddim:eta=1 --steps 50        another solver, with a parameter
         quickstep generate --from-image apple.png -o again.png       the same picture again
         quickstep generate 7 --model digits                          a class of a class-conditional model
+        quickstep generate "a fox" -m model.safetensors              an original single file of Stable Diffusion 1, 2 or XL
+        quickstep generate "a fox" -m FOLDER --lora ink.safetensors:0.8 --lora fox.safetensors
       """)
 
   @Argument(help: "What to make, one prompt per picture; for class models the class's number.")
   var prompts: [String] = []
-  @Option(name: [.short, .long], help: "Id of a built-in model (see 'quickstep models') or a model folder.", completion: .directory)
+  @Option(name: [.short, .long], help: "Id of a model (see 'quickstep models'), a model folder or a single file.", completion: .file())
   var model: String?
   @Option(help: "NAME or NAME:parameter=value,… (see 'quickstep methods --family solver').")
   var solver: String?
@@ -60,6 +62,7 @@ struct GenerateCommand: AsyncParsableCommand {
   var trajectory: String?
   @Option(help: "Repeat the picture in this PNG.", completion: .file(extensions: ["png"]))
   var fromImage: String?
+  @OptionGroup(title: "Changing the model") var alterations: AlterationOptions
   @Option(help: "cpu, cuda, cuda:N or auto (default: auto, or what the picture of --from-image was made on).")
   var device: String?
   @Option(help: "Type of weights and computation: float32 (default), bfloat16, float16.")
@@ -91,7 +94,7 @@ struct GenerateCommand: AsyncParsableCommand {
         ("--latents", latents != nil), ("--correct", !correct.isEmpty), ("--guidance-interval", guidanceInterval != nil),
         ("--batch", batch != 1), ("--dtype", dtype != nil),
       ]
-      if let first = changed.first(where: { $0.1 })?.0 {
+      if let first = changed.first(where: { $0.1 })?.0 ?? alterations.given {
         throw ValidationError("\(first) would change the picture that --from-image repeats.")
       }
     }

@@ -123,8 +123,16 @@ public enum Architectures {
   /// - Parameter dtype: what floating-point weights are converted to; `nil` keeps them as stored.
   public static func load(folder: String, dtype: DType? = .float32, device: Device = .cpu) throws -> LoadedComponent {
     let configuration = try ConfigurationFile(path: folder + "/config.json")
+    let source = try weights(in: folder, named: of(configuration).weightsName)
+    return try load(configuration, from: source, dtype: dtype, device: device)
+  }
+
+  /// Loads a component from its configuration and weights, wherever they lie.
+  /// - Parameter dtype: what floating-point weights are converted to; `nil` keeps them as stored.
+  public static func load(
+    _ configuration: ConfigurationFile, from source: any TensorSource, dtype: DType? = .float32, device: Device = .cpu
+  ) throws -> LoadedComponent {
     let architecture = try of(configuration)
-    let source = try weights(in: folder, named: architecture.weightsName)
     let (component, parameters) = try Weights.load(from: source, dtype: dtype, device: device, ignoring: architecture.ignores) {
       try architecture.construct(configuration, $0)
     }
@@ -151,6 +159,10 @@ public enum Architectures {
     let variants = ["fp16", "bf16"].flatMap { ["\(name).\($0).safetensors", "\(name).safetensors.index.\($0).json"] }
     let candidates = ["\(name).safetensors", "\(name).safetensors.index.json"] + variants
     guard let path = candidates.map({ "\(folder)/\($0)" }).first(where: { FileManager.default.fileExists(atPath: $0) }) else {
+      let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+      if let pickle = files.sorted().first(where: ForeignFile.hasPickleEnding) {
+        throw FormatError("\(folder)/\(pickle)", ForeignFile.pickleAdvice("\(folder)/\(pickle)"))
+      }
       throw FormatError(folder, "holds neither \(name).safetensors nor \(name).safetensors.index.json, nor a variant of them (fp16, bf16)")
     }
     return try TensorFiles.open(path)

@@ -54,38 +54,44 @@ struct PipelineKind: Sendable {
   }
 }
 
-/// Loads the components of one model folder and counts their bytes.
+/// Loads the components of one model and counts their bytes.
 struct ComponentLoader {
-  let folder: String
-  let name: String
+  let files: any ModelFiles
   let dtype: DType
   let device: Device
   private(set) var parameterBytes = 0
-  /// Folders that were loaded.
-  private(set) var loaded: [String] = []
+  /// Files of what was loaded, each once.
+  private(set) var paths: [String] = []
 
-  init(folder: String, dtype: DType, device: Device) {
-    self.folder = folder
+  init(files: any ModelFiles, dtype: DType, device: Device) {
+    self.files = files
     self.dtype = dtype
     self.device = device
-    name = URL(fileURLWithPath: folder).standardizedFileURL.lastPathComponent
   }
 
-  /// The component in the folder `part`.
+  /// The model's folder or file.
+  var folder: String { files.path }
+  /// For people.
+  var name: String { files.name }
+
+  /// The component `part`.
   /// - Throws: `FormatError` when it is of another kind.
   mutating func component<Kind>(_ part: String, as kind: Kind.Type) throws -> Kind {
-    let found = try Architectures.load(folder: "\(folder)/\(part)", dtype: dtype, device: device)
+    let stored = try files.part(part)
+    let found = try Architectures.load(stored.configuration, from: stored.weights, dtype: dtype, device: device)
     guard let typed = found.component as? Kind else {
-      throw FormatError("\(folder)/\(part)", "\(found.architecture.className) is not supported as '\(part)' of this pipeline")
+      throw FormatError(stored.configuration.path, "\(found.architecture.className) is not supported as '\(part)' of this pipeline")
     }
     parameterBytes += found.parameters.byteCount
-    loaded.append(part)
+    paths += stored.paths.filter { !paths.contains($0) }
     return typed
   }
 
   /// The tokenizer and text encoder whose folders end in `suffix`.
   mutating func clipStage(_ suffix: String) throws -> CLIPStage {
-    let encoder = try component("text_encoder" + suffix, as: CLIPTextEncoder.self)
-    return CLIPStage(tokenizer: try CLIPTokenizer(folder: "\(folder)/tokenizer\(suffix)"), encoder: encoder)
+    // The tokenizer first: it is read faster than the encoder, and missing more often.
+    let place = try files.tokenizer("tokenizer" + suffix)
+    let tokenizer = try CLIPTokenizer(folder: place.folder, padding: place.padding)
+    return CLIPStage(tokenizer: tokenizer, encoder: try component("text_encoder" + suffix, as: CLIPTextEncoder.self))
   }
 }

@@ -15,6 +15,7 @@ struct GenerationJob {
   private var expectedHash: String?
   private let deviceName: String
   private let dtypeName: String
+  private let alterations: ModelOptions
 
   init(_ command: GenerateCommand) throws {
     self.command = command
@@ -25,6 +26,7 @@ struct GenerationJob {
       expectedHash = settings.modelHash
       deviceName = command.device ?? settings.device
       dtypeName = settings.dtype
+      alterations = settings.alterations ?? ModelOptions()
       Machine.threads = command.threads ?? settings.threads
       if settings.batch > 1 {
         warnings.append("the picture was made in a batch of \(settings.batch); alone it is equal up to rounding only")
@@ -37,6 +39,7 @@ struct GenerationJob {
     modelPath = try command.model.map(ModelLibrary.find) ?? ModelLibrary.standard()
     deviceName = command.device ?? "auto"
     dtypeName = command.dtype ?? "float32"
+    alterations = try command.alterations.options()
     if let threads = command.threads { Machine.threads = threads }
     let first = command.seed ?? UInt64.random(in: 0...UInt64(UInt32.max))
     let prompts = command.prompts.flatMap { Array(repeating: $0, count: command.count) }
@@ -67,9 +70,9 @@ struct GenerationJob {
     let targets = try OutputTargets(command.output, prompts: request.prompts, seeds: request.seeds)
     let clock = ContinuousClock()
     let start = clock.now
-    let model = try LoadedModel(folder: modelPath, dtype: dtype, device: device)
+    let model = try LoadedModel(folder: modelPath, dtype: dtype, device: device, options: alterations)
     let load = seconds(clock.now - start)
-    var warnings = warnings
+    var warnings = warnings + model.notes
     if let expectedHash, expectedHash != model.fingerprint {
       warnings.append(
         "the weights of '\(model.name)' have changed since the picture was made (\(expectedHash) then, \(model.fingerprint) now)")
