@@ -87,7 +87,8 @@ extension ModelEntry {
         if name == "unet", let side = part.configuration.members["sample_size"]?.integer { sampleSize = [side, side] }
       }
     } catch {
-      problem = "\(error)"
+      // The path stands beside it already.
+      problem = (error as? FormatError)?.reason ?? "\(error)"
     }
   }
 }

@@ -29,7 +29,7 @@ struct OriginalUNet {
     self.source = source
     self.prefix = prefix
     let scopes = Set(
-      source.names.filter { $0.hasPrefix(prefix) }.map { $0.dropFirst(prefix.count).split(separator: ".").prefix(3).joined(separator: ".") })
+      source.names.filter { $0.hasPrefix(prefix) }.map { $0.dropFirst(prefix.count).split(separator: ".").prefix(4).joined(separator: ".") })
     let blocks = OriginalBlocks(source: source, prefix: prefix, scopes: scopes)
     var levels = [Level(first: 1)]
     var index = 1

@@ -1,5 +1,5 @@
 internal import Foundation
-public import QuickstepFormats
+internal import QuickstepFormats
 public import QuickstepModels
 public import QuickstepNN
 internal import QuickstepTokenizers
