@@ -4,13 +4,18 @@
 
 Every case draws a LoRA (ranks, layers, alphas, scales; convolutions too), gives it to diffusers by `load_lora_weights` (or to PEFT by
 `PeftModel`), writes it in one of the formats, and runs `quickstep forward --lora FILE:scale` fused and live. Needs `pip install peft`.
+
+Two faults of the reference are gone round, and both are told here because the files in question are common: with transformers 5, diffusers 0.37
+finds no layer of a CLIPTextModel under `text_model.`, so it is given those without that scope and with the alphas in the factors; and in kohya's
+files it ignores alphas that differ from layer to layer of the U-Net, so there it is given one alpha, and the case `several` checks mixed ones
+against factors that have the alphas in them.
 """
 import argparse
-import json
 import random
 import subprocess
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 
 import torch
@@ -134,23 +139,46 @@ def write_case(pipe, large, form, rng, seed, folder):
         return [file], True
     modules = draw(pipe, rng, seed, convolutions, ["unet"] + [e for e in encoders if rng.random() < 0.7])
     if form == "diffusers-old":
-        modules = {key: item for key, item in modules.items() if key[0] != "unet" or ".attn" in key[1]}
-        modules = {key: item for key, item in modules.items() if key[0] == "unet" or ".self_attn" in key[1]}
-        save_file(old_names(modules), file)
+        modules = {key: item for key, item in modules.items() if ".attn" in key[1] or ".self_attn" in key[1]}
+        state, reference = old_names(modules), only_unet(old_names(modules))
     elif form.startswith("kohya"):
+        modules = {key: (a, b, 3.0) for key, (a, b, _) in modules.items()}
         rename = original_scopes(pipe.unet) if form == "kohya-original" else {}
-        save_file(kohya(modules, large, rename), file)
+        state = kohya(modules, large, rename)
+        reference = only_unet(state)
     else:
-        save_file(dotted(modules), file)
-    pipe.load_lora_weights(file, adapter_name="first")
-    names, scales, options = ["first"], [scale], [f"{file}:{scale}"]
+        state, reference = dotted(modules), only_unet(dotted(modules))
+    save_file(state, file)
+    names = load(pipe, "first", reference, modules, form.startswith("kohya"))
+    scales, options = [scale] * len(names), [f"{file}:{scale}"]
     if form == "several":
         second = str(folder / "second.safetensors")
-        save_file(kohya(draw(pipe_base(pipe), rng, seed + 1, False, ["unet"] + encoders), large, {}), second)
-        pipe.load_lora_weights(second, adapter_name="second")
-        names, scales, options = ["first", "second"], [scale, 0.8], options + [f"{second}:0.8"]
+        modules = draw(pipe.plain, rng, seed + 1, False, ["unet"] + encoders)
+        save_file(kohya(modules, large, {}), second)
+        more = load(pipe, "second", only_unet(folded(modules)), modules, True)
+        names, scales, options = names + more, scales + [0.8] * len(more), options + [f"{second}:0.8"]
     pipe.set_adapters(names, scales)
     return options, False
+
+
+def only_unet(state):
+    return {key: value for key, value in state.items() if "unet" in key}
+
+
+def folded(modules):
+    """PEFT's names and no alphas: they are in the factors."""
+    return dotted({key: (a, b * (alpha / a.shape[0]), alpha) for key, (a, b, alpha) in modules.items()})
+
+
+def load(pipe, name, unet, modules, has_alphas):
+    """Gives the reference a LoRA in two parts; returns the names it has there."""
+    pipe.load_lora_weights(dict(unet), adapter_name=name)
+    encoders = {key: item for key, item in modules.items() if key[0] != "unet"}
+    if not encoders:
+        return [name]
+    state = folded(encoders) if has_alphas else dotted(encoders)
+    pipe.load_lora_weights({key.replace("text_encoder.text_model.", "text_encoder."): value for key, value in state.items()}, adapter_name=name + "_text")
+    return [name, name + "_text"]
 
 
 class Base:
@@ -158,10 +186,6 @@ class Base:
 
     def __init__(self, parts):
         self.__dict__.update(parts)
-
-
-def pipe_base(pipe):
-    return pipe.plain
 
 
 def run(program, folder, part, inputs, options, mode):
@@ -233,7 +257,14 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
     quiet()
+    import diffusers.utils.logging
+
+    import transformers.utils.logging
+
+    diffusers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.set_verbosity_error()
     sys.exit(1 if compare(arguments.program, arguments.count, arguments.seed) else 0)
 
 

@@ -18,8 +18,8 @@ public final class GGUFFile: TensorSource, StoredTypes {
 
   /// Path of the file.
   public var origin: String { file.path }
-  /// ``values`` as texts, long arrays shortened.
-  public var metadata: [String: String] { values.mapValues(\.text) }
+  /// ``values`` as texts, long arrays shortened, without the shapes of single tensors, which are applied.
+  public var metadata: [String: String] { values.filter { !$0.key.hasPrefix(GGUFHeader.shapeKey) }.mapValues(\.text) }
 
   /// Opens and checks a file.
   /// - Throws: `FormatError` with the file, the key or tensor, what was expected and what was found.

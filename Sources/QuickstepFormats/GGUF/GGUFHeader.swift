@@ -13,6 +13,9 @@ struct GGUFHeader {
   let metadata: [String: GGUFValue]
   let entries: [String: GGUFEntry]
 
+  /// Before the name of a tensor that is stored flat.
+  static let shapeKey = "comfy.gguf.orig_shape."
+
   private struct Listed {
     let name: String
     let type: GGUFType
@@ -84,7 +87,7 @@ struct GGUFHeader {
 
   /// Convolutions whose rows fill no blocks are stored flat, with their shape beside them (`comfy.gguf.orig_shape.<name>`, row-major).
   private static func originalShape(_ name: String, stored: [Int], _ metadata: [String: GGUFValue], _ path: String) throws -> [Int] {
-    let key = "comfy.gguf.orig_shape." + name
+    let key = shapeKey + name
     guard let value = metadata[key] else { return stored }
     let sizes = value.array?.compactMap(\.integer) ?? []
     var product = 1
@@ -117,7 +120,9 @@ struct GGUFHeader {
       end = max(end, last.partialValue)
       let range = (dataStart + tensor.offset)..<(dataStart + last.partialValue)
       let entry = GGUFEntry(type: tensor.type, shape: tensor.shape, range: range)
-      guard entries.updateValue(entry, forKey: tensor.name) == nil else { throw FormatError(path, "has two tensors named \"\(tensor.name)\"") }
+      guard entries.updateValue(entry, forKey: tensor.name) == nil else {
+        throw FormatError(path, "has two tensors named \"\(tensor.name)\"")
+      }
     }
     return entries
   }

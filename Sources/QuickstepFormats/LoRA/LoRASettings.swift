@@ -43,7 +43,9 @@ struct LoRASettings: Sendable {
   private static func scope(_ prefix: String, _ member: (String) -> JSONValue?, _ file: String) throws -> Scope {
     var scope = Scope(prefix: prefix)
     if let value = member("lora_alpha"), value != .null {
-      guard let alpha = value.double, alpha.isFinite else { throw FormatError(file, "'\(prefix)lora_alpha' is \(value.text); expected a number") }
+      guard let alpha = value.double, alpha.isFinite else {
+        throw FormatError(file, "'\(prefix)lora_alpha' is \(value.text); expected a number")
+      }
       scope.alpha = alpha
     }
     scope.usesRoot = member("use_rslora")?.bool ?? false

@@ -64,7 +64,8 @@ public struct LoRAPlan: Sendable {
       var problems: [String] = []
       for module in file.modules {
         let branch = LoRABranch(file: file, module: module, scale: choice.scale)
-        guard let (part, layer) = LoRANaming.resolve(module.name, in: layers), let shape = layers.first(where: { $0.part == part })?.shapes[layer]
+        guard let (part, layer) = LoRANaming.resolve(module.name, in: layers),
+          let shape = layers.first(where: { $0.part == part })?.shapes[layer]
         else {
           problems.append(module.name)
           continue
@@ -94,10 +95,13 @@ public struct LoRAPlan: Sendable {
     let list = problems.prefix(8).joined(separator: "; ") + (problems.count > 8 ? "; …" : "")
     let count = "\(problems.count) of its \(file.modules.count) modules"
     if fit == 0 {
-      throw FormatError(file.origin, "is a LoRA for another model: none of its \(file.modules.count) modules fits \(parts.joined(separator: ", ")): \(list)")
+      throw FormatError(
+        file.origin, "is a LoRA for another model: none of its \(file.modules.count) modules fits \(parts.joined(separator: ", ")): \(list)"
+      )
     }
     guard allowsPartial else {
-      throw FormatError(file.origin, "\(count) do not fit this model, so it may be for another one; --lora-partial leaves them out: \(list)")
+      throw FormatError(
+        file.origin, "\(count) do not fit this model, so it may be for another one; --lora-partial leaves them out: \(list)")
     }
     return ["\(file.origin): \(count) do not fit this model and were left out: \(list)"]
   }

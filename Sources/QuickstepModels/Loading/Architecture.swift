@@ -133,6 +133,10 @@ public enum Architectures {
     _ configuration: ConfigurationFile, from source: any TensorSource, dtype: DType? = .float32, device: Device = .cpu
   ) throws -> LoadedComponent {
     let architecture = try of(configuration)
+    for name in source.names where !architecture.ignores(name) {
+      guard let info = source.info(name), !info.dtype.isFloatingPoint else { continue }
+      throw FormatError(source.origin, "tensor \"\(name)\" is of type \(info.dtype); weights are floating-point numbers")
+    }
     let (component, parameters) = try Weights.load(from: source, dtype: dtype, device: device, ignoring: architecture.ignores) {
       try architecture.construct(configuration, $0)
     }

@@ -15,7 +15,8 @@ struct OriginalAutoencoder {
     levels = (0..<16).first { !has("encoder.down.\($0).block.0.conv1.weight") } ?? 16
     layers = (0..<64).first { !has("encoder.down.0.block.\($0).conv1.weight") } ?? 64
     guard levels > 0 else {
-      throw FormatError(source.origin, "there is no tensor named \"\(prefix)encoder.down.0.block.0.conv1.weight\"; the autoencoder's encoder is missing")
+      throw FormatError(
+        source.origin, "there is no tensor named \"\(prefix)encoder.down.0.block.0.conv1.weight\"; the autoencoder's encoder is missing")
     }
   }
 

@@ -19,7 +19,8 @@ public enum OriginalFamily: String, Sendable, Hashable, CaseIterable {
     func has(_ name: String) -> Bool { source.info(name) != nil }
     func network(_ name: String) -> [Int]? { source.info(Self.networkPrefix + name)?.shape }
     // ControlNets and video models share names with these networks, and have more.
-    guard network("input_blocks.0.0.weight")?.count == 4, let context = network("middle_block.1.transformer_blocks.0.attn2.to_k.weight")?.last,
+    guard network("input_blocks.0.0.weight")?.count == 4,
+      let context = network("middle_block.1.transformer_blocks.0.attn2.to_k.weight")?.last,
       network("out.2.weight") != nil
     else { return nil }
     if network("label_emb.0.0.weight") != nil {
@@ -46,7 +47,8 @@ public enum OriginalFamily: String, Sendable, Hashable, CaseIterable {
 
   /// Towers that the family may have, in the order in which a file is asked for them.
   var textEncoders: [OriginalTextEncoder.Use] {
-    func use(_ prefix: String, _ part: String, projected: Bool = false, drops: Bool = false, pads: Bool = false) -> OriginalTextEncoder.Use {
+    func use(_ prefix: String, _ part: String, projected: Bool = false, drops: Bool = false, pads: Bool = false) -> OriginalTextEncoder.Use
+    {
       OriginalTextEncoder.Use(prefix: prefix, part: part, isProjected: projected, dropsLast: drops, padsWithExclamation: pads)
     }
     switch self {
@@ -113,7 +115,9 @@ struct OriginalPrediction {
       let isBase = try source.info("global_step").map { $0.shape.isEmpty ? try source.tensor($0.name).item() == 875_000 : false } ?? false
       name = isBase ? "epsilon" : "v_prediction"
       note =
-        isBase ? nil : "the file does not say what its network predicts; taken as v_prediction, as in Stable Diffusion 2 for 768 pixels. "
+        isBase
+        ? nil
+        : "the file does not say what its network predicts; taken as v_prediction, as in Stable Diffusion 2 for 768 pixels. "
           + "For a 512-pixel base model say --prediction epsilon"
     } else {
       (name, note) = ("epsilon", nil)

@@ -34,7 +34,8 @@ struct OriginalTextEncoder {
     let scopes = isOpenCLIP ? ["transformer.resblocks."] : ["text_model.encoder.layers.", "encoder.layers."]
     let norm = isOpenCLIP ? "ln_1" : "layer_norm1"
     guard let scope = scopes.first(where: { has("\($0)0.\(norm).weight") }) else {
-      throw FormatError(source.origin, "there is no tensor named \"\(use.prefix)\(scopes[0])0.\(norm).weight\"; the text encoder is not complete")
+      throw FormatError(
+        source.origin, "there is no tensor named \"\(use.prefix)\(scopes[0])0.\(norm).weight\"; the text encoder is not complete")
     }
     layerScope = scope
     storedLayers = (0..<1000).first { !has("\(scope)\($0).\(norm).weight") } ?? 1000
@@ -42,7 +43,9 @@ struct OriginalTextEncoder {
 
   /// Whether the file has the tower as it was trained, with what Stable Diffusion 2 leaves out. Files made from diffusers folders lack it.
   private var isWhole: Bool {
-    isOpenCLIP ? blocks.source.info(use.prefix + "text_projection") != nil || blocks.source.info(use.prefix + "logit_scale") != nil : storedLayers == 24
+    isOpenCLIP
+      ? blocks.source.info(use.prefix + "text_projection") != nil || blocks.source.info(use.prefix + "logit_scale") != nil
+      : storedLayers == 24
   }
 
   private var layers: Int { use.dropsLast && isWhole ? max(1, storedLayers - 1) : storedLayers }
@@ -68,7 +71,9 @@ struct OriginalTextEncoder {
   private func isIgnored(_ name: String) -> Bool {
     let buffers = ["position_ids", "logit_scale", "attn_mask"]
     if buffers.contains(where: { name == $0 || name.hasSuffix("." + $0) }) { return true }
-    if !use.isProjected, name == "text_projection" || name == "text_projection.weight" || name == "text_model.text_projection" { return true }
+    if !use.isProjected, name == "text_projection" || name == "text_projection.weight" || name == "text_model.text_projection" {
+      return true
+    }
     if name.hasPrefix("vision_model.") || name.hasPrefix("visual_projection.") || name.hasPrefix("visual.") { return true }
     return layers < storedLayers && name.hasPrefix("\(layerScope)\(storedLayers - 1).")
   }

@@ -29,7 +29,8 @@ struct OriginalUNet {
     self.source = source
     self.prefix = prefix
     let scopes = Set(
-      source.names.filter { $0.hasPrefix(prefix) }.map { $0.dropFirst(prefix.count).split(separator: ".").prefix(4).joined(separator: ".") })
+      source.names.filter { $0.hasPrefix(prefix) }.map { $0.dropFirst(prefix.count).split(separator: ".").prefix(4).joined(separator: ".") }
+    )
     let blocks = OriginalBlocks(source: source, prefix: prefix, scopes: scopes)
     var levels = [Level(first: 1)]
     var index = 1
@@ -72,7 +73,8 @@ struct OriginalUNet {
     }
     guard middleDepth > 0 else { throw FormatError(source.origin, "its middle has no attention, which is not supported in original names") }
     if let last = levels.last?.downDepths.first, last > 0, last != middleDepth {
-      throw FormatError(source.origin, "the middle has \(middleDepth) transformer blocks and the last level \(last), which is not supported")
+      throw FormatError(
+        source.origin, "the middle has \(middleDepth) transformer blocks and the last level \(last), which is not supported")
     }
   }
 

@@ -113,7 +113,8 @@ struct FolderFiles: ModelFiles {
     let weights = try Architectures.weights(folder: folder)
     let names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted().filter { $0.hasSuffix(".safetensors") }
     return ModelPart(
-      name: name, configuration: try ConfigurationFile(path: folder + "/config.json"), weights: weights, paths: names.map { "\(folder)/\($0)" })
+      name: name, configuration: try ConfigurationFile(path: folder + "/config.json"), weights: weights,
+      paths: names.map { "\(folder)/\($0)" })
   }
 
   func scheduler() throws -> ConfigurationFile { try ConfigurationFile(path: path + "/scheduler/scheduler_config.json") }

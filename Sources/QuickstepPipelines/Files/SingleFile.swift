@@ -15,7 +15,8 @@ struct SingleFile: ModelFiles {
 
   /// Whether a path is a file that can be opened as a model. Reads its header.
   static func isModel(_ path: String) -> Bool {
-    guard path.hasSuffix(".safetensors") || path.hasSuffix(".gguf"), ModelLibrary.isFile(path), let source = try? TensorFiles.open(path) else {
+    guard path.hasSuffix(".safetensors") || path.hasSuffix(".gguf"), ModelLibrary.isFile(path), let source = try? TensorFiles.open(path)
+    else {
       return false
     }
     return OriginalFamily(source) != nil
@@ -69,7 +70,8 @@ struct SingleFile: ModelFiles {
 enum TokenizerSearch {
   /// Models of CLIP itself, whose snapshots hold a tokenizer at their root.
   static let clipModels = [
-    "openai/clip-vit-large-patch14", "openai/clip-vit-base-patch32", "openai/clip-vit-base-patch16", "laion/CLIP-ViT-H-14-laion2B-s32B-b79K",
+    "openai/clip-vit-large-patch14", "openai/clip-vit-base-patch32", "openai/clip-vit-base-patch16",
+    "laion/CLIP-ViT-H-14-laion2B-s32B-b79K",
     "laion/CLIP-ViT-bigG-14-laion2B-39B-b160k",
   ]
 

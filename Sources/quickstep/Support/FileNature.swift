@@ -40,7 +40,8 @@ enum FileNature {
       if path.hasSuffix(".safetensors") || path.hasSuffix(".gguf") { return .tensorFile }
       throw FormatError(
         path,
-        "is none of the kinds that can be inspected: safetensors, GGUF, an index of shards (*.index.json), a model or component folder, PNG")
+        "is none of the kinds that can be inspected: safetensors, GGUF, an index of shards (*.index.json), a model or component folder, PNG"
+      )
     }
   }
 }
