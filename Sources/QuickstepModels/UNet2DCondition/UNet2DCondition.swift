@@ -42,6 +42,11 @@ public struct UNet2DCondition: Backbone {
   /// 1: odd sizes are met by enlarging to the size that a level came in with, as diffusers does.
   public var sizeMultiple: Int { 1 }
 
+  /// The output's, where the input has more: masks and pictures that inpainting networks are told. Learned variances have no part in it.
+  public var stateChannels: Int { min(configuration.inChannels, configuration.outChannels) }
+  /// `time_cond_proj_dim`.
+  public var guidanceSize: Int? { configuration.guidanceSize }
+
   /// Needs `sequence`; `pooled` and `timeIDs` for SDXL, `classes` and `guidance` where the configuration says so. Sites are the residual
   /// blocks, the attentions and feed-forward layers and, per level, `inner`.
   /// - Throws: ``ComponentError`` without a condition; what the policy throws.
