@@ -21,6 +21,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
+import drawers_control
+
 FOLDER = Path(__file__).resolve().parent.parent / "Tests/QuickstepModelsTests/Fixtures/checkpoints"
 TOLERANCE = 2e-4
 
@@ -229,6 +231,7 @@ def draw_dit(rng, seed):
 
 
 DRAWERS = {"dit": draw_dit, "unet": draw_unet, "plain-unet": draw_plain_unet, "autoencoder": draw_autoencoder, "tiny": draw_tiny, "clip": draw_clip}
+DRAWERS |= drawers_control.DRAWERS
 GOLDENS = 4
 
 

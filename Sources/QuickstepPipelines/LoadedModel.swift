@@ -71,6 +71,10 @@ public struct LoadedModel: Sendable {
   public var classCount: Int? { conditioner.classCount }
   /// Pixels per sample and side: 1 without a codec.
   public var pixelsPerSample: Int { codec?.factor ?? 1 }
+  /// Of the pictures it was trained on, in pixels.
+  public var pictureSize: (width: Int, height: Int) {
+    (backbone.sampleShape[2] * pixelsPerSample, backbone.sampleShape[1] * pixelsPerSample)
+  }
 }
 
 /// What a model suggests where the user says nothing; plain values in `model_index.json`.

@@ -14,6 +14,8 @@ struct ResolvedRequest {
   let spacingParameters: [String: String]
   let guidance: Guidance
   let guidanceScale: Double
+  /// Whether guidance compares with a second branch, and not by what a distilled network is told.
+  let needsNegative: Bool
   let corrections: [any Correction]
   let style: String?
   let width: Int
@@ -25,6 +27,10 @@ struct ResolvedRequest {
   private static let longestPrompt = 65536
   /// What the caller brought along, checked, on the model's device.
   let given: GivenTensors
+  /// What it begins with and is steered by, and which steps are run.
+  let pictures: ResolvedPictures
+  /// Whether the codec works in strips.
+  let worksInStrips: Bool
   private(set) var warnings: [String] = []
 
   init(_ request: GenerationRequest, model: LoadedModel) throws {
@@ -38,10 +44,11 @@ struct ResolvedRequest {
     guard request.batch >= 1 else { throw GenerationError("the batch is \(request.batch); allowed: 1 and above") }
     batch = request.batch
     (width, height) = try Self.size(request, model)
-    sampleShape = [model.backbone.sampleShape[0], height / model.pixelsPerSample, width / model.pixelsPerSample]
+    worksInStrips = try request.tiling.worksInStrips(model, width: width, height: height)
+    sampleShape = [model.backbone.stateChannels, height / model.pixelsPerSample, width / model.pixelsPerSample]
     given = try request.given.checked(
       count: request.prompts.count, latentShape: sampleShape, model: model)
-    if sampleShape != model.backbone.sampleShape {
+    if sampleShape.dropFirst() != model.backbone.sampleShape.dropFirst() {
       let side = model.backbone.sampleShape.dropFirst().map { $0 * model.pixelsPerSample }
       warnings.append("'\(model.name)' was trained on \(side[1])x\(side[0]); other sizes look worse")
     }
@@ -63,8 +70,9 @@ struct ResolvedRequest {
     guard interval.lowerBound >= 0, interval.upperBound <= 1 else {
       throw GenerationError("the guidance interval is \(interval); allowed: within 0…1")
     }
+    needsNegative = guidanceScale != 1 && model.backbone.guidanceSize == nil
     guidance =
-      try guidanceScale == 1
+      try !needsNegative
       ? .none()
       : .classifierFree(
         scale: guidanceScale, window: interval == 0...1 ? .always : .steps(start: interval.lowerBound, end: interval.upperBound))
@@ -73,7 +81,10 @@ struct ResolvedRequest {
       throw GenerationError(
         "a trajectory holds one batch; \(request.prompts.count) pictures in batches of \(request.batch) would be several")
     }
-    if !request.negative.isEmpty, guidanceScale == 1 { warnings.append("the negative prompt has no effect at guidance scale 1") }
+    if !request.negative.isEmpty, !needsNegative {
+      warnings.append("the negative prompt has no effect " + (guidanceScale == 1 ? "at guidance scale 1" : "on a network distilled with guidance"))
+    }
+    pictures = try ResolvedPictures(request, model: model, grid: grid, width: width, height: height, sampleShape: sampleShape)
     if !model.conditioner.hasStyles, let style = request.style, style != "none" {
       warnings.append("'\(model.name)' has no styles; the style has no effect")
     }
@@ -81,14 +92,24 @@ struct ResolvedRequest {
       warnings.append("'\(missing)', which '\(model.name)' is meant to be sampled with, is not there yet; \(solverName) is used")
     }
     // Compiling once up front finds out whether the solver can serve this grid at all.
-    _ = try solver.compile(schedule: model.scheduler.schedule, grid: grid)
+    _ = try solver.compile(schedule: model.scheduler.schedule, grid: Self.part(grid, pictures.steps))
   }
 
-  var needsNegative: Bool { guidanceScale != 1 }
+  /// The levels of the steps that are run.
+  private static func part(_ grid: Grid, _ steps: Range<Int>) throws -> Grid { try grid.suffix(fromStep: steps.lowerBound) }
+
+  /// What one batch does, from `start`.
+  func run(_ schedule: any NoiseSchedule, start: SamplingRun.Start) throws -> SamplingRun {
+    let stop = pictures.steps.upperBound < grid.steps ? pictures.steps.count : nil
+    return try SamplingRun(
+      solver: solver, schedule: schedule, grid: Self.part(grid, pictures.steps), start: start, stopAfter: stop)
+  }
 
   private static func size(_ request: GenerationRequest, _ model: LoadedModel) throws -> (Int, Int) {
     let shape = model.backbone.sampleShape.map { $0 * model.pixelsPerSample }
-    let (width, height) = (request.width ?? shape[2], request.height ?? shape[1])
+    // A picture that is not to be resized says the size.
+    let picture = request.pictures.fit == .exact ? request.pictures.start?.picture ?? request.pictures.control?.picture : nil
+    let (width, height) = (request.width ?? picture?.width ?? shape[2], request.height ?? picture?.height ?? shape[1])
     let multiple = model.backbone.sizeMultiple * model.pixelsPerSample
     guard width > 0, height > 0, width % multiple == 0, height % multiple == 0, width <= 4096, height <= 4096 else {
       throw GenerationError(
@@ -104,6 +125,19 @@ struct ResolvedRequest {
       throw GenerationError("'\(model.name)' has no style '\(style)'; it has \(model.defaults.styles.joined(separator: ", ")) (or none)")
     }
     return style
+  }
+
+  /// The conditions with the guidance scale, for networks that are told it.
+  func told(_ conditions: [String: Conditioning], model: LoadedModel, count: Int) throws -> [String: Conditioning] {
+    guard let size = model.backbone.guidanceSize else { return conditions }
+    return try withTensorErrors {
+      let features = GuidanceFeatures.make(scale: guidanceScale, size: size, count: count).to(model.dtype, model.device)
+      return conditions.mapValues { condition in
+        var condition = condition
+        condition.guidance = features
+        return condition
+      }
+    }
   }
 
   /// The rows of the given tensors that belong to a batch.
@@ -126,6 +160,7 @@ struct ResolvedRequest {
       guidanceStart: request.guidanceInterval.lowerBound, guidanceEnd: request.guidanceInterval.upperBound,
       corrections: request.corrections,
       width: width, height: height, dtype: "\(model.dtype)", device: "\(model.device)", threads: Machine.threads, batch: batch,
-      alterations: model.options.isEmpty ? nil : model.options, hasGivenTensors: !given.isEmpty, version: ImagePipeline.version)
+      alterations: model.options.isEmpty ? nil : model.options, hasGivenTensors: !given.isEmpty, pictures: pictures.record,
+      worksInStrips: model.codec == nil ? nil : worksInStrips, version: ImagePipeline.version)
   }
 }

@@ -20,6 +20,7 @@ struct GenerateCommand: AsyncParsableCommand {
         quickstep generate 7 --model digits                          a class of a class-conditional model
         quickstep generate "a fox" -m model.safetensors              an original single file of Stable Diffusion 1, 2 or XL
         quickstep generate "a fox" -m FOLDER --lora ink.safetensors:0.8 --lora fox.safetensors
+        quickstep generate "red fox" --image fox.png --strength 0.5  half of the way back from a picture
       """)
 
   @Argument(help: "What to make, one prompt per picture; for class models the class's number.")
@@ -69,6 +70,8 @@ struct GenerateCommand: AsyncParsableCommand {
   var dtype: String?
   @Option(help: "Threads per operator (default: one per physical core).")
   var threads: Int?
+  @OptionGroup(title: "Pictures to begin with and to be steered by") var pictures: PictureOptions
+  @OptionGroup(title: "Memory") var memory: MemoryOptions
   @Flag(help: "Show the pictures in the terminal while they form.")
   var preview = false
   @Flag(help: "Print one JSON object about the run to standard output.")
@@ -82,6 +85,7 @@ struct GenerateCommand: AsyncParsableCommand {
     if count < 1 || count > 10000 { throw ValidationError("--count is \(count); allowed: 1…10000.") }
     if let steps, steps < 1 { throw ValidationError("--steps is \(steps); it must be at least 1.") }
     if let guidance, !guidance.isFinite { throw ValidationError("--guidance must be a finite number.") }
+    if trajectory != nil, pictures.refiner != nil { throw ValidationError("--trajectory holds the states of one model; leave --refiner out.") }
     if let threads, threads < 1 { throw ValidationError("--threads is \(threads); it must be at least 1.") }
     if let output, output.lowercased().hasSuffix(".png"), count * max(1, prompts.count) > 1 {
       throw ValidationError("--output \(output) is one file, but \(count * prompts.count) pictures are asked for; give a folder.")
@@ -92,8 +96,8 @@ struct GenerateCommand: AsyncParsableCommand {
         ("--negative", negative != nil), ("--seed", seed != nil), ("--size", size != nil), ("--style", style != nil),
         ("--count", count != 1),
         ("--latents", latents != nil), ("--correct", !correct.isEmpty), ("--guidance-interval", guidanceInterval != nil),
-        ("--batch", batch != 1), ("--dtype", dtype != nil),
-      ]
+        ("--batch", batch != 1), ("--dtype", dtype != nil), ("--vae-tiling", memory.vaeTiling != nil),
+      ] + pictures.given.map { ($0, true) }
       if let first = changed.first(where: { $0.1 })?.0 ?? alterations.given {
         throw ValidationError("\(first) would change the picture that --from-image repeats.")
       }

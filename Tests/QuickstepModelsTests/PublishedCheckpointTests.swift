@@ -27,7 +27,7 @@ import Testing
     let classes = Set(try Case.all.map { try ConfigurationFile(path: $0.folder + "/config.json").className })
     for name in [
       "UNet2DConditionModel", "UNet2DModel", "AutoencoderKL", "AutoencoderTiny", "CLIPTextModel", "CLIPTextModelWithProjection",
-      "DiTTransformer2DModel",
+      "DiTTransformer2DModel", "ControlNetModel",
     ] {
       #expect(classes.contains(name), "\(name)")
     }

@@ -15,6 +15,8 @@ public struct Architecture: Sendable {
   public let inputs: [String]
   /// A tensor whose presence tells this architecture in a file without configuration.
   public let tellingKey: String
+  /// The class whose telling tensor its files hold as well, if there is one.
+  let base: String?
   /// Names that may be left unused in a checkpoint: tables that the network computes itself.
   public let ignores: @Sendable (String) -> Bool
   /// Builds the component from its configuration and its root scope. Throws for settings that make no network; missing weights are left to
@@ -25,7 +27,7 @@ public struct Architecture: Sendable {
   public func takes(_ name: String) -> Bool { InputNames.isKnown(name, in: inputs) }
 
   init<Made: Component>(
-    _ className: String, _ summary: String, weightsName: String, tellingKey: String, as type: Made.Type,
+    _ className: String, _ summary: String, weightsName: String, tellingKey: String, base: String? = nil, as type: Made.Type,
     ignoring ignores: @escaping @Sendable (String) -> Bool = { _ in false },
     _ construct: @escaping @Sendable (ConfigurationFile, Weights) throws -> Made
   ) {
@@ -33,6 +35,7 @@ public struct Architecture: Sendable {
     self.summary = summary
     self.weightsName = weightsName
     self.tellingKey = tellingKey
+    self.base = base
     self.ignores = ignores
     inputs = Made.inputs
     self.construct = construct
@@ -65,6 +68,10 @@ public enum Architectures {
     ) { AutoencoderTiny(try AutoencoderTinyConfiguration($0), weights: $1) },
     clipText("CLIPTextModel", "CLIP's text tower", tellingKey: "text_model.embeddings.position_embedding.weight"),
     clipText("CLIPTextModelWithProjection", "CLIP's text tower with its projection", tellingKey: "text_projection.weight"),
+    Architecture(
+      "ControlNetModel", "What steers Stable Diffusion's U-Net by a picture", weightsName: "diffusion_pytorch_model",
+      tellingKey: "controlnet_cond_embedding.conv_in.weight", base: "UNet2DConditionModel", as: ControlNet.self
+    ) { try ControlNet(try ControlNetConfiguration($0), weights: $1) },
     Architecture(
       "DiTTransformer2DModel", "Class-conditional diffusion transformer", weightsName: "diffusion_pytorch_model",
       tellingKey: "transformer_blocks.0.norm1.emb.class_embedder.embedding_table.weight", as: DiT.self
@@ -117,7 +124,10 @@ public enum Architectures {
   }
 
   /// Which architecture a file without configuration probably holds. Where a class extends another, the longer name comes later and wins.
-  public static func guess(_ source: any TensorSource) -> Architecture? { all.last { source.info($0.tellingKey) != nil } }
+  public static func guess(_ source: any TensorSource) -> Architecture? {
+    let candidates = all.filter { source.info($0.tellingKey) != nil }
+    return candidates.last { candidate in !candidates.contains { $0.base == candidate.className } }
+  }
 
   /// Loads a component folder: `config.json` and its weights (one file, or shards with an index).
   /// - Parameter dtype: what floating-point weights are converted to; `nil` keeps them as stored.

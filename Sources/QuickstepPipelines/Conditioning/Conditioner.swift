@@ -40,6 +40,8 @@ public struct ConditioningFrame: Sendable {
   public var style: String?
   /// Size of the picture in pixels.
   public var width: Int, height: Int
+  /// Whether the condition is asked for or steered away from, for models that are told different things then.
+  public var side = GuidanceSide.positive
 
   /// - Parameters:
   ///   - style: one of the model's styles.
@@ -73,6 +75,8 @@ extension Conditioner {
       guard let other = given.negativePromptEmbeds else {
         throw GenerationError("guidance needs 'negative_prompt_embeds' beside 'prompt_embeds'; give them or set the guidance scale to 1")
       }
+      var frame = frame
+      frame.side = .negative
       result["negative"] = try condition(encoded: other, pooled: given.negativePooledPromptEmbeds, frame: frame)
     }
     return result

@@ -9,16 +9,19 @@ import QuickstepTokenizers
 /// How one class of pipeline in a `model_index.json` is put together. A new one is a value here.
 struct PipelineKind: Sendable {
   /// `_class_name`.
-  let className: String
+  var className: String
   /// Whether the backbone works on a codec's latents.
   let hasCodec: Bool
   /// What the reference's pipeline uses where nothing is said.
-  let guidanceScale: Double, steps: Int
+  var guidanceScale: Double, steps: Int
   /// Reads what turns prompts into conditions.
   let conditioner: @Sendable (inout ComponentLoader, any Backbone, ConfigurationFile) throws -> any Conditioner
 
+  /// With the names that the reference's pipelines for pictures have.
+  static let all = basic + ofPictures
+
   /// Sorted by class name.
-  static let all = [
+  static let basic = [
     PipelineKind(className: "ClassToImagePipeline", hasCodec: false, guidanceScale: 1, steps: 20) { loader, backbone, _ in
       guard let count = (backbone as? PromptUNet)?.configuration.classCount else {
         throw FormatError(loader.folder, "its network is not conditioned on classes")
@@ -40,14 +43,14 @@ struct PipelineKind: Sendable {
       var stages: [CLIPStage] = []
       for suffix in suffixes { stages.append(try loader.clipStage(suffix)) }
       let zeros = index.members["force_zeros_for_empty_prompt"]?.bool ?? true
-      return StableDiffusionXLConditioner(model: loader.name, stages: stages, zerosForEmpty: zeros, device: loader.device)
+      return StableDiffusionXLConditioner(model: loader.name, stages: stages, zerosForEmpty: zeros, toldScores: index.members["requires_aesthetics_score"]?.bool ?? false, device: loader.device)
     },
   ]
 
   /// - Throws: `FormatError` naming the file and what is supported.
   static func of(_ index: ConfigurationFile) throws -> PipelineKind {
     guard let kind = all.first(where: { $0.className == index.className ?? "" }) else {
-      let known = all.map(\.className).joined(separator: ", ")
+      let known = all.map(\.className).sorted().joined(separator: ", ")
       throw FormatError(index.path, "pipeline '\(index.className ?? "")' is not supported; supported: \(known)")
     }
     return kind
