@@ -165,6 +165,21 @@ import Testing
     #expect(try gap(twice.pixels, after.pixels) < 1e-4)
   }
 
+  /// A model on the device without memory has shapes and no values: nothing of its files is read.
+  @Test func outlinesReadNoValues() throws {
+    let lora = folder.path + "/lora.safetensors"
+    let layer = "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
+    try SafetensorsWriter.write(
+      [(name: "\(layer).lora_A.weight", tensor: .ones([2, 8])), (name: "\(layer).lora_B.weight", tensor: .ones([8, 2]))], to: lora)
+    for mode in LoRAMode.allCases {
+      var options = ModelOptions()
+      (options.adapters, options.adapterMode) = ([LoRAChoice(path: lora)], mode)
+      let outline = try LoadedModel(folder: Self.root + "/sd", device: .meta, options: options)
+      let whole = try LoadedModel(folder: Self.root + "/sd", options: options)
+      #expect(outline.parameterBytes == whole.parameterBytes && outline.fingerprint == whole.fingerprint)
+    }
+  }
+
   @Test func foldersOfPicklesAreRefusedWithTheWayOut() throws {
     try FileManager.default.copyItem(atPath: Self.root + "/sd", toPath: folder.path + "/sd")
     let vae = folder.path + "/sd/vae/diffusion_pytorch_model"

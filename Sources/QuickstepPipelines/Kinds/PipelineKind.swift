@@ -81,7 +81,8 @@ struct ComponentLoader {
   /// - Throws: `FormatError` when it is of another kind.
   mutating func component<Kind>(_ part: String, as kind: Kind.Type) throws -> Kind {
     let stored = try files.part(part)
-    let found = try Architectures.load(stored.configuration, from: stored.weights, dtype: dtype, device: device)
+    let weights: any TensorSource = device == .meta ? OutlineTensors(base: stored.weights) : stored.weights
+    let found = try Architectures.load(stored.configuration, from: weights, dtype: dtype, device: device)
     guard let typed = found.component as? Kind else {
       throw FormatError(stored.configuration.path, "\(found.architecture.className) is not supported as '\(part)' of this pipeline")
     }
