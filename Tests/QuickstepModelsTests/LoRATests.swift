@@ -153,6 +153,32 @@ import Testing
     #expect(error?.reason.contains("can be fused, not kept live") == true)
   }
 
+  /// Layer in the model, name in the file.
+  @Test(
+    "names of layers in every naming",
+    arguments: [
+      ("transformer", "single_transformer_blocks.0.attn.to_q", "transformer.single_transformer_blocks.0.attn.to_q"),
+      ("transformer", "transformer_blocks.0.attn.add_k_proj", "base_model.model.transformer_blocks.0.attn.add_k_proj"),
+      ("transformer", "blocks.0.ff.net.0.proj", "lora_unet_blocks_0_ff_net_0_proj"),
+      ("transformer", "blocks.0.ff.net.0.proj", "lora_transformer_blocks_0_ff_net_0_proj"),
+      ("unet", "mid.attn1.to_out.0", "unet.mid.attn1.processor.to_out"), ("unet", "mid.attn1.to_k", "base_model.model.unet.mid.attn1.to_k"),
+      ("text_encoder", "encoder.layers.0.self_attn.q_proj", "text_encoder.text_model.encoder.layers.0.self_attn.q_proj"),
+      ("text_encoder", "text_model.encoder.layers.0.self_attn.q_proj", "text_encoder.encoder.layers.0.self_attn.q_proj"),
+      ("text_encoder", "text_model.encoder.layers.0.self_attn.out_proj", "text_encoder.text_model.encoder.layers.0.self_attn.to_out"),
+      ("text_encoder", "encoder.layers.0.mlp.fc1", "lora_te_text_model_encoder_layers_0_mlp_fc1"),
+      ("text_encoder_2", "text_model.encoder.layers.0.mlp.fc1", "lora_te2_text_model_encoder_layers_0_mlp_fc1"),
+    ])
+  func namesOfLayers(_ part: String, _ layer: String, _ name: String) throws {
+    let ending = name.hasPrefix("lora_") ? ("lora_down", "lora_up") : ("lora_A", "lora_B")
+    let path = try write(["\(name).\(ending.0).weight": random([2, 4], 1), "\(name).\(ending.1).weight": random([6, 2], 2)], "named")
+    let source = TensorDictionary(["\(layer).weight": random([6, 4], 1)])
+    let plan = try LoRAPlan([LoRAChoice(path: path)], parts: [part: source])
+    #expect(plan.layerCount == 1 && plan.adapted(part, source).info("\(layer).weight")?.dtype == .float32)
+    #expect(try !plan.adapted(part, source).tensor("\(layer).weight").hasBits(of: source.tensor("\(layer).weight")))
+    // A part of another name has no such layer.
+    #expect(throws: FormatError.self) { try LoRAPlan([LoRAChoice(path: path)], parts: ["vae": source]) }
+  }
+
   @Test func choicesAsTheyAreWritten() throws {
     #expect(try LoRAChoice(parsing: "a.safetensors") == LoRAChoice(path: "a.safetensors", scale: 1))
     #expect(try LoRAChoice(parsing: "a:b.safetensors:-0.5") == LoRAChoice(path: "a:b.safetensors", scale: -0.5))

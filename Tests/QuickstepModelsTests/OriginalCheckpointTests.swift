@@ -147,6 +147,35 @@ private struct Shapes: TensorSource {
     #expect(try ComponentFile.tensors("unet", in: Shapes(shapes: ["conv_in.weight": [1]])).names == ["conv_in.weight"])
   }
 
+  /// stable-diffusion.cpp's converter renames text encoders as it writes GGUF, and leaves the projection as open_clip has it.
+  @Test(arguments: [false, true])
+  func namesOfConvertedEncoders(fused: Bool) throws {
+    let published = try source("sdxl")
+    var converted = published
+    converted.shapes = published.shapes.filter { !$0.key.hasPrefix("conditioner.") }
+    for (part, prefix) in [("text_encoder", "cond_stage_model.transformer."), ("text_encoder_2", "cond_stage_model.1.transformer.")] {
+      let weights = try OriginalCheckpoint(published).part(part).weights
+      for name in weights.names {
+        let shape = try #require(weights.info(name)?.shape)
+        if name == "text_projection.weight" {
+          converted.shapes[prefix + "text_model.text_projection"] = shape.reversed()
+        } else if fused, name.contains(".q_proj.") {
+          converted.shapes[prefix + name.replacing("q_proj", with: "in_proj")] = [shape[0] * 3] + shape.dropFirst()
+        } else if !fused || !(name.contains(".k_proj.") || name.contains(".v_proj.")) {
+          converted.shapes[prefix + name] = shape
+        }
+      }
+    }
+    let (one, other) = (try OriginalCheckpoint(published), try OriginalCheckpoint(converted))
+    #expect(other.family == .stableDiffusionXL && other.parts.map(\.name) == one.parts.map(\.name))
+    for part in one.parts {
+      let found = try other.part(part.name)
+      #expect(found.weights.names == part.weights.names && found.padding == part.padding)
+      #expect(found.configuration.members == part.configuration.members, "\(part.name)")
+      for name in part.weights.names { #expect(found.weights.info(name)?.shape == part.weights.info(name)?.shape) }
+    }
+  }
+
   /// open_clip's fused matrix of queries, keys and values, and its projection from the other side.
   @Test func layoutsOfOpenCLIP() throws {
     let source = try source("sdxl")

@@ -62,6 +62,9 @@ public enum OriginalFamily: String, Sendable, Hashable, CaseIterable {
       return [
         use("conditioner.embedders.0.transformer.", "text_encoder"),
         use("conditioner.embedders.1.model.", "text_encoder_2", projected: true, pads: true),
+        // GGUF files by stable-diffusion.cpp's converter.
+        use("cond_stage_model.transformer.", "text_encoder"),
+        use("cond_stage_model.1.transformer.", "text_encoder_2", projected: true, pads: true),
       ]
     case .stableDiffusionXLRefiner: return [use("conditioner.embedders.0.model.", "text_encoder_2", projected: true, pads: true)]
     }

@@ -61,8 +61,7 @@ struct OriginalTextEncoder {
       } else if isOpenCLIP {
         for (ours, view) in openCLIP(name, stored) { views[ours] = view }
       } else {
-        views[name == "text_model.text_projection" ? "text_projection.weight" : name] =
-          TensorView(stored, name == "text_model.text_projection" ? [.transposed] : [])
+        for (ours, view) in transformers(name, stored) { views[ours] = view }
       }
     }
     return (views, ignored)
@@ -76,6 +75,21 @@ struct OriginalTextEncoder {
     }
     if name.hasPrefix("vision_model.") || name.hasPrefix("visual_projection.") || name.hasPrefix("visual.") { return true }
     return layers < storedLayers && name.hasPrefix("\(layerScope)\(storedLayers - 1).")
+  }
+
+  /// What one stored tensor under transformers' names becomes. Converters to GGUF put open_clip's projection and fused matrices among them,
+  /// as they were.
+  private func transformers(_ name: String, _ stored: String) -> [(String, TensorView)] {
+    if name == "text_model.text_projection" { return [("text_projection.weight", TensorView(stored, [.transposed]))] }
+    for kind in ["weight", "bias"] where name.hasSuffix(".self_attn.in_proj.\(kind)") {
+      return fused(String(name.dropLast("in_proj.\(kind)".count)), kind, stored)
+    }
+    return [(name, TensorView(stored))]
+  }
+
+  /// Queries, keys and values of one matrix.
+  private func fused(_ scope: String, _ kind: String, _ stored: String) -> [(String, TensorView)] {
+    ["q_proj", "k_proj", "v_proj"].enumerated().map { ("\(scope)\($1).\(kind)", TensorView(stored, [.part($0, of: 3)])) }
   }
 
   private static let openCLIPNames: ScopeNames = {
@@ -101,11 +115,7 @@ struct OriginalTextEncoder {
     guard let dot = rest.firstIndex(of: ".") else { return [] }
     let scope = "text_model.encoder.layers.\(rest[..<dot])."
     let inner = String(rest[rest.index(after: dot)...])
-    for kind in ["weight", "bias"] where inner == "attn.in_proj_\(kind)" {
-      return ["q_proj", "k_proj", "v_proj"].enumerated().map {
-        ("\(scope)self_attn.\($1).\(kind)", TensorView(stored, [.part($0, of: 3)]))
-      }
-    }
+    for kind in ["weight", "bias"] where inner == "attn.in_proj_\(kind)" { return fused("\(scope)self_attn.", kind, stored) }
     guard let end = inner.lastIndex(of: "."), let ours = Self.openCLIPLayer[String(inner[..<end])] else { return [] }
     return [("\(scope)\(ours)\(inner[end...])", TensorView(stored))]
   }
