@@ -36,7 +36,8 @@ struct GenerationJob {
         warnings.append("the picture was made in a batch of \(settings.batch); alone it is equal up to rounding only")
       }
       if settings.pictures != nil {
-        throw GenerationError("\(path) was made from other pictures or by several models, which it does not hold; repeat the command that made it")
+        throw GenerationError(
+          "\(path) was made from other pictures or by several models, which it does not hold; repeat the command that made it")
       }
       if settings.hasGivenTensors {
         throw GenerationError("\(path) was made from tensors of a file (--latents), which it does not hold; repeat it with that file")
@@ -122,7 +123,8 @@ struct GenerationJob {
   }
 
   private func finish(
-    _ result: GenerationResult, _ model: LoadedModel, _ targets: OutputTargets, loadSeconds: Double, estimate: RunEstimate, warnings: [String]
+    _ result: GenerationResult, _ model: LoadedModel, _ targets: OutputTargets, loadSeconds: Double, estimate: RunEstimate,
+    warnings: [String]
   ) throws {
     let paths = try targets.write(result.images)
     if let sheet = command.sheet { try writeSheet(result, to: sheet) }
