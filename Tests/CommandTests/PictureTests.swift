@@ -91,6 +91,18 @@ import Testing
     }
   }
 
+  @Test func aControlNetInTheModelsFolderIsFound() throws {
+    let place = try place()
+    try FileManager.default.moveItem(atPath: place.path + "/controlnet", toPath: place.path + "/model/controlnet")
+    let arguments = ["generate", "mars", "--model", "model", "--seed", "1", "--steps", "2", "-o", "out.png", "--json"]
+    let without = try place.run(arguments)
+    #expect(without.status == 0 && without.output.contains("without --control"), "\(without.errors)")
+    let before = try PNG.read(place.path + "/out.png").image
+    let with = try place.run(arguments + ["--control", "a.png"])
+    #expect(with.status == 0 && !with.output.contains("without --control"), "\(with.errors)")
+    #expect(try PNG.read(place.path + "/out.png").image != before)
+  }
+
   @Test func twoModelsShareARun() throws {
     let place = try place()
     let arguments = ["generate", "mars", "venus", "--model", "model", "--seed", "1", "--steps", "5", "--json"]

@@ -94,6 +94,9 @@ struct GenerationJob {
           "the weights of '\(model.name)' have changed since the picture was made (\(expectedHash) then, \(model.fingerprint) now)")
       }
       request.pictures.control = try index == 0 ? command.pictures.controlInput(model) : nil
+      if index == 0, request.pictures.control == nil, FileManager.default.fileExists(atPath: model.folder + "/controlnet/config.json") {
+        warnings.append("'\(model.name)' comes with a ControlNet, which has no effect without --control")
+      }
       let display = GenerationDisplay(quiet: command.quiet, preview: command.preview)
       request.recordsTrajectory = command.trajectory != nil
       request.progress = { display.show($0) }
