@@ -32,7 +32,8 @@ public struct ImagePipeline: Sendable {
   }
 
   private func generate(
-    _ range: Range<Int>, _ plan: ResolvedRequest, _ pictures: PreparedPictures, _ request: GenerationRequest, _ result: inout GenerationResult
+    _ range: Range<Int>, _ plan: ResolvedRequest, _ pictures: PreparedPictures, _ request: GenerationRequest,
+    _ result: inout GenerationResult
   ) throws {
     let clock = ContinuousClock()
     let begin = clock.now
@@ -51,7 +52,9 @@ public struct ImagePipeline: Sendable {
     let denoised = clock.now
     if request.stopsAtLatents { result.latents = try withTensorErrors { result.latents.map { .cat([$0, state]) } ?? state } }
     for (offset, index) in range.enumerated() where !request.stopsAtLatents {
-      let pixels = try withInference { try withTensorErrors { try decoded(state.narrow(0, start: offset, length: 1), inStrips: plan.worksInStrips) } }
+      let pixels = try withInference {
+        try withTensorErrors { try decoded(state.narrow(0, start: offset, length: 1), inStrips: plan.worksInStrips) }
+      }
       result.images.append(.init(pixels: pixels, settings: plan.settings(index, request, model: model)))
     }
     result.evaluations += evaluations
@@ -63,10 +66,11 @@ public struct ImagePipeline: Sendable {
   /// One sample `[1, C, H, W]` to a picture `[C, H, W]` in main memory.
   private func decoded(_ sample: Tensor, inStrips: Bool) throws -> Tensor {
     try Task.checkCancellation()
-    let picture = try model.codec.map { codec in
-      let latents = sample.to(model.dtype)
-      return try inStrips ? codec.pictureInStrips(latents) : codec.picture(latents)
-    } ?? sample
+    let picture =
+      try model.codec.map { codec in
+        let latents = sample.to(model.dtype)
+        return try inStrips ? codec.pictureInStrips(latents) : codec.picture(latents)
+      } ?? sample
     return picture.squeeze(0).to(.cpu).to(.float32).clone()
   }
 

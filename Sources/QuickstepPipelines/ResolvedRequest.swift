@@ -82,7 +82,8 @@ struct ResolvedRequest {
         "a trajectory holds one batch; \(request.prompts.count) pictures in batches of \(request.batch) would be several")
     }
     if !request.negative.isEmpty, !needsNegative {
-      warnings.append("the negative prompt has no effect " + (guidanceScale == 1 ? "at guidance scale 1" : "on a network distilled with guidance"))
+      warnings.append(
+        "the negative prompt has no effect " + (guidanceScale == 1 ? "at guidance scale 1" : "on a network distilled with guidance"))
     }
     pictures = try ResolvedPictures(request, model: model, grid: grid, width: width, height: height, sampleShape: sampleShape)
     if !model.conditioner.hasStyles, let style = request.style, style != "none" {

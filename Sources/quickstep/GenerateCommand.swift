@@ -85,19 +85,22 @@ struct GenerateCommand: AsyncParsableCommand {
     if count < 1 || count > 10000 { throw ValidationError("--count is \(count); allowed: 1…10000.") }
     if let steps, steps < 1 { throw ValidationError("--steps is \(steps); it must be at least 1.") }
     if let guidance, !guidance.isFinite { throw ValidationError("--guidance must be a finite number.") }
-    if trajectory != nil, pictures.refiner != nil { throw ValidationError("--trajectory holds the states of one model; leave --refiner out.") }
+    if trajectory != nil, pictures.refiner != nil {
+      throw ValidationError("--trajectory holds the states of one model; leave --refiner out.")
+    }
     if let threads, threads < 1 { throw ValidationError("--threads is \(threads); it must be at least 1.") }
     if let output, output.lowercased().hasSuffix(".png"), count * max(1, prompts.count) > 1 {
       throw ValidationError("--output \(output) is one file, but \(count * prompts.count) pictures are asked for; give a folder.")
     }
     if fromImage != nil {
-      let changed: [(String, Bool)] = [
-        ("--solver", solver != nil), ("--grid", grid != nil), ("--steps", steps != nil), ("--guidance", guidance != nil),
-        ("--negative", negative != nil), ("--seed", seed != nil), ("--size", size != nil), ("--style", style != nil),
-        ("--count", count != 1),
-        ("--latents", latents != nil), ("--correct", !correct.isEmpty), ("--guidance-interval", guidanceInterval != nil),
-        ("--batch", batch != 1), ("--dtype", dtype != nil), ("--vae-tiling", memory.vaeTiling != nil),
-      ] + pictures.given.map { ($0, true) }
+      let changed: [(String, Bool)] =
+        [
+          ("--solver", solver != nil), ("--grid", grid != nil), ("--steps", steps != nil), ("--guidance", guidance != nil),
+          ("--negative", negative != nil), ("--seed", seed != nil), ("--size", size != nil), ("--style", style != nil),
+          ("--count", count != 1),
+          ("--latents", latents != nil), ("--correct", !correct.isEmpty), ("--guidance-interval", guidanceInterval != nil),
+          ("--batch", batch != 1), ("--dtype", dtype != nil), ("--vae-tiling", memory.vaeTiling != nil),
+        ] + pictures.given.map { ($0, true) }
       if let first = changed.first(where: { $0.1 })?.0 ?? alterations.given {
         throw ValidationError("\(first) would change the picture that --from-image repeats.")
       }

@@ -18,16 +18,17 @@ extension TinyModel {
       ]
     },
     TinyModel(
-      className: "UNet2DConditionModel", variant: "with attention of pixels and two-part conditions",
+      className: "UNet2DConditionModel", variant: "with attention of pixels",
       members: [
         "sample_size": .integer(8), "block_out_channels": numbers(8, 16), "norm_num_groups": .integer(4), "layers_per_block": .integer(1),
-        "down_block_types": names("AttnDownBlock2D", "CrossAttnDownBlock2D"), "up_block_types": names("CrossAttnUpBlock2D", "AttnUpBlock2D"),
-        "cross_attention_dim": .integer(4), "attention_head_dim": .integer(2), "dual_cross_attention": .bool(true),
+        "down_block_types": names("AttnDownBlock2D", "CrossAttnDownBlock2D"),
+        "up_block_types": names("CrossAttnUpBlock2D", "AttnUpBlock2D"),
+        "cross_attention_dim": .integer(4), "attention_head_dim": .integer(2),
       ]
     ) {
       [
         "sample": try random([2, 4, 8, 8], 1), "timestep": Tensor([20, 700] as [Float]),
-        "encoder_hidden_states": try random([2, 334, 4], 2),
+        "encoder_hidden_states": try random([2, 4, 4], 2),
       ]
     },
   ]

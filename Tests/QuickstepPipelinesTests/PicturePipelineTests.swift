@@ -102,7 +102,8 @@ import Testing
   }
 
   @Test func croppingTakesTheMiddle() throws {
-    let wide = try InputPicture(withTensorErrors { Tensor.linspace(-1, end: 1, steps: 8).reshape([1, 1, 8]).expand([3, 4, 8]).contiguous() })
+    let wide = try InputPicture(
+      withTensorErrors { Tensor.linspace(-1, end: 1, steps: 8).reshape([1, 1, 8]).expand([3, 4, 8]).contiguous() })
     let cropped = try wide.resized(width: 4, height: 4, .crop)
     let middle = try withTensorErrors { wide.pixels.narrow(2, start: 2, length: 4).contiguous() }
     #expect(try cropped.pixels.hasBits(of: middle))
@@ -113,7 +114,7 @@ import Testing
   // Models without a codec.
 
   private func red(_ side: Int = 8) throws -> InputPicture {
-    try InputPicture(try PixelImage(width: side, height: side, fill: RGBColor(200, 30, 60)))
+    try InputPicture(PixelImage(width: side, height: side, fill: RGBColor(200, 30, 60)))
   }
 
   @Test("pictures begin runs of models without a codec", arguments: TinyFolder.Kind.allCases)

@@ -14,20 +14,21 @@ extension AutoencoderKL {
 
   /// - Parameter rows: of a strip, at the size that a layer works on; `nil` chooses them by their bytes.
   package func pictureInStrips(_ latents: Tensor, rows: Int?) -> Tensor {
-    let strips = RowStrips(rows: rows)
     let latent = unscaled(latents)
-    let channels = Array(configuration.blockChannels.reversed())
     var hidden = decoder.middle(decoder.input(postQuantConvolution.map { $0(latent) } ?? latent))
-    for (level, size) in zip(decoder.levels, channels) {
+    let pixels = latent.size(2) * latent.size(3) * factor * factor
+    let strips = RowStrips(rows: rows, elements: decoderElements(pixels: pixels).map { $0 * latent.size(0) }, like: hidden)
+    for (level, size) in zip(decoder.levels, configuration.blockChannels.reversed()) {
       for block in level.blocks { hidden = strips.residual(block, output: size, hidden) }
       if let upsample = level.upsample { hidden = strips.upsample(upsample, hidden) }
     }
-    return strips.convolution(decoder.output, output: configuration.outChannels, after: decoder.outputNorm, hidden)
+    return strips.convolution(decoder.output, output: configuration.outChannels, after: decoder.outputNorm, hidden).clone()
   }
 
   /// The same for ``latentsInStrips(_:)``.
   package func latentsInStrips(_ picture: Tensor, rows: Int?) -> Tensor {
-    let strips = RowStrips(rows: rows)
+    let elements = encoderElements(pixels: picture.size(2) * picture.size(3))
+    let strips = RowStrips(rows: rows, elements: elements.map { $0 * picture.size(0) }, like: picture)
     var hidden = strips.convolution(encoder.input, output: configuration.blockChannels[0], picture)
     for (level, size) in zip(encoder.levels, configuration.blockChannels) {
       for block in level.blocks { hidden = strips.residual(block, output: size, hidden) }
@@ -37,20 +38,39 @@ extension AutoencoderKL {
     return scaled((quantConvolution.map { $0(moments) } ?? moments).chunk(2, dim: 1)[0])
   }
 
+  /// Elements of each layer's result, in order, for one picture.
+  private func decoderElements(pixels: Int) -> [Int] {
+    let channels = configuration.blockChannels
+    let levels = channels.indices.reversed().flatMap { level in
+      let size = channels[level] * (pixels >> (2 * level))
+      return Array(repeating: size, count: configuration.layersPerBlock + 1) + (level > 0 ? [4 * size] : [])
+    }
+    return levels + [configuration.outChannels * pixels]
+  }
+
+  private func encoderElements(pixels: Int) -> [Int] {
+    let channels = configuration.blockChannels
+    let levels = channels.indices.flatMap { level in
+      let size = channels[level] * (pixels >> (2 * level))
+      return Array(repeating: size, count: configuration.layersPerBlock) + (level < channels.count - 1 ? [size / 4] : [])
+    }
+    return [channels[0] * pixels] + levels
+  }
+
   /// Bytes that are in use at once while a picture of this size is decoded (encoding needs no more), in elements of `elementBytes`.
   ///
-  /// Whole, it is the last level's first block: its input, the same normalised, with SiLU and as the convolution wants it, and what comes out. In
-  /// strips it is a block's input and output, beside a few strips.
+  /// In strips these are the two buffers, what the middle left behind, and some strips; a hundred bytes per pixel are the picture on its way out. Whole, it is the last level's first block; six times its widest tensor and twice its result
+  /// are what was seen to suffice for 32 to 256 channels.
   public func workingBytes(pictureSide: (width: Int, height: Int), elementBytes: Int, inStrips: Bool) -> Int {
     let pixels = pictureSide.width * pictureSide.height
     let channels = configuration.blockChannels
-    let held = channels.indices.map { level in
+    guard inStrips else {
       // The outermost level begins with what the one below ended with.
-      let (input, output) = (channels[min(level + 1, channels.count - 1)], channels[level])
-      let area = pixels >> (2 * level)
-      return inStrips ? (input + output) * area : (4 * max(input, output) + output) * area
+      return elementBytes * pixels * (6 * max(channels[0], channels[min(1, channels.count - 1)]) + 2 * channels[0])
     }
-    let temporary = inStrips ? 6 * max(RowStrips.bytes, RowStrips.fewestRows * pictureSide.width * channels.reduce(0, max) * elementBytes) : 0
-    return (held.max() ?? 0) * elementBytes + temporary
+    let strip = max(RowStrips.bytes, RowStrips.fewestRows * pictureSide.width * channels.reduce(0, max) * elementBytes)
+    let both = [decoderElements(pixels: pixels), encoderElements(pixels: pixels)].map { TwoBuffers.sizes($0).reduce(0, +) }
+    let middle = 8 * channels[channels.count - 1] * (pixels >> (2 * (channels.count - 1)))
+    return elementBytes * (max(both[0], both[1]) + middle) + 10 * strip + 100 * pixels
   }
 }

@@ -5,15 +5,25 @@ import QuickstepTensor
 ///
 /// Blending overlapping tiles, as is usual, gives another picture: every tile is normalised by itself. Here the strips of one layer are put together
 /// before the next layer is done, so the result is that of the whole picture up to rounding. What this saves are the intermediate tensors of a
-/// layer, most of all those around a residual block: instead of about four times the block's input only input and output are held.
-struct RowStrips: Sendable {
+/// layer, most of all those around a residual block: only the block's input and output are held, in two buffers that take turns.
+struct RowStrips {
   /// Aim for the bytes of a strip of a layer's widest tensor. A few of them are held at a time.
   static let bytes = 16 << 20
   /// Below this the neighbouring rows cost more than they are worth.
   static let fewestRows = 8
 
   /// Rows of a strip; `nil` chooses them by their bytes.
-  var rows: Int?
+  let rows: Int?
+  private let buffers: TwoBuffers
+
+  /// - Parameters:
+  ///   - rows: of a strip; `nil` chooses them by their bytes.
+  ///   - elements: of the results of all layers to come, in order.
+  ///   - input: of their type and on their device.
+  init(rows: Int?, elements: [Int], like input: Tensor) {
+    self.rows = rows
+    buffers = TwoBuffers(elements, like: input)
+  }
 
   private func ranges(height: Int, rowBytes: Int) -> [Range<Int>] {
     let rows = max(1, rows ?? max(Self.fewestRows, Self.bytes / max(1, rowBytes)))
@@ -36,28 +46,21 @@ struct RowStrips: Sendable {
     part(output, (range.lowerBound > 0 ? scale : 0)..<((range.lowerBound > 0 ? scale : 0) + range.count * scale))
   }
 
-  /// A result that is put together from strips.
-  private struct Whole {
-    let tensor: Tensor
-
-    init(like input: Tensor, channels: Int, height: Int, width: Int) {
-      tensor = .empty([input.size(0), channels, height, width], dtype: input.dtype, device: input.device)
-    }
-
-    func write(_ strip: Tensor, at row: Int) { _ = tensor.narrow(2, start: row, length: strip.size(2)).copyInPlace(strip) }
+  private func write(_ strip: Tensor, to whole: Tensor, at row: Int) {
+    _ = whole.narrow(2, start: row, length: strip.size(2)).copyInPlace(strip)
   }
 
   /// A 3×3 convolution of stride 1, after a normalisation with SiLU where one is given. `[B, in, H, W] → [B, out, H, W]`.
   func convolution(_ convolution: Convolution, output channels: Int, after norm: GroupNorm? = nil, _ input: Tensor) -> Tensor {
-    let (height, width) = (input.size(2), input.size(3))
+    let height = input.size(2)
     let statistics = norm.map { $0.statistics(of: input) }
-    let result = Whole(like: input, channels: channels, height: height, width: width)
+    let result = buffers.next([input.size(0), channels, height, input.size(3)])
     for range in ranges(height: height, rowBytes: rowBytes(input, channels: max(channels, input.size(1)))) {
       var strip = part(input, widened(range, height: height)).contiguous()
       if let norm, let statistics { strip = norm(strip, with: statistics).silu() }
-      result.write(trimmed(convolution(strip), range, height: height), at: range.lowerBound)
+      write(trimmed(convolution(strip), range, height: height), to: result, at: range.lowerBound)
     }
-    return result.tensor
+    return result
   }
 
   /// A residual block without a time. Its result takes the place of its inner tensor, strip by strip.
@@ -82,23 +85,47 @@ struct RowStrips: Sendable {
   /// Twice the side. `[B, C, H, W] → [B, C, 2H, 2W]`.
   func upsample(_ upsample: Upsample2D, _ input: Tensor) -> Tensor {
     let height = input.size(2)
-    let result = Whole(like: input, channels: input.size(1), height: 2 * height, width: 2 * input.size(3))
+    let result = buffers.next([input.size(0), input.size(1), 2 * height, 2 * input.size(3)])
     for range in ranges(height: height, rowBytes: rowBytes(input, channels: input.size(1), scale: 4)) {
       let strip = part(input, widened(range, height: height)).contiguous()
-      result.write(trimmed(upsample(strip), range, height: height, scale: 2), at: 2 * range.lowerBound)
+      write(trimmed(upsample(strip), range, height: height, scale: 2), to: result, at: 2 * range.lowerBound)
     }
-    return result.tensor
+    return result
   }
 
   /// Half the side, with zeros right and below. `[B, C, H, W] → [B, C, H/2, W/2]`; sides are even.
   func downsample(_ downsample: Downsample2D, _ input: Tensor) -> Tensor {
     let height = input.size(2)
-    let result = Whole(like: input, channels: input.size(1), height: height / 2, width: input.size(3) / 2)
+    let result = buffers.next([input.size(0), input.size(1), height / 2, input.size(3) / 2])
     for range in ranges(height: height / 2, rowBytes: 2 * rowBytes(input, channels: input.size(1))) {
       // One row below; the zeros that the layer adds after it are not looked at.
       let strip = part(input, (2 * range.lowerBound)..<min(height, 2 * range.upperBound + 1)).contiguous()
-      result.write(part(downsample(strip), 0..<range.count), at: range.lowerBound)
+      write(part(downsample(strip), 0..<range.count), to: result, at: range.lowerBound)
     }
-    return result.tensor
+    return result
+  }
+}
+
+/// Memory for the results of layers, of which two are needed at a time: a layer's input and its result. Allocated once, so that nothing smaller takes a
+/// place between them.
+final class TwoBuffers {
+  private let tensors: [Tensor]
+  private var count = 0
+
+  /// - Parameter elements: of all results, in the order in which they will be asked for.
+  init(_ elements: [Int], like input: Tensor) {
+    tensors = Self.sizes(elements).map { .empty([$0], dtype: input.dtype, device: input.device) }
+  }
+
+  /// The elements of both.
+  static func sizes(_ elements: [Int]) -> [Int] {
+    (0..<2).map { turn in elements.indices.filter { $0 % 2 == turn }.map { elements[$0] }.max() ?? 0 }
+  }
+
+  /// Room for the next result. What was in it is the result before the last one.
+  func next(_ shape: [Int]) -> Tensor {
+    let tensor = tensors[count % 2]
+    count += 1
+    return tensor.narrow(0, start: 0, length: shape.reduce(1, *)).view(shape)
   }
 }

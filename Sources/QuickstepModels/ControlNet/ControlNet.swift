@@ -94,7 +94,8 @@ public struct ControlNet: Component {
     let inner = try middle(skips[skips.count - 1], state)
     let factors = self.factors(strength)
     return ControlResiduals(
-      down: zip(zip(outputs, skips), factors).map { finished($0.0($0.1), $1) }, middle: finished(middleOutput(inner), factors[outputs.count]))
+      down: zip(zip(outputs, skips), factors).map { finished($0.0($0.1), $1) },
+      middle: finished(middleOutput(inner), factors[outputs.count]))
   }
 
   private func finished(_ residual: Tensor, _ factor: Double) -> Tensor {

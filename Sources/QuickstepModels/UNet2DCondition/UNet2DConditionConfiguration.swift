@@ -136,7 +136,8 @@ public struct UNet2DConditionConfiguration: Sendable, Hashable {
     try reader.require(
       up.indices.allSatisfy { self.up[$0] != .pixels || blockChannels[$0] % heads[count - 1 - $0] == 0 },
       "'block_out_channels' \(blockChannels) do not suit 'attention_head_dim' \(heads) where 'up_block_types' has AttnUpBlock2D")
-    try reader.require(inputKernel % 2 == 1 && outputKernel % 2 == 1, "'conv_in_kernel' \(inputKernel) and 'conv_out_kernel' \(outputKernel) must be odd")
+    try reader.require(
+      inputKernel % 2 == 1 && outputKernel % 2 == 1, "'conv_in_kernel' \(inputKernel) and 'conv_out_kernel' \(outputKernel) must be odd")
     try reader.require(blockChannels[0] % 2 == 0, "'block_out_channels' begins with \(blockChannels[0]), which is odd")
   }
 

@@ -43,7 +43,9 @@ struct PipelineKind: Sendable {
       var stages: [CLIPStage] = []
       for suffix in suffixes { stages.append(try loader.clipStage(suffix)) }
       let zeros = index.members["force_zeros_for_empty_prompt"]?.bool ?? true
-      return StableDiffusionXLConditioner(model: loader.name, stages: stages, zerosForEmpty: zeros, toldScores: index.members["requires_aesthetics_score"]?.bool ?? false, device: loader.device)
+      return StableDiffusionXLConditioner(
+        model: loader.name, stages: stages, zerosForEmpty: zeros, toldScores: index.members["requires_aesthetics_score"]?.bool ?? false,
+        device: loader.device)
     },
   ]
 

@@ -19,8 +19,9 @@ public struct MemoryEstimate: Sendable, Hashable {
   /// Weights and the largest stage.
   public var peak: Int { weights + max(denoise ?? 0, decode) }
 
-  /// What the program needs besides: libraries, their kernels and their buffers. Seen on x86 with two threads.
-  public static let program = 450 << 20
+  /// What the program needs besides: libraries, their kernels and their buffers. 170 MB are seen in the smallest runs on x86 with two threads, and
+  /// twice as much in large ones.
+  public static let program = 350_000_000
 }
 
 extension ImagePipeline {
@@ -61,7 +62,7 @@ extension LoadedModel {
 
 /// Whether a codec works in strips, which takes less memory and gives the same picture up to rounding.
 public enum CodecTiling: String, Sendable, Codable, CaseIterable {
-  /// Where decoding at once would take more than 1.2 GB: from about 550 pixels a side for Stable Diffusion's codec.
+  /// Where decoding at once would take more than 1.5 GB by the estimate: from about 460 pixels a side for Stable Diffusion's codec.
   case auto
   /// Always; refused for codecs that cannot.
   case on
@@ -69,7 +70,7 @@ public enum CodecTiling: String, Sendable, Codable, CaseIterable {
   case off
 
   /// Above this many bytes `auto` works in strips. A fixed number, so that the same request gives the same bits on every machine.
-  static let threshold = 1_200_000_000
+  static let threshold = 1_500_000_000
 
   func worksInStrips(_ model: LoadedModel, width: Int, height: Int) throws -> Bool {
     guard let codec = model.codec, codec.worksInStrips else {

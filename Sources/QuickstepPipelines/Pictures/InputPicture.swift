@@ -30,7 +30,8 @@ public struct InputPicture: Sendable {
   /// - Throws: ``GenerationError`` for other shapes and for values outside, NaN among them.
   public init(_ pixels: Tensor, name: String = "the picture") throws {
     guard pixels.rank == 3, [1, 3, 4].contains(pixels.size(0)), pixels.size(1) > 0, pixels.size(2) > 0, pixels.dtype.isFloatingPoint else {
-      throw GenerationError("\(name) is a \(pixels.dtype) tensor of shape \(pixels.shape); allowed: [1, 3 or 4, H, W without a batch] of floats")
+      throw GenerationError(
+        "\(name) is a \(pixels.dtype) tensor of shape \(pixels.shape); allowed: [1, 3 or 4, H, W without a batch] of floats")
     }
     self.name = name
     self.pixels = try withTensorErrors { pixels.to(.float32, .cpu) }

@@ -26,7 +26,9 @@ struct PreparedPictures {
       return try (model.codec.map { try inStrips ? $0.latentsInStrips(placed) : $0.latents(placed) } ?? placed).to(.float32)
     }
     let factor = model.pixelsPerSample
-    let small = pictures.mask.map { $0.slice(2, start: 0, end: nil, step: factor).slice(3, start: 0, end: nil, step: factor).contiguous().to(model.device) }
+    let small = pictures.mask.map {
+      $0.slice(2, start: 0, end: nil, step: factor).slice(3, start: 0, end: nil, step: factor).contiguous().to(model.device)
+    }
     mask = small
     if pictures.tellsNetwork, let start = pictures.start, let mask = pictures.mask, let small {
       told = try Tensor.cat([small, encoded(start * mask.less(0.5).to(.float32))], dim: 1).to(model.dtype)
@@ -44,7 +46,9 @@ struct PreparedPictures {
     _ range: Range<Int>, _ plan: ResolvedRequest, model: LoadedModel, noise: inout any NoiseSource
   ) throws -> (start: SamplingRun.Start, change: TableauExecutor.StateChange?) {
     let shape = [range.count] + plan.sampleShape
-    if let state = plan.pictures.handover { return (.given(state.narrow(0, start: range.lowerBound, length: range.count).contiguous()), nil) }
+    if let state = plan.pictures.handover {
+      return (.given(state.narrow(0, start: range.lowerBound, length: range.count).contiguous()), nil)
+    }
     guard let clean else {
       return (try plan.initialLatents(range).map { .given($0) } ?? .noise(shape, device: model.device, scale: .marginal), nil)
     }
@@ -73,7 +77,9 @@ struct PreparedPictures {
   }
 
   /// What a ControlNet adds in this evaluation, if there is one and it acts.
-  func residuals(_ input: Tensor, timestep: Tensor, _ conditions: [String: Conditioning], _ context: StepContext) throws -> ControlResiduals? {
+  func residuals(_ input: Tensor, timestep: Tensor, _ conditions: [String: Conditioning], _ context: StepContext) throws
+    -> ControlResiduals?
+  {
     guard let control, acts(control.input, context) else { return nil }
     let network = control.input.network
     let fades = control.input.guesses || network.configuration.poolsResiduals

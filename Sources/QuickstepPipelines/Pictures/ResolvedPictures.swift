@@ -125,7 +125,8 @@ struct ResolvedPictures {
     }
     guard control.network.configuration.factor == model.pixelsPerSample else {
       throw GenerationError(
-        "the ControlNet reads \(control.network.configuration.factor) pixels per latent pixel, '\(model.name)' makes \(model.pixelsPerSample)")
+        "the ControlNet reads \(control.network.configuration.factor) pixels per latent pixel, '\(model.name)' makes \(model.pixelsPerSample)"
+      )
     }
     guard [1, 3].contains(control.network.configuration.conditioningChannels) else {
       throw GenerationError("the ControlNet reads \(control.network.configuration.conditioningChannels) channels; supported: 1 and 3")

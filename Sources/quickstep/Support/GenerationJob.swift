@@ -40,7 +40,8 @@ struct GenerationJob {
         warnings.append("the picture was made in a batch of \(settings.batch); alone it is equal up to rounding only")
       }
       if settings.pictures != nil {
-        throw GenerationError("\(path) was made from other pictures or by several models, which it does not hold; repeat the command that made it")
+        throw GenerationError(
+          "\(path) was made from other pictures or by several models, which it does not hold; repeat the command that made it")
       }
       if settings.hasGivenTensors {
         throw GenerationError("\(path) was made from tensors of a file (--latents), which it does not hold; repeat it with that file")
@@ -99,6 +100,9 @@ struct GenerationJob {
           "the weights of '\(model.name)' have changed since the picture was made (\(expectedHash) then, \(model.fingerprint) now)")
       }
       request.pictures.control = try index == 0 ? command.pictures.controlInput(model) : nil
+      if index == 0, request.pictures.control == nil, FileManager.default.fileExists(atPath: model.folder + "/controlnet/config.json") {
+        warnings.append("'\(model.name)' comes with a ControlNet, which has no effect without --control")
+      }
       let display = GenerationDisplay(quiet: command.quiet, preview: command.preview)
       request.recordsTrajectory = command.trajectory != nil
       request.progress = { display.show($0) }
@@ -134,7 +138,8 @@ struct GenerationJob {
   }
 
   private func finish(
-    _ result: GenerationResult, _ model: LoadedModel, _ targets: OutputTargets, loadSeconds: Double, estimate: RunEstimate, warnings: [String]
+    _ result: GenerationResult, _ model: LoadedModel, _ targets: OutputTargets, loadSeconds: Double, estimate: RunEstimate,
+    warnings: [String]
   ) throws {
     let paths = try targets.write(result.images)
     if let sheet = command.sheet { try writeSheet(result, to: sheet) }

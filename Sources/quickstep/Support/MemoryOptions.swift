@@ -33,7 +33,8 @@ struct MemoryOptions: ParsableArguments {
     guard device == .cpu, memory > 0, result.bytes > memory, !ignoreMemory, !dryRun else { return result }
     throw ValidationError(
       "This run is expected to take \(Quantity.bytes(result.bytes)) of memory (\(result.summary)), and this machine has "
-        + "\(Quantity.bytes(memory)). Ask for a smaller size or batch, a smaller --dtype or --vae-tiling on; --ignore-memory runs it all the same.")
+        + "\(Quantity.bytes(memory)). Ask for a smaller size or batch, a smaller --dtype or --vae-tiling on; --ignore-memory runs it all the same."
+    )
   }
 
   func report(_ estimate: RunEstimate, json: Bool) throws {

@@ -6,7 +6,9 @@ import QuickstepTensor
 
 /// Options of `generate` that name pictures, and what is done with them.
 struct PictureOptions: ParsableArguments {
-  @Option(help: "A PNG to begin with (image-to-image); its size is the result's unless --size and --resize say otherwise.", completion: .file(extensions: ["png"]))
+  @Option(
+    help: "A PNG to begin with (image-to-image); its size is the result's unless --size and --resize say otherwise.",
+    completion: .file(extensions: ["png"]))
   var image: String?
   @Option(help: "How much of --image is made anew, above 0 up to 1 (default: 0.8, or 1 with --mask).")
   var strength: Double?
