@@ -18,7 +18,7 @@ import Testing
     try place.write(
       ["sample": .ones([1, 4, 8, 8]), "timestep": .full([1], fillValue: 10), "encoder_hidden_states": .ones([1, 3, 12])], "in.safetensors")
     let common = ["forward", Self.model, "--component", "unet", "--inputs", "in.safetensors", "--output", "out.safetensors"]
-    let result = try place.run(arguments: common + options)
+    let result = try place.run(common + options)
     return (result, result.status == 0 ? try SafetensorsFile(path: place.path + "/out.safetensors").tensor("sample") : nil)
   }
 
@@ -71,7 +71,7 @@ import Testing
     for arguments in [
       ["generate", "a", "--model", "old.ckpt"], ["forward", "old.ckpt", "--component", "unet", "--inputs", "x", "--output", "y"],
     ] {
-      let result = try place.run(arguments: arguments)
+      let result = try place.run(arguments)
       #expect(
         result.status == 1 && result.errors.contains("is a Python pickle") && result.errors.contains("weights_only=True"),
         "\(result.errors)")
