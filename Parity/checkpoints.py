@@ -18,6 +18,7 @@ import zlib
 from pathlib import Path
 
 import drawers_codecs
+import drawers_control
 import drawers_transformers
 import torch
 from random_weights import disturb, noise
@@ -211,7 +212,7 @@ def draw_dit(rng, seed):
 DRAWERS = {
     "dit": draw_dit, "unet": draw_unet, "plain-unet": draw_plain_unet, "autoencoder": draw_autoencoder, "tiny": draw_tiny,
     "clip": draw_clip,
-} | drawers_transformers.DRAWERS | drawers_codecs.DRAWERS
+} | drawers_transformers.DRAWERS | drawers_codecs.DRAWERS | drawers_control.DRAWERS
 GOLDENS = 4
 
 

@@ -7,6 +7,8 @@ struct NetworkCall {
   let model: LoadedModel
   /// By branch.
   let conditions: [String: Conditioning]
+  /// What the network is told of pictures.
+  let pictures: PreparedPictures
 
   /// - Parameters:
   ///   - input: `[k·B, C, H, W]`, the context's branches one after the other.
@@ -25,8 +27,11 @@ struct NetworkCall {
     }
     let timestep = Tensor.full([input.size(0)], fillValue: .real(context.level.timestep), dtype: .float32, device: input.device)
     // The state stays float32 whatever the network computes in: a step changes it by less than half types can hold.
+    let seen = input.to(model.computeType)
+    var conditioning = Conditioning.stacked(parts)
+    conditioning.residuals = try pictures.residuals(seen, timestep: timestep, conditions, context)
     let answer = try model.backbone(
-      input.to(model.computeType), timestep: timestep, conditioning: .stacked(parts), evaluation: Evaluation(context)
+      pictures.input(seen), timestep: timestep, conditioning: conditioning, evaluation: Evaluation(context)
     ).to(.float32).contiguous()
     let channels = input.size(1)
     return answer.rank == 4 && answer.size(1) == 2 * channels ? answer.narrow(1, start: 0, length: channels) : answer

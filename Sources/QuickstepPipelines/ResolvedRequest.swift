@@ -16,7 +16,7 @@ struct ResolvedRequest {
   let spacingParameters: [String: String]
   let guidance: Guidance
   let guidanceScale: Double
-  /// Whether guidance compares with a second branch.
+  /// Whether guidance compares with a second branch, and not by what a distilled network is told.
   let needsNegative: Bool
   let corrections: [any Correction]
   let style: String?
@@ -29,6 +29,10 @@ struct ResolvedRequest {
   private static let longestPrompt = 65536
   /// What the caller brought along, checked, on the model's device.
   let given: GivenTensors
+  /// What it begins with and is steered by, and which steps are run.
+  let pictures: ResolvedPictures
+  /// Whether the codec works in strips.
+  let worksInStrips: Bool
   private(set) var warnings: [String] = []
 
   init(_ request: GenerationRequest, model: LoadedModel) throws {
@@ -42,10 +46,11 @@ struct ResolvedRequest {
     guard request.batch >= 1 else { throw GenerationError("the batch is \(request.batch); allowed: 1 and above") }
     batch = request.batch
     (width, height) = try Self.size(request, model)
-    sampleShape = [model.backbone.sampleShape[0], height / model.pixelsPerSample, width / model.pixelsPerSample]
+    worksInStrips = try request.tiling.worksInStrips(model, width: width, height: height)
+    sampleShape = [model.backbone.stateChannels, height / model.pixelsPerSample, width / model.pixelsPerSample]
     given = try request.given.checked(
       count: request.prompts.count, latentShape: sampleShape, model: model)
-    if sampleShape != model.backbone.sampleShape {
+    if sampleShape.dropFirst() != model.backbone.sampleShape.dropFirst() {
       let side = model.backbone.sampleShape.dropFirst().map { $0 * model.pixelsPerSample }
       warnings.append("'\(model.name)' was trained on \(side[1])x\(side[0]); other sizes look worse")
     }
@@ -66,11 +71,12 @@ struct ResolvedRequest {
     grid = try AllGrids.make(spacingName, spacingParameters).grid(
       schedule: schedule, steps: request.steps ?? model.defaults.steps)
     guidanceScale = request.guidanceScale ?? (model.conditioner.guidance == .none ? 1 : model.defaults.guidanceScale)
-    needsNegative = guidanceScale != 1 && model.conditioner.guidance == .branches
+    let comparesBranches = model.conditioner.guidance == .branches && model.backbone.guidanceSize == nil
     let interval = request.guidanceInterval
     guard interval.lowerBound >= 0, interval.upperBound <= 1 else {
       throw GenerationError("the guidance interval is \(interval); allowed: within 0…1")
     }
+    needsNegative = guidanceScale != 1 && comparesBranches
     guidance =
       try !needsNegative
       ? .none()
@@ -83,13 +89,13 @@ struct ResolvedRequest {
     }
     if !request.negative.isEmpty, !needsNegative {
       let reason =
-        model.conditioner.guidance == .branches ? "at guidance scale 1" : "on '\(model.name)', which compares with no second branch"
+        comparesBranches ? "at guidance scale 1" : "on '\(model.name)', which compares with no second branch"
       warnings.append("the negative prompt has no effect " + reason)
     }
     if model.conditioner.guidance == .none, guidanceScale != 1 {
       warnings.append("'\(model.name)' is not guided; the guidance scale has no effect")
     }
-    if model.conditioner.guidance != .branches, interval != 0...1 {
+    if !comparesBranches, interval != 0...1 {
       warnings.append("'\(model.name)' compares with no second branch; the guidance interval has no effect")
     }
     if request.weighting != .none, !model.conditioner.takesWeights {
@@ -100,6 +106,8 @@ struct ResolvedRequest {
       throw GenerationError("weighting '\(request.weighting.rawValue)' has no effect on prompts that are encoded already")
     }
     if request.solver == nil { warnings += model.scheduler.warnings }
+    pictures = try ResolvedPictures(
+      request, model: model, grid: grid, schedule: schedule, width: width, height: height, sampleShape: sampleShape)
     if !model.conditioner.hasStyles, let style = request.style, style != "none" {
       warnings.append("'\(model.name)' has no styles; the style has no effect")
     }
@@ -107,7 +115,17 @@ struct ResolvedRequest {
       warnings.append("'\(missing)', which '\(model.name)' is meant to be sampled with, is not there yet; \(solverName) is used")
     }
     // Compiling once up front finds out whether the solver can serve this grid at all.
-    _ = try solver.compile(schedule: schedule, grid: grid)
+    _ = try solver.compile(schedule: schedule, grid: Self.part(grid, pictures.steps))
+  }
+
+  /// The levels of the steps that are run.
+  private static func part(_ grid: Grid, _ steps: Range<Int>) throws -> Grid { try grid.suffix(fromStep: steps.lowerBound) }
+
+  /// What one batch does, from `start`.
+  func run(start: SamplingRun.Start) throws -> SamplingRun {
+    let stop = pictures.steps.upperBound < grid.steps ? pictures.steps.count : nil
+    return try SamplingRun(
+      solver: solver, schedule: schedule, grid: Self.part(grid, pictures.steps), start: start, stopAfter: stop)
   }
 
   /// Length of the sequence that a transformer makes of a sample, which some schedules depend on.
@@ -124,7 +142,9 @@ struct ResolvedRequest {
 
   private static func size(_ request: GenerationRequest, _ model: LoadedModel) throws -> (Int, Int) {
     let shape = model.backbone.sampleShape.map { $0 * model.pixelsPerSample }
-    let (width, height) = (request.width ?? shape[2], request.height ?? shape[1])
+    // A picture that is not to be resized says the size.
+    let picture = request.pictures.fit == .exact ? request.pictures.start?.picture ?? request.pictures.control?.picture : nil
+    let (width, height) = (request.width ?? picture?.width ?? shape[2], request.height ?? picture?.height ?? shape[1])
     let multiple = model.backbone.sizeMultiple * model.pixelsPerSample
     guard width > 0, height > 0, width % multiple == 0, height % multiple == 0, width <= 4096, height <= 4096 else {
       throw GenerationError(
@@ -140,6 +160,19 @@ struct ResolvedRequest {
       throw GenerationError("'\(model.name)' has no style '\(style)'; it has \(model.defaults.styles.joined(separator: ", ")) (or none)")
     }
     return style
+  }
+
+  /// The conditions with the guidance scale, for networks that are told it.
+  func told(_ conditions: [String: Conditioning], model: LoadedModel, count: Int) throws -> [String: Conditioning] {
+    guard let size = model.backbone.guidanceSize else { return conditions }
+    return try withTensorErrors {
+      let features = GuidanceFeatures.make(scale: guidanceScale, size: size, count: count).to(model.computeType, model.device)
+      return conditions.mapValues { condition in
+        var condition = condition
+        condition.guidance = features
+        return condition
+      }
+    }
   }
 
   /// The rows of the given tensors that belong to a batch.
@@ -165,7 +198,8 @@ struct ResolvedRequest {
       guidanceStart: request.guidanceInterval.lowerBound, guidanceEnd: request.guidanceInterval.upperBound,
       corrections: request.corrections,
       width: width, height: height, dtype: "\(model.dtype)", kernels: "\(model.kernels)", device: "\(model.device)",
-      threads: Machine.threads, batch: batch,
-      hasGivenTensors: !given.isEmpty, version: ImagePipeline.version)
+      threads: Machine.threads, batch: batch, alterations: model.options.isEmpty ? nil : model.options,
+      hasGivenTensors: !given.isEmpty, pictures: pictures.record, worksInStrips: model.codec == nil ? nil : worksInStrips,
+      version: ImagePipeline.version)
   }
 }

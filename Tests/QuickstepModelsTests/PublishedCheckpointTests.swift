@@ -28,7 +28,7 @@ import Testing
     for name in [
       "UNet2DConditionModel", "UNet2DModel", "AutoencoderKL", "AutoencoderTiny", "CLIPTextModel", "CLIPTextModelWithProjection",
       "DiTTransformer2DModel", "T5EncoderModel", "FluxTransformer2DModel", "SD3Transformer2DModel", "PixArtTransformer2DModel",
-      "SanaTransformer2DModel", "AutoencoderDC", "VQModel",
+      "SanaTransformer2DModel", "AutoencoderDC", "VQModel", "ControlNetModel",
     ] {
       #expect(classes.contains(name), "\(name)")
     }

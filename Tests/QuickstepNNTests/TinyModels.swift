@@ -66,7 +66,7 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
 
   static func numbers(_ values: Int...) -> JSONValue { .array(values.map { .integer($0) }) }
 
-  private static func names(_ values: String...) -> JSONValue { .array(values.map { .string($0) }) }
+  static func names(_ values: String...) -> JSONValue { .array(values.map { .string($0) }) }
 
   private static func clip(_ className: String) -> TinyModel {
     TinyModel(
@@ -167,7 +167,7 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
           "num_class_embeds": .integer(3),
         ]
       ) { ["sample": try random([2, 1, 8, 8], 1), "timestep": Tensor([3, 900] as [Float]), "class_labels": Tensor([0, 3])] },
-    ] + published + transformers + codecs
+    ] + published + transformers + codecs + steering
 }
 
 /// Laws that hold for every registered architecture.

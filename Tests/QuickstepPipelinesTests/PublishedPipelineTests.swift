@@ -54,6 +54,9 @@ import Testing
       #expect(try gap(#require(states[key]), file.tensor(key)) <= 1e-3, "\(key)")
     }
     #expect(try gap(#require(states["final"]), file.tensor("final")) <= 1e-3)
+    // An outline suffices for what is checked before weights are read.
+    let outline = try LoadedModel.outline(folder: "\(Self.root)/\(name)")
+    #expect(try ImagePipeline(outline).estimate(request(file)).stateShape == states["final"]?.shape)
     for (index, image) in result.images.enumerated() {
       let expected = try withTensorErrors { try file.tensor("picture").select(0, index: index) }
       // The reference clips; so does the PNG.

@@ -20,6 +20,20 @@ public struct AutoencoderDC: PictureCodec {
 
   /// Pixels per latent pixel and side.
   public var factor: Int { 1 << (configuration.encoder.count - 1) }
+  /// `in_channels`.
+  public var pictureChannels: Int { configuration.inChannels }
+
+  /// The most that a level needs: six tensors of its size in residual blocks and around changes of size; where it attends, the gated
+  /// convolution's inner tensors of eight times its channels, before and after the depthwise one, and what is around them.
+  public func workingBytes(pictureSide: (width: Int, height: Int), elementBytes: Int, inStrips: Bool) -> Int {
+    let pixels = pictureSide.width * pictureSide.height
+    let levels = [configuration.encoder, configuration.decoder].flatMap { levels in
+      levels.enumerated().map { index, level in
+        (pixels >> (2 * index)) * level.channels * (level.blocks > 0 && level.block == .attention ? 26 : 6)
+      }
+    }
+    return elementBytes * (levels.max() ?? 0)
+  }
 
   /// `[B, C, H, W]` in −1…1, sides multiples of ``factor``, to `[B, latent, H/factor, W/factor]`.
   public func encode(_ picture: Tensor) -> Tensor { encoder(picture) }

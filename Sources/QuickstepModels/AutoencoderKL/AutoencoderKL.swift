@@ -28,6 +28,9 @@ public struct AutoencoderKL: PictureCodec {
   /// Pixels per latent pixel and side.
   public var factor: Int { 1 << (configuration.blockChannels.count - 1) }
 
+  /// As the configuration says.
+  public var pictureChannels: Int { configuration.inChannels }
+
   /// Mean and logarithm of the variance of the latent's distribution, `[B, latent, H/factor, W/factor]` each.
   /// - Parameter picture: `[B, C, H, W]` in −1…1, sides multiples of ``factor``.
   public func encode(_ picture: Tensor) -> (mean: Tensor, logVariance: Tensor) {

@@ -17,6 +17,8 @@ public struct Architecture: Sendable {
   public let tellingKey: String
   /// A second one that has to be there too, where no single tensor tells.
   public let secondTellingKey: String?
+  /// The class whose telling tensor its files hold as well, if there is one.
+  let base: String?
   /// Names that may be left unused in a checkpoint: tables that the network computes itself.
   public let ignores: @Sendable (String) -> Bool
   /// Builds the component from its configuration and its root scope. Throws for settings that make no network; missing weights are left to
@@ -28,7 +30,7 @@ public struct Architecture: Sendable {
 
   init<Made: Component>(
     _ className: String, _ summary: String, weightsName: String, tellingKey: String, _ secondTellingKey: String? = nil,
-    as type: Made.Type, ignoring ignores: @escaping @Sendable (String) -> Bool = { _ in false },
+    base: String? = nil, as type: Made.Type, ignoring ignores: @escaping @Sendable (String) -> Bool = { _ in false },
     _ construct: @escaping @Sendable (ConfigurationFile, Weights) throws -> Made
   ) {
     self.className = className
@@ -36,6 +38,7 @@ public struct Architecture: Sendable {
     self.weightsName = weightsName
     self.tellingKey = tellingKey
     self.secondTellingKey = secondTellingKey
+    self.base = base
     self.ignores = ignores
     inputs = Made.inputs
     self.construct = construct
@@ -72,6 +75,10 @@ public enum Architectures {
     ) { AutoencoderTiny(try AutoencoderTinyConfiguration($0), weights: $1) },
     clipText("CLIPTextModel", "CLIP's text tower", tellingKey: "text_model.embeddings.position_embedding.weight"),
     clipText("CLIPTextModelWithProjection", "CLIP's text tower with its projection", tellingKey: "text_projection.weight"),
+    Architecture(
+      "ControlNetModel", "What steers Stable Diffusion's U-Net by a picture", weightsName: "diffusion_pytorch_model",
+      tellingKey: "controlnet_cond_embedding.conv_in.weight", base: "UNet2DConditionModel", as: ControlNet.self
+    ) { try ControlNet(try ControlNetConfiguration($0), weights: $1) },
     Architecture(
       "DiTTransformer2DModel", "Class-conditional diffusion transformer", weightsName: "diffusion_pytorch_model",
       tellingKey: "transformer_blocks.0.norm1.emb.class_embedder.embedding_table.weight", as: DiT.self
@@ -151,7 +158,10 @@ public enum Architectures {
 
   /// Which architecture a file without configuration probably holds. Where a class extends another, the longer name comes later and wins.
   public static func guess(_ source: any TensorSource) -> Architecture? {
-    all.last { source.info($0.tellingKey) != nil && ($0.secondTellingKey.map { source.info($0) != nil } ?? true) }
+    let candidates = all.filter {
+      source.info($0.tellingKey) != nil && ($0.secondTellingKey.map { source.info($0) != nil } ?? true)
+    }
+    return candidates.last { candidate in !candidates.contains { $0.base == candidate.className } }
   }
 
   /// Loads a component folder: `config.json` and its weights (one file, or shards with an index).
@@ -163,8 +173,23 @@ public enum Architectures {
     folder: String, dtype: DType? = .float32, device: Device = .cpu, preparation: LayerPreparation? = nil
   ) throws -> LoadedComponent {
     let configuration = try ConfigurationFile(path: folder + "/config.json")
+    let source = try weights(in: folder, named: of(configuration).weightsName)
+    return try load(configuration, from: source, dtype: dtype, device: device, preparation: preparation)
+  }
+
+  /// Loads a component from its configuration and weights, wherever they lie.
+  /// - Parameters:
+  ///   - dtype: what floating-point weights are converted to; `nil` keeps them as stored.
+  ///   - preparation: see ``load(folder:dtype:device:preparation:)``.
+  public static func load(
+    _ configuration: ConfigurationFile, from source: any TensorSource, dtype: DType? = .float32, device: Device = .cpu,
+    preparation: LayerPreparation? = nil
+  ) throws -> LoadedComponent {
     let architecture = try of(configuration)
-    let source = try weights(in: folder, named: architecture.weightsName)
+    for name in source.names where !architecture.ignores(name) {
+      guard let info = source.info(name), !info.dtype.isFloatingPoint else { continue }
+      throw FormatError(source.origin, "tensor \"\(name)\" is of type \(info.dtype); weights are floating-point numbers")
+    }
     let (component, parameters) = try Weights.load(
       from: source, dtype: dtype, device: device, preparation: preparation, ignoring: architecture.ignores
     ) { try architecture.construct(configuration, $0) }
@@ -191,6 +216,10 @@ public enum Architectures {
     let variants = ["fp16", "bf16"].flatMap { ["\(name).\($0).safetensors", "\(name).safetensors.index.\($0).json"] }
     let candidates = ["\(name).safetensors", "\(name).safetensors.index.json"] + variants
     guard let path = candidates.map({ "\(folder)/\($0)" }).first(where: { FileManager.default.fileExists(atPath: $0) }) else {
+      let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+      if let pickle = files.sorted().first(where: ForeignFile.hasPickleEnding) {
+        throw FormatError("\(folder)/\(pickle)", ForeignFile.pickleAdvice("\(folder)/\(pickle)"))
+      }
       throw FormatError(folder, "holds neither \(name).safetensors nor \(name).safetensors.index.json, nor a variant of them (fp16, bf16)")
     }
     return try TensorFiles.open(path)

@@ -1,5 +1,5 @@
 import QuickstepNN
-import QuickstepTensor
+public import QuickstepTensor
 
 /// Sines and cosines of numbers, as diffusers' `Timesteps` computes them: in float32, with its order and shift of frequencies.
 struct SinusoidalFeatures: Sendable {
@@ -23,6 +23,15 @@ struct SinusoidalFeatures: Sendable {
     let parts = cosinesFirst ? [angles.cos(), angles.sin()] : [angles.sin(), angles.cos()]
     let features = Tensor.cat(parts, dim: -1)
     return size % 2 == 0 ? features : features.pad([0, 1, 0, 0])
+  }
+}
+
+/// The guidance scale as distilled networks are told it (Luo et al. 2023, arXiv 2310.04378).
+public enum GuidanceFeatures {
+  /// `[count, size]`, float32: sines and cosines of 1000·(scale − 1).
+  public static func make(scale: Double, size: Int, count: Int) -> Tensor {
+    let numbers = Tensor.full([count], fillValue: .real((scale - 1) * 1000), dtype: .float32)
+    return SinusoidalFeatures(size: size, cosinesFirst: false, shift: 1)(numbers)
   }
 }
 

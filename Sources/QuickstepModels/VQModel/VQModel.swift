@@ -87,6 +87,13 @@ public struct VQModel: PictureCodec {
 
   /// Pixels per latent pixel and side.
   public var factor: Int { 1 << (configuration.blockChannels.count - 1) }
+  /// `in_channels`.
+  public var pictureChannels: Int { configuration.inChannels }
+
+  /// As for ``AutoencoderKL``, whose encoder and decoder it has.
+  public func workingBytes(pictureSide: (width: Int, height: Int), elementBytes: Int, inStrips: Bool) -> Int {
+    configuration.workingBytes(pixels: pictureSide.width * pictureSide.height, elementBytes: elementBytes)
+  }
 
   /// Latents before they are quantized, `[B, code, H/factor, W/factor]`.
   /// - Parameter picture: `[B, C, H, W]` in −1…1, sides multiples of ``factor``.

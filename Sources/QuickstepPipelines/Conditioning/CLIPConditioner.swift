@@ -29,6 +29,8 @@ struct StableDiffusionXLConditioner: Conditioner {
   let stages: [CLIPStage]
   /// An empty negative prompt becomes zeros (`force_zeros_for_empty_prompt`).
   let zerosForEmpty: Bool
+  /// The model is told how good the picture should be, and not its final size (`requires_aesthetics_score`, the refiner).
+  let toldScores: Bool
   let device: Device
 
   var promptChannels: Int? { stages.reduce(0) { $0 + $1.encoder.configuration.hiddenSize } }
@@ -45,15 +47,19 @@ struct StableDiffusionXLConditioner: Conditioner {
     var sequence = Tensor.cat(outputs.map(\.sequence), dim: -1)
     var summary = pooled
     if zerosForEmpty, side == .negative, prompts.allSatisfy(\.isEmpty) { (sequence, summary) = (sequence.zerosLike(), summary.zerosLike()) }
+    var frame = frame
+    frame.side = side
     return try condition(encoded: sequence, pooled: summary, frame: frame)
   }
 
-  /// Adds the size: original height and width, crop from the top left, target height and width, as numbers.
+  /// Adds numbers: original height and width, crop from the top left, and either target height and width or a score.
   func condition(encoded sequence: Tensor, pooled: Tensor?, frame: ConditioningFrame) throws -> Conditioning {
     guard let pooled else { throw GenerationError("'\(model)' needs 'pooled_prompt_embeds' beside 'prompt_embeds'") }
     var result = Conditioning(sequence: sequence, pooled: pooled)
-    let sizes = [frame.height, frame.width, 0, 0, frame.height, frame.width].map(Float.init)
-    result.timeIDs = Tensor(sizes, shape: [1, 6]).expand([sequence.size(0), 6]).contiguous().to(sequence.device)
+    // The scores are those of the reference's pipeline.
+    let end = toldScores ? [frame.side == .positive ? 6 : 2.5] : [Float(frame.height), Float(frame.width)]
+    let numbers = [Float(frame.height), Float(frame.width), 0, 0] + end
+    result.timeIDs = Tensor(numbers, shape: [1, numbers.count]).expand([sequence.size(0), numbers.count]).contiguous().to(sequence.device)
     return result
   }
 }

@@ -60,6 +60,8 @@ public struct ConditioningFrame: Sendable {
   public var weighting = PromptWeighting.none
   /// For models that are told it.
   public var guidanceScale = 1.0
+  /// Whether the condition is asked for or steered away from, for models that are told different things then.
+  public var side = GuidanceSide.positive
 
   /// - Parameters:
   ///   - style: one of the model's styles.
@@ -97,6 +99,8 @@ extension Conditioner {
       guard let other = given.negativePromptEmbeds else {
         throw GenerationError("guidance needs 'negative_prompt_embeds' beside 'prompt_embeds'; give them or set the guidance scale to 1")
       }
+      var frame = frame
+      frame.side = .negative
       result["negative"] = try condition(encoded: other, pooled: given.negativePooledPromptEmbeds, frame: frame)
       result["negative"]?.mask = given.negativePromptMask?.to(.bool)
     }

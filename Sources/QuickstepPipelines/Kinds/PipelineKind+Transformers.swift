@@ -74,8 +74,8 @@ extension ComponentLoader {
 
   /// The tokenizer and T5 encoder whose folders end in `suffix`.
   mutating func t5Stage(_ suffix: String, length: Int) throws -> T5Stage {
+    let tokenizer = try SubwordTokenizer(folder: files.tokenizer("tokenizer" + suffix).folder)
     let encoder = try component("text_encoder" + suffix, as: T5Encoder.self)
-    return try T5Stage(
-      tokenizer: try SubwordTokenizer(folder: "\(folder)/tokenizer\(suffix)"), encoder: encoder, length: length, model: name)
+    return try T5Stage(tokenizer: tokenizer, encoder: encoder, length: length, model: name)
   }
 }
