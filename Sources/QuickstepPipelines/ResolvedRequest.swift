@@ -89,7 +89,10 @@ struct ResolvedRequest {
     }
     if !request.negative.isEmpty, !needsNegative {
       let reason =
-        comparesBranches ? "at guidance scale 1" : "on '\(model.name)', which compares with no second branch"
+        comparesBranches
+        ? "at guidance scale 1"
+        : model.backbone.guidanceSize != nil
+          ? "on a network distilled with guidance" : "on '\(model.name)', which compares with no second branch"
       warnings.append("the negative prompt has no effect " + reason)
     }
     if model.conditioner.guidance == .none, guidanceScale != 1 {
