@@ -90,7 +90,8 @@ let package = Package(
     tests("QuickstepTraining", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels", "QuickstepDiffusion"]),
     tests("QuickstepPipelines", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels", "QuickstepDiffusion"]),
     .testTarget(
-      name: "CommandTests", dependencies: ["quickstep", "QuickstepTesting", "QuickstepFormats", "QuickstepTensor"],
+      name: "CommandTests",
+      dependencies: ["quickstep", "QuickstepTesting", "QuickstepFormats", "QuickstepTensor", "QuickstepNN", "QuickstepModels"],
       swiftSettings: features, linkerSettings: runPath),
   ],
   swiftLanguageModes: [.v6],

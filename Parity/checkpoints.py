@@ -9,7 +9,6 @@ A network passes when its largest difference is within 2e-4 of the standard devi
 """
 import argparse
 import json
-import math
 import random
 import shutil
 import subprocess
@@ -18,33 +17,15 @@ import tempfile
 import zlib
 from pathlib import Path
 
+import drawers_codecs
+import drawers_control
+import drawers_transformers
 import torch
+from random_weights import disturb, noise
 from safetensors.torch import load_file, save_file
 
 FOLDER = Path(__file__).resolve().parent.parent / "Tests/QuickstepModelsTests/Fixtures/checkpoints"
 TOLERANCE = 2e-4
-
-
-def noise(seed, name, *shape):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(zlib.crc32(f"{seed}/{name}".encode())))
-
-
-def disturb(seed, model):
-    """A value for every parameter, of a size that keeps activations near 1, rounded to half precision."""
-    weights = {}
-    for name, parameter in model.state_dict().items():
-        if not parameter.dtype.is_floating_point:
-            weights[name] = parameter
-            continue
-        value = noise(seed, name, *parameter.shape)
-        if parameter.dim() > 1:
-            scale = 0.5 if "embedding.weight" in name else 1 / math.sqrt(parameter[0].numel())
-            value = value * scale
-        else:
-            value = 0.1 * value + (1.0 if "norm" in name and name.endswith("weight") else 0.0)
-        weights[name] = value.half().float()
-    model.load_state_dict(weights)
-    return model.eval()
 
 
 # Drawing configurations: each returns (model, inputs for quickstep, outputs of the reference).
@@ -228,7 +209,10 @@ def draw_dit(rng, seed):
         return model, inputs, {"sample": model(**inputs).sample}
 
 
-DRAWERS = {"dit": draw_dit, "unet": draw_unet, "plain-unet": draw_plain_unet, "autoencoder": draw_autoencoder, "tiny": draw_tiny, "clip": draw_clip}
+DRAWERS = {
+    "dit": draw_dit, "unet": draw_unet, "plain-unet": draw_plain_unet, "autoencoder": draw_autoencoder, "tiny": draw_tiny,
+    "clip": draw_clip,
+} | drawers_transformers.DRAWERS | drawers_codecs.DRAWERS | drawers_control.DRAWERS
 GOLDENS = 4
 
 
@@ -245,8 +229,8 @@ def write_case(folder, drawer, seed):
     return folder
 
 
-def write_goldens():
-    for name, drawer in DRAWERS.items():
+def write_goldens(drawers):
+    for name, drawer in drawers.items():
         for index in range(GOLDENS):
             folder = write_case(FOLDER / f"{name}-{index}", drawer, 1000 * index + zlib.crc32(name.encode()) % 1000)
             # Written by libraries whose names and versions are in the file; neither belongs to the network.
@@ -256,10 +240,10 @@ def write_goldens():
             print(f"{folder.name:20}", sum(file.stat().st_size for file in folder.iterdir()), "bytes")
 
 
-def compare(program, count, seed):
+def compare(drawers, program, count, seed):
     failed = 0
     with tempfile.TemporaryDirectory() as scratch:
-        for name, drawer in DRAWERS.items():
+        for name, drawer in drawers.items():
             worst = 0.0
             for index in range(count):
                 case = seed + 7919 * index
@@ -285,12 +269,13 @@ def compare(program, count, seed):
 
 
 def quiet():
-    """No progress bars of the libraries."""
+    """No progress bars and warnings of the libraries."""
     import diffusers.utils.logging
     import transformers.utils.logging
 
     for library in (diffusers.utils.logging, transformers.utils.logging):
         library.disable_progress_bar()
+        library.set_verbosity_error()
 
 
 def main():
@@ -298,12 +283,14 @@ def main():
     parser.add_argument("--program")
     parser.add_argument("--count", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", nargs="+", choices=sorted(DRAWERS), default=list(DRAWERS), help="these architectures")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     quiet()
+    drawers = {name: DRAWERS[name] for name in arguments.only}
     if arguments.program:
-        sys.exit(1 if compare(arguments.program, arguments.count, arguments.seed) else 0)
-    write_goldens()
+        sys.exit(1 if compare(drawers, arguments.program, arguments.count, arguments.seed) else 0)
+    write_goldens(drawers)
 
 
 if __name__ == "__main__":

@@ -81,25 +81,40 @@ def stable_diffusion_xl():
         add_watermarker=False), dict(guidance_scale=5.0)
 
 
-def write(name, pipeline, arguments):
-    pipeline.set_progress_bar_config(disable=True)
-    latents = noise(name, "latents", 2, 4, 8, 8)
+def recorded(pipeline, call, unpacked=lambda state: state):
+    """What `call` makes, and the state behind every step of the scheduler."""
     states = {}
+    step = pipeline.scheduler.step
 
-    def keep(_, index, __, values):
-        states[f"step_{index:03d}"] = values["latents"].clone()
-        return {}
+    def keep(*arguments, **named):
+        result = step(*arguments, **named)
+        state = result[0] if isinstance(result, tuple) else result.prev_sample
+        states[f"step_{len(states):03d}"] = unpacked(state).clone()
+        return result
 
+    pipeline.set_progress_bar_config(disable=True)
+    pipeline.scheduler.step = keep
     with torch.inference_mode():
-        picture = pipeline(prompt=PROMPTS, latents=latents, num_inference_steps=STEPS, output_type="pt", callback_on_step_end=keep,
-                           **arguments).images
-    folder = FOLDER / name
+        result = call()
+    del pipeline.scheduler.step
+    assert len(states) == STEPS
+    return result, states
+
+
+def write(name, pipeline, arguments):
+    latents = noise(name, "latents", 2, 4, 8, 8)
+    picture, states = recorded(pipeline, lambda: pipeline(
+        prompt=PROMPTS, latents=latents, num_inference_steps=STEPS, output_type="pt", **arguments).images)
+    save(FOLDER / name, pipeline, latents, states, picture, arguments)
+
+
+def save(folder, pipeline, latents, states, picture, arguments, prompts=PROMPTS, **more):
     shutil.rmtree(folder, ignore_errors=True)
     pipeline.to(torch.float16).save_pretrained(folder, safe_serialization=True)
-    golden = {"latents": latents, **states, "final": states[f"step_{STEPS - 1:03d}"], "picture": picture * 2 - 1}
+    golden = {"latents": latents, **states, "final": states[f"step_{STEPS - 1:03d}"], "picture": picture * 2 - 1, **more}
     save_file({key: value.contiguous().clone() for key, value in golden.items()}, folder / "golden.safetensors", metadata={
-        "script": "Parity/pipelines.py", "prompts": json.dumps(PROMPTS), "arguments": json.dumps(arguments)})
-    print(name, sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()), "bytes")
+        "script": "Parity/pipelines.py", "prompts": json.dumps(prompts), "arguments": json.dumps(arguments)})
+    print(folder.name, sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()), "bytes")
 
 
 def main():
@@ -107,6 +122,9 @@ def main():
     quiet()
     write("sd", *stable_diffusion())
     write("sdxl", *stable_diffusion_xl())
+    from pipelines_transformers import write_all
+
+    write_all()
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ cp -R "$here" "$scratch/Parity"
 for fixtures in "$root"/Tests/*/Fixtures; do mkdir -p "$scratch${fixtures#"$root"}"; done
 
 failed=()
-for name in models checkpoints tokenizers_clip pipelines schedulers fixtures_formats goldens_evaluation; do
+for name in models checkpoints tokenizers_clip tokenizers_subword pipelines prompt_weighting pipelines_image single_files gguf_files schedulers fixtures_formats goldens_evaluation; do
   [ -f "$scratch/Parity/$name.py" ] || continue
   echo "== $name.py"
   (cd "$scratch" && "$python" "Parity/$name.py") || failed+=("$name.py")
@@ -34,6 +34,13 @@ if [ -x "$program" ]; then
   seed=${SEED:-$RANDOM}
   echo "== freshly drawn configurations, seed $seed"
   "$python" "$here/checkpoints.py" --program "$program" --count "${COUNT:-10}" --seed "$seed" || failed+=("drawn configurations")
+  for name in single_files adapters gguf_files; do
+    "$python" "$here/$name.py" --program "$program" --count 3 --seed "$seed" || failed+=("drawn $name")
+  done
+fi
+if [ -x "$program" ]; then
+  echo "== whole runs through the program"
+  "$python" "$here/trajectories.py" --program "$program" || failed+=("whole runs")
 fi
 if [ ${#failed[@]} -gt 0 ]; then
   echo "failed: ${failed[*]}" >&2

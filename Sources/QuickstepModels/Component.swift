@@ -15,6 +15,10 @@ public struct Conditioning: Sendable {
   public var timeIDs: Tensor?
   /// Embedded guidance scale of distilled models, `[B, D]` (diffusers' `timestep_cond`).
   public var guidance: Tensor?
+  /// The guidance scale itself, `[B]`, for distilled models that embed it (FLUX dev, Sana Sprint).
+  public var guidanceScale: Tensor?
+  /// Height and width of the picture in pixels, `[B, 2]`, and height / width, `[B, 1]` (PixArt-α).
+  public var resolution: Tensor?, aspectRatio: Tensor?
   /// What a ControlNet adds to the backbone's skip connections.
   public var residuals: ControlResiduals?
 
@@ -37,7 +41,8 @@ public struct Conditioning: Sendable {
       return tensors.isEmpty ? nil : tensors.count == 1 ? tensors[0] : .cat(tensors)
     }
     var result = Conditioning(sequence: join(\.sequence), mask: join(\.mask), pooled: join(\.pooled), classes: join(\.classes))
-    (result.timeIDs, result.guidance) = (join(\.timeIDs), join(\.guidance))
+    (result.timeIDs, result.guidance, result.guidanceScale) = (join(\.timeIDs), join(\.guidance), join(\.guidanceScale))
+    (result.resolution, result.aspectRatio) = (join(\.resolution), join(\.aspectRatio))
     if let first = parts.first?.residuals {
       let down = first.down.indices.compactMap { index in join { $0.residuals?.down[index] } }
       result.residuals = ControlResiduals(down: down, middle: join { $0.residuals?.middle })
@@ -79,6 +84,12 @@ public protocol Backbone: Component {
   var sampleShape: [Int] { get }
   /// Sides of a sample must be multiples of this.
   var sizeMultiple: Int { get }
+  /// Channels of what is denoised: fewer than the sample's where a network is told a picture in channels of its own (inpainting).
+  var stateChannels: Int { get }
+  /// Channels of the embedded guidance scale a distilled network takes; `nil` for all others.
+  var guidanceSize: Int? { get }
+  /// Bytes in use at once during an evaluation, beside the weights: an estimate from above, `nil` where there is none.
+  func workingBytes(sampleSide: (width: Int, height: Int), batch: Int, elementBytes: Int) -> Int?
 
   /// The network's raw output for a noisy sample, in the parametrisation it was trained with.
   /// - Parameters:
@@ -94,10 +105,31 @@ public protocol Backbone: Component {
 public protocol PictureCodec: Component {
   /// Pixels per latent pixel and side.
   var factor: Int { get }
+  /// Channels of a picture.
+  var pictureChannels: Int { get }
   /// `[B, C, H, W]` of unit variance to a picture `[B, 3, H·factor, W·factor]`, about −1…1.
   func picture(_ latents: Tensor) throws -> Tensor
   /// A picture `[B, 3, H, W]` in −1…1, sides multiples of ``factor``, to the latents of unit variance that stand for it best.
   func latents(_ picture: Tensor) throws -> Tensor
+  /// Whether it can do the same in strips of the picture, with less memory and the same result up to rounding.
+  var worksInStrips: Bool { get }
+  /// ``picture(_:)`` in strips where ``worksInStrips`` holds.
+  func pictureInStrips(_ latents: Tensor) throws -> Tensor
+  /// ``latents(_:)`` in strips where ``worksInStrips`` holds.
+  func latentsInStrips(_ picture: Tensor) throws -> Tensor
+  /// Bytes in use at once while a picture of this many pixels is decoded, beside the weights: an estimate from above.
+  func workingBytes(pictureSide: (width: Int, height: Int), elementBytes: Int, inStrips: Bool) -> Int
+}
+
+extension PictureCodec {
+  /// Red, green and blue.
+  public var pictureChannels: Int { 3 }
+  /// It cannot.
+  public var worksInStrips: Bool { false }
+  /// At once.
+  public func pictureInStrips(_ latents: Tensor) throws -> Tensor { try picture(latents) }
+  /// At once.
+  public func latentsInStrips(_ picture: Tensor) throws -> Tensor { try latents(picture) }
 }
 
 /// Any part of a model that can be run by name on named tensors (`quickstep forward`).
@@ -135,6 +167,12 @@ extension Component {
 }
 
 extension Backbone {
+  /// All of the sample's.
+  public var stateChannels: Int { sampleShape[0] }
+  /// None.
+  public var guidanceSize: Int? { nil }
+  /// Not known.
+  public func workingBytes(sampleSide: (width: Int, height: Int), batch: Int, elementBytes: Int) -> Int? { nil }
   /// The argument names of diffusers' transformers; which of the optional ones are needed depends on the model.
   public static var inputs: [String] {
     ["sample", "timestep", "encoder_hidden_states?", "encoder_attention_mask?", "pooled_projections?", "class_labels?"]
@@ -169,6 +207,8 @@ extension Conditioning {
       pooled: inputs["pooled_projections"] ?? inputs["text_embeds"], classes: inputs["class_labels"])
     timeIDs = inputs["time_ids"]
     guidance = inputs["timestep_cond"]
+    guidanceScale = inputs["guidance"]
+    (resolution, aspectRatio) = (inputs["resolution"], inputs["aspect_ratio"])
     let prefix = "down_block_additional_residuals."
     let count = inputs.keys.count { $0.hasPrefix(prefix) }
     guard count > 0 || inputs["mid_block_additional_residual"] != nil else { return }

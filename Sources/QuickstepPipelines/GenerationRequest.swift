@@ -9,6 +9,8 @@ public struct GenerationRequest: Sendable {
   public var negative = ""
   /// One of ``ModelDefaults/styles``, or `none`.
   public var style: String?
+  /// How brackets in prompts are read. Other than `none` only for models whose text encoders are all CLIP's.
+  public var weighting = PromptWeighting.none
   /// One per prompt.
   public var seeds: [UInt64]
   /// Number of solver steps.
@@ -35,6 +37,15 @@ public struct GenerationRequest: Sendable {
   public var batch = 1
   /// Initial state and, possibly, encoded prompts in place of the text encoder.
   public var given = GivenTensors()
+  /// Pictures to begin with and to be steered by.
+  public var pictures = PictureInputs()
+  /// The part of the run that this model does, as fractions of the trained times (`denoising_start`, `denoising_end`). What begins after 0 needs
+  /// the state another model handed over.
+  public var span: ClosedRange<Double> = 0...1
+  /// Whether the codec works in strips.
+  public var tiling = CodecTiling.auto
+  /// Gives ``GenerationResult/latents`` and no pictures: for another model to go on with.
+  public var stopsAtLatents = false
   /// Called after each step.
   public var progress: (@Sendable (GenerationProgress) -> Void)?
   /// Keeps the state after every step; needs all pictures in one batch.
@@ -61,6 +72,10 @@ public struct GivenTensors: Sendable {
   public var pooledPromptEmbeds: Tensor?
   /// Summaries of the encoded negative prompts, `[B, D]`; the mean over the tokens when absent.
   public var negativePooledPromptEmbeds: Tensor?
+  /// Which positions of `promptEmbeds` count, `[B, L]`; all when absent. Only for models that take a mask.
+  public var promptMask: Tensor?
+  /// Which positions of `negativePromptEmbeds` count, `[B, L]`; all when absent.
+  public var negativePromptMask: Tensor?
   /// Nothing given: noise from the seeds, prompts through the text encoder.
   public init() {}
 }
@@ -101,6 +116,8 @@ public struct GenerationResult: Sendable {
 
   /// In the order of the prompts.
   public var images: [Image] = []
+  /// The final states, `[N, C, H, W]`, where the request stops at them.
+  public var latents: Tensor?
   /// Summed over all batches.
   public var seconds = Seconds()
   /// Calls of the network over all batches.
@@ -117,6 +134,7 @@ extension GenerationRequest {
     self.init(prompts: [settings.prompt], seeds: [settings.seed])
     negative = settings.negative
     style = settings.style ?? "none"
+    weighting = settings.weighting ?? .none
     steps = settings.steps
     solver = settings.solver
     solverParameters = settings.solverParameters
@@ -127,5 +145,6 @@ extension GenerationRequest {
     corrections = settings.corrections
     width = settings.width
     height = settings.height
+    tiling = settings.worksInStrips.map { $0 ? .on : .off } ?? .auto
   }
 }

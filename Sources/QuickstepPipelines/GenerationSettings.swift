@@ -13,6 +13,8 @@ public struct GenerationSettings: Codable, Sendable, Hashable {
   public var negative: String
   /// The style used; `nil` when none was.
   public var style: String?
+  /// How brackets in the prompts were read; `nil` when they were taken literally.
+  public var weighting: PromptWeighting?
   /// Seed of this picture's initial noise and of the noise the solver adds.
   public var seed: UInt64
   /// Kind of random number generator: `torch-cpu`.
@@ -49,8 +51,14 @@ public struct GenerationSettings: Codable, Sendable, Hashable {
   public var threads: Int
   /// Pictures computed together; above 1 a picture equals the one made alone only up to rounding.
   public var batch: Int
+  /// Parts from elsewhere, LoRAs and what else was changed of the model; `nil` when nothing was.
+  public var alterations: ModelOptions?
   /// Initial noise or encoded prompts came from a file: such a picture cannot be repeated from its settings alone.
   public var hasGivenTensors: Bool
+  /// Pictures it was made from, and the part of the run; such a picture cannot be repeated from its settings alone.
+  public var pictures: PictureRecord?
+  /// Whether the codec worked in strips, which rounds differently; `nil` without a codec.
+  public var worksInStrips: Bool?
   /// Version of Quickstep that made the picture; see ``ImagePipeline/version``.
   public var version: String
 
@@ -89,6 +97,7 @@ public struct GenerationSettings: Codable, Sendable, Hashable {
     result.seed = seed
     result.size = (width, height)
     result["Model hash"] = modelHash
+    if let strength = pictures?.strength { result["Denoising strength"] = String(strength) }
     result["Model"] = model
     if let style { result["Style"] = style }
     result["RNG"] = generator

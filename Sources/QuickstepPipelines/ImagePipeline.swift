@@ -21,30 +21,40 @@ public struct ImagePipeline: Sendable {
     let plan = try ResolvedRequest(request, model: model)
     var result = GenerationResult()
     result.warnings = plan.warnings
+    let clock = ContinuousClock()
+    let begin = clock.now
+    let pictures = try withInference { try withTensorErrors { try PreparedPictures(plan.pictures, model, inStrips: plan.worksInStrips) } }
+    result.seconds.encode += (clock.now - begin).inSeconds
     for start in stride(from: 0, to: request.prompts.count, by: plan.batch) {
-      try generate(start..<min(start + plan.batch, request.prompts.count), plan, request, &result)
+      try generate(start..<min(start + plan.batch, request.prompts.count), plan, pictures, request, &result)
     }
     return result
   }
 
-  private func generate(_ range: Range<Int>, _ plan: ResolvedRequest, _ request: GenerationRequest, _ result: inout GenerationResult) throws
-  {
+  private func generate(
+    _ range: Range<Int>, _ plan: ResolvedRequest, _ pictures: PreparedPictures, _ request: GenerationRequest,
+    _ result: inout GenerationResult
+  ) throws {
     let clock = ContinuousClock()
     let begin = clock.now
     var warnings = result.warnings
-    let conditions = try withInference {
+    var conditions = try withInference {
       try withTensorErrors {
         try model.conditioner.conditions(
           prompts: Array(request.prompts[range]), negative: request.negative, given: plan.given(range), needsNegative: plan.needsNegative,
-          frame: ConditioningFrame(style: plan.style, width: plan.width, height: plan.height), warnings: &warnings)
+          frame: plan.frame(request), warnings: &warnings)
       }
     }
     result.warnings = warnings
+    conditions = try plan.told(conditions, model: model, count: range.count)
     let encoded = clock.now
-    let (state, evaluations) = try denoise(range, plan, request, conditions, &result)
+    let (state, evaluations) = try denoise(range, plan, pictures, request, conditions, &result)
     let denoised = clock.now
-    for (offset, index) in range.enumerated() {
-      let pixels = try withInference { try withTensorErrors { try decoded(state.narrow(0, start: offset, length: 1)) } }
+    if request.stopsAtLatents { result.latents = try withTensorErrors { result.latents.map { .cat([$0, state]) } ?? state } }
+    for (offset, index) in range.enumerated() where !request.stopsAtLatents {
+      let pixels = try withInference {
+        try withTensorErrors { try decoded(state.narrow(0, start: offset, length: 1), inStrips: plan.worksInStrips) }
+      }
       result.images.append(.init(pixels: pixels, settings: plan.settings(index, request, model: model)))
     }
     result.evaluations += evaluations
@@ -54,33 +64,33 @@ public struct ImagePipeline: Sendable {
   }
 
   /// One sample `[1, C, H, W]` to a picture `[C, H, W]` in main memory.
-  private func decoded(_ sample: Tensor) throws -> Tensor {
+  private func decoded(_ sample: Tensor, inStrips: Bool) throws -> Tensor {
     try Task.checkCancellation()
-    let picture = try model.codec.map { try $0.picture(sample.to(model.computeType)) } ?? sample
+    let picture =
+      try model.codec.map { codec in
+        let latents = sample.to(model.computeType)
+        return try inStrips ? codec.pictureInStrips(latents) : codec.picture(latents)
+      } ?? sample
     return picture.squeeze(0).to(.cpu).to(.float32).contiguous().clone()
   }
 
   private func denoise(
-    _ range: Range<Int>, _ plan: ResolvedRequest, _ request: GenerationRequest, _ conditions: [String: Conditioning],
-    _ result: inout GenerationResult
+    _ range: Range<Int>, _ plan: ResolvedRequest, _ pictures: PreparedPictures, _ request: GenerationRequest,
+    _ conditions: [String: Conditioning], _ result: inout GenerationResult
   ) throws -> (Tensor, Int) {
-    let shape = [range.count] + plan.sampleShape
-    let start: SamplingRun.Start =
-      try plan.initialLatents(range).map { .given($0) } ?? .noise(shape, device: model.device, scale: .marginal)
-    let run = try SamplingRun(solver: plan.solver, schedule: model.scheduler.schedule, grid: plan.grid, start: start)
+    // A model that goes on with another one's state must not draw the noise again that the state began with.
+    let seeds = request.seeds[range].map { plan.pictures.handover == nil ? $0 : $0 &+ 0x9E37_79B9_7F4A_7C15 }
+    var noise: any NoiseSource = try SeededNoise(seeds: seeds)
+    let (start, change) = try withInference { try pictures.start(range, plan, model: model, noise: &noise) }
+    let run = try plan.run(start: start)
     let denoiser = GuidedDenoiser(
       parametrisation: model.scheduler.parametrisation, guidance: plan.guidance, corrections: plan.corrections
     ) { input, context in
-      let conditioning = Conditioning.stacked(context.branches.compactMap { conditions[$0] })
-      let timestep = Tensor.full([input.size(0)], fillValue: .real(context.level.timestep), dtype: .float32, device: input.device)
-      // The state stays float32 whatever the network computes in: a step changes it by less than half types can hold.
-      let output = try model.backbone(
-        input.to(model.computeType), timestep: timestep, conditioning: conditioning, evaluation: Evaluation(context))
-      return output.to(.float32).contiguous()
+      try NetworkCall(model: model, conditions: conditions, pictures: pictures).output(input, context)
     }
     var trajectory: [(name: String, tensor: Tensor)] = []
     let outcome = try withInference {
-      try run.run(denoiser, noise: try SeededNoise(seeds: Array(request.seeds[range]))) { progress in
+      try run.run(denoiser, noise: noise, change: change) { progress in
         if request.recordsTrajectory { trajectory.append((String(format: "step_%03d", progress.step), progress.state)) }
         request.progress?(
           GenerationProgress(
@@ -90,7 +100,7 @@ public struct ImagePipeline: Sendable {
     }
     if request.recordsTrajectory {
       trajectory.append(("final", outcome.state))
-      trajectory.append(("timesteps", Tensor(plan.grid.timesteps)))
+      trajectory.append(("timesteps", Tensor(Array(plan.grid.timesteps[plan.pictures.steps]))))
       result.trajectory = trajectory
     }
     return (outcome.state, outcome.report.evaluations)

@@ -11,6 +11,10 @@ public struct LoadedModel: Sendable {
   public let name: String
   /// Path as given to the initialiser.
   public let folder: String
+  /// What was changed of it when it was loaded.
+  public let options: ModelOptions
+  /// What had to be assumed, in sentences for the user.
+  public let notes: [String]
   /// The denoising network.
   public let backbone: any Backbone
   /// Name of the backbone's folder: `transformer` or `unet`.
@@ -28,7 +32,7 @@ public struct LoadedModel: Sendable {
   /// Type of the weights.
   public let dtype: DType
   /// Type of what goes into and comes out of the components: float32 where layers are prepared, otherwise that of the weights.
-  public var computeType: DType { preparation == nil ? dtype : .float32 }
+  public let computeType: DType
   /// What the layers compute with.
   public var kernels: KernelChoice { KernelChoice(preparation) }
   let preparation: LayerPreparation?
@@ -40,24 +44,29 @@ public struct LoadedModel: Sendable {
 
   /// Loads everything `generate` needs.
   /// - Parameters:
-  ///   - folder: a folder with a `model_index.json`.
+  ///   - folder: a folder with a `model_index.json`, or an original single file.
   ///   - dtype: element type of the weights, and of the computation where layers are not prepared.
   ///   - kernels: what layers compute with.
+  ///   - options: parts from elsewhere, LoRAs, a tokenizer.
   /// - Throws: errors that name the file, key or tensor that does not fit.
   public init(
-    folder: String, dtype: DType = .float32, device: Device = .cpu, kernels: KernelChoice = .standard
+    folder: String, dtype: DType = .float32, device: Device = .cpu, kernels: KernelChoice = .standard,
+    options: ModelOptions = ModelOptions()
   ) throws {
-    let index = try ConfigurationFile(path: folder + "/model_index.json")
+    let files = try ModelSources.open(folder, options: options)
+    let index = files.index
     let kind = try PipelineKind.of(index)
     guard let backboneName = ["transformer", "unet"].first(where: { index.members[$0]?.array != nil }) else {
       throw FormatError(index.path, "names neither a 'transformer' nor a 'unet'")
     }
     preparation = kernels.preparation(dtype: dtype, device: device)
-    var loader = ComponentLoader(folder: folder, dtype: dtype, device: device, preparation: preparation)
+    // An outline has no layers to prepare; its requests are checked as those of the model it stands for.
+    computeType = kernels.preparation(dtype: dtype, device: device == .meta ? .cpu : device) == nil ? dtype : .float32
+    var loader = ComponentLoader(files: files, dtype: dtype, device: device, preparation: preparation)
     backbone = try loader.component(backboneName, as: (any Backbone).self)
     conditioner = try kind.conditioner(&loader, backbone, index)
     codec = kind.hasCodec ? try loader.component("vae", as: (any PictureCodec).self) : nil
-    scheduler = try SchedulerConfiguration(path: folder + "/scheduler/scheduler_config.json")
+    scheduler = try SchedulerConfiguration(files.scheduler(), flowSpacing: kind.flowSpacing)
     defaults = ModelDefaults(index, kind: kind, scheduler: scheduler)
     name = loader.name
     self.folder = folder
@@ -65,13 +74,19 @@ public struct LoadedModel: Sendable {
     self.device = device
     self.dtype = dtype
     parameterBytes = loader.parameterBytes
-    fingerprint = try Fingerprint.of(folder: folder, components: loader.loaded)
+    self.options = options
+    notes = files.notes
+    fingerprint = try Fingerprint.of(loader.paths, options: options)
   }
 
   /// Number of classes of a class-conditional model.
   public var classCount: Int? { conditioner.classCount }
   /// Pixels per sample and side: 1 without a codec.
   public var pixelsPerSample: Int { codec?.factor ?? 1 }
+  /// Of the pictures it was trained on, in pixels.
+  public var pictureSize: (width: Int, height: Int) {
+    (backbone.sampleShape[2] * pixelsPerSample, backbone.sampleShape[1] * pixelsPerSample)
+  }
 }
 
 /// What a model suggests where the user says nothing; plain values in `model_index.json`.
@@ -99,13 +114,15 @@ public struct ModelDefaults: Sendable, Hashable {
 /// A checksum that tells one set of weights from another.
 enum Fingerprint {
   /// FNV-1a over size, header and evenly spaced samples of each file: reading 30 MB of weights in full would cost more than loading them.
-  static func of(folder: String, components: [String]) throws -> String {
-    let paths = try components.flatMap { component in
-      try FileManager.default.contentsOfDirectory(atPath: "\(folder)/\(component)").sorted().filter { $0.hasSuffix(".safetensors") }
-        .map { "\(folder)/\(component)/\($0)" }
-    }
+  /// LoRAs count with their scales.
+  static func of(_ files: [String], options: ModelOptions) throws -> String {
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325
     func mix(_ bytes: UnsafeRawBufferPointer) { for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 } }
+    var paths = files
+    for adapter in options.adapters {
+      paths.append(try weightsFile(adapter.path))
+      withUnsafeBytes(of: adapter.scale.bitPattern.littleEndian) { mix($0) }
+    }
     for path in paths {
       let file = try MappedFile(path: path)
       withUnsafeBytes(of: UInt64(file.bytes.count)) { mix($0) }
@@ -117,5 +134,11 @@ enum Fingerprint {
     }
     let text = String(hash, radix: 16)
     return String((String(repeating: "0", count: 16 - text.count) + text).suffix(10))
+  }
+
+  /// The file itself, or the one in a folder that a LoRA was saved to.
+  private static func weightsFile(_ path: String) throws -> String {
+    guard ModelLibrary.isFolder(path) else { return path }
+    return ModelLibrary.names(in: path).first { $0.hasSuffix(".safetensors") }.map { "\(path)/\($0)" } ?? path
   }
 }

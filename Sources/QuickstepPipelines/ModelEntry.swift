@@ -3,7 +3,7 @@ public import QuickstepFormats
 internal import QuickstepModels
 public import QuickstepNN
 
-/// What can be said of a model folder without loading its weights.
+/// What can be said of a model folder, or of a model in a single file, without loading its weights.
 public struct ModelEntry: Sendable {
   /// One part of a model.
   public struct Part: Sendable {
@@ -45,6 +45,11 @@ public struct ModelEntry: Sendable {
   public init(id: String, path: String) {
     self.id = id
     self.path = path
+    if ModelLibrary.isFile(path) {
+      (bytes, parts, settings) = (FolderFacts.size(path), [], [:])
+      readSingleFile()
+      return
+    }
     bytes = FolderFacts.bytes(path)
     summary = FolderFacts.cardTitle(path + "/README.md")
     settings = [:]
@@ -62,6 +67,29 @@ public struct ModelEntry: Sendable {
     let found = ModelLibrary.names(in: path).filter { ModelLibrary.isFile("\(path)/\($0)/config.json") }
     parts = Set(found).union(listed.keys).sorted().map { Part(name: $0, listedClass: listed[$0], folder: "\(path)/\($0)") }
     sampleSize = parts.lazy.compactMap { FolderFacts.sampleSize("\(path)/\($0.name)/config.json") }.first
+  }
+}
+
+extension ModelEntry {
+  /// What the tensors of an original single file tell.
+  private mutating func readSingleFile() {
+    do {
+      let file = try SingleFile(path: path)
+      pipeline = file.index.className
+      summary = "\(file.family) in one file"
+      for name in file.partNames {
+        let part = try file.part(name)
+        let names = part.weights.names
+        let count = names.reduce(0) { $0 + (part.weights.info($1)?.shape.reduce(1, *) ?? 0) }
+        let className = part.configuration.className
+        let isSupported = Architectures.all.contains { $0.className == className }
+        parts.append(Part(name: name, className: className, isSupported: isSupported, parameters: count))
+        if name == "unet", let side = part.configuration.members["sample_size"]?.integer { sampleSize = [side, side] }
+      }
+    } catch {
+      // The path stands beside it already.
+      problem = (error as? FormatError)?.reason ?? "\(error)"
+    }
   }
 }
 
@@ -154,6 +182,12 @@ enum FolderFacts {
     if let side = value.integer { return [side, side] }
     let sides = (value.array ?? []).compactMap(\.integer)
     return sides.isEmpty ? nil : sides
+  }
+
+  /// Bytes of one file, links followed.
+  static func size(_ path: String) -> Int {
+    var status = stat()
+    return stat(path, &status) == 0 ? Int(status.st_size) : 0
   }
 
   /// Links are followed: in a hub cache every file is one.

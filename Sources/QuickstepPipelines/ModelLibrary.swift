@@ -23,21 +23,36 @@ public enum ModelLibrary {
   public static func all() -> [ModelEntry] {
     var seen: Set<String> = []
     let local = folders().flatMap { folder in
-      names(in: folder).map { ($0, folder + "/" + $0) }.filter { isModel($0.1) }
+      names(in: folder).map { ($0, folder + "/" + $0) }.compactMap { name, path -> (String, String)? in
+        isModel(path) ? (name, path) : SingleFile.isModel(path) ? (SingleFile.id(path), path) : nil
+      }
     }
     return (local + HubCache.snapshots().filter { isModel($0.path) }.map { ($0.id, $0.path) })
       .filter { seen.insert($0.0).inserted }
       .map { ModelEntry(id: $0.0, path: $0.1) }
   }
 
-  /// The folder of a model.
-  /// - Parameter idOrPath: the path of a folder with `model_index.json`, an id that ``all()`` lists, or `org/name` of a snapshot in the
-  ///   hub cache.
+  /// The folders of all models that have an index, for looking up what they share.
+  static func modelFolders() -> [String] {
+    (folders().flatMap { folder in names(in: folder).map { folder + "/" + $0 } } + HubCache.snapshots().map(\.path))
+      .filter { isFile($0 + "/model_index.json") }
+  }
+
+  /// The folder of a model, or the file of one that is a single file.
+  /// - Parameter idOrPath: the path of a folder with `model_index.json` or of an original single file, an id that ``all()`` lists, or
+  ///   `org/name` of a snapshot in the hub cache.
   /// - Throws: `FormatError` that lists the ids found and the places looked at.
   public static func find(_ idOrPath: String) throws -> String {
     if isFile(idOrPath + "/model_index.json") { return idOrPath }
+    if isFile(idOrPath) {
+      // Opening says what else it is: a pickle, a LoRA, a network alone.
+      _ = try SingleFile(path: idOrPath)
+      return idOrPath
+    }
     if isPlainID(idOrPath) {
       if let path = folders().map({ $0 + "/" + idOrPath }).first(where: isModel) { return path }
+      let files = folders().flatMap { folder in ["", ".safetensors", ".gguf"].map { folder + "/" + idOrPath + $0 } }
+      if let path = files.first(where: SingleFile.isModel) { return path }
       if let path = HubCache.snapshot(of: idOrPath), isModel(path) { return path }
     }
     if isFolder(idOrPath) { throw FormatError(idOrPath, "the folder has no model_index.json") }
@@ -77,6 +92,9 @@ public enum ModelLibrary {
   static func isModel(_ path: String) -> Bool {
     isFile(path + "/model_index.json") || names(in: path).contains { isFile("\(path)/\($0)/config.json") }
   }
+
+  /// Whether a path is an original single file that holds a whole model's network. Reads its header.
+  public static func isSingleFile(_ path: String) -> Bool { SingleFile.isModel(path) }
 
   static var environment: [String: String] { ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty } }
 

@@ -9,11 +9,15 @@ struct ResolvedRequest {
   let solverName: String
   /// With what a foreign name implies, so that the settings alone repeat the picture.
   let solverParameters: [String: String]
+  /// The model's noise schedule for this size.
+  let schedule: any NoiseSchedule
   let grid: Grid
   let spacingName: String
   let spacingParameters: [String: String]
   let guidance: Guidance
   let guidanceScale: Double
+  /// Whether guidance compares with a second branch, and not by what a distilled network is told.
+  let needsNegative: Bool
   let corrections: [any Correction]
   let style: String?
   let width: Int
@@ -25,6 +29,10 @@ struct ResolvedRequest {
   private static let longestPrompt = 65536
   /// What the caller brought along, checked, on the model's device.
   let given: GivenTensors
+  /// What it begins with and is steered by, and which steps are run.
+  let pictures: ResolvedPictures
+  /// Whether the codec works in strips.
+  let worksInStrips: Bool
   private(set) var warnings: [String] = []
 
   init(_ request: GenerationRequest, model: LoadedModel) throws {
@@ -38,18 +46,22 @@ struct ResolvedRequest {
     guard request.batch >= 1 else { throw GenerationError("the batch is \(request.batch); allowed: 1 and above") }
     batch = request.batch
     (width, height) = try Self.size(request, model)
-    sampleShape = [model.backbone.sampleShape[0], height / model.pixelsPerSample, width / model.pixelsPerSample]
+    worksInStrips = try request.tiling.worksInStrips(model, width: width, height: height)
+    sampleShape = [model.backbone.stateChannels, height / model.pixelsPerSample, width / model.pixelsPerSample]
     given = try request.given.checked(
       count: request.prompts.count, latentShape: sampleShape, model: model)
-    if sampleShape != model.backbone.sampleShape {
+    if sampleShape.dropFirst() != model.backbone.sampleShape.dropFirst() {
       let side = model.backbone.sampleShape.dropFirst().map { $0 * model.pixelsPerSample }
       warnings.append("'\(model.name)' was trained on \(side[1])x\(side[0]); other sizes look worse")
     }
     style = try Self.style(request, model)
     let match = try AllSolvers.named(request.solver ?? model.defaults.solver)
-    solver = try match.make(request.solverParameters)
     solverName = match.solver.declaration.name
-    solverParameters = (match.alias?.parameters ?? [:]).merging(request.solverParameters) { _, given in given }
+    let implied = request.solver == nil ? model.scheduler.solverParameters(for: solverName) : [:]
+    solverParameters = implied.merging(match.alias?.parameters ?? [:]) { _, given in given }
+      .merging(request.solverParameters) { _, given in given }
+    solver = try match.make(solverParameters)
+    schedule = try model.scheduler.schedule(tokens: Self.tokens(sampleShape, model))
     let standard = request.spacing == nil && match.alias?.spacing == nil
     let spacingName = request.spacing ?? match.alias?.spacing ?? model.scheduler.spacing
     let own = standard ? model.scheduler.spacingParameters(for: solverName) : [:]
@@ -57,14 +69,16 @@ struct ResolvedRequest {
     let spacing = try AllGrids.named(spacingName)
     self.spacingName = spacing.declaration.name
     grid = try AllGrids.make(spacingName, spacingParameters).grid(
-      schedule: model.scheduler.schedule, steps: request.steps ?? model.defaults.steps)
-    guidanceScale = request.guidanceScale ?? model.defaults.guidanceScale
+      schedule: schedule, steps: request.steps ?? model.defaults.steps)
+    guidanceScale = request.guidanceScale ?? (model.conditioner.guidance == .none ? 1 : model.defaults.guidanceScale)
+    let comparesBranches = model.conditioner.guidance == .branches && model.backbone.guidanceSize == nil
     let interval = request.guidanceInterval
     guard interval.lowerBound >= 0, interval.upperBound <= 1 else {
       throw GenerationError("the guidance interval is \(interval); allowed: within 0…1")
     }
+    needsNegative = guidanceScale != 1 && comparesBranches
     guidance =
-      try guidanceScale == 1
+      try !needsNegative
       ? .none()
       : .classifierFree(
         scale: guidanceScale, window: interval == 0...1 ? .always : .steps(start: interval.lowerBound, end: interval.upperBound))
@@ -73,7 +87,30 @@ struct ResolvedRequest {
       throw GenerationError(
         "a trajectory holds one batch; \(request.prompts.count) pictures in batches of \(request.batch) would be several")
     }
-    if !request.negative.isEmpty, guidanceScale == 1 { warnings.append("the negative prompt has no effect at guidance scale 1") }
+    if !request.negative.isEmpty, !needsNegative {
+      let reason =
+        comparesBranches
+        ? "at guidance scale 1"
+        : model.backbone.guidanceSize != nil
+          ? "on a network distilled with guidance" : "on '\(model.name)', which compares with no second branch"
+      warnings.append("the negative prompt has no effect " + reason)
+    }
+    if model.conditioner.guidance == .none, guidanceScale != 1 {
+      warnings.append("'\(model.name)' is not guided; the guidance scale has no effect")
+    }
+    if !comparesBranches, interval != 0...1 {
+      warnings.append("'\(model.name)' compares with no second branch; the guidance interval has no effect")
+    }
+    if request.weighting != .none, !model.conditioner.takesWeights {
+      throw GenerationError(
+        "'\(model.name)' cannot weight words of a prompt: weighting '\(request.weighting.rawValue)' needs text encoders of CLIP alone")
+    }
+    if request.weighting != .none, given.promptEmbeds != nil {
+      throw GenerationError("weighting '\(request.weighting.rawValue)' has no effect on prompts that are encoded already")
+    }
+    if request.solver == nil { warnings += model.scheduler.warnings }
+    pictures = try ResolvedPictures(
+      request, model: model, grid: grid, schedule: schedule, width: width, height: height, sampleShape: sampleShape)
     if !model.conditioner.hasStyles, let style = request.style, style != "none" {
       warnings.append("'\(model.name)' has no styles; the style has no effect")
     }
@@ -81,14 +118,36 @@ struct ResolvedRequest {
       warnings.append("'\(missing)', which '\(model.name)' is meant to be sampled with, is not there yet; \(solverName) is used")
     }
     // Compiling once up front finds out whether the solver can serve this grid at all.
-    _ = try solver.compile(schedule: model.scheduler.schedule, grid: grid)
+    _ = try solver.compile(schedule: schedule, grid: Self.part(grid, pictures.steps))
   }
 
-  var needsNegative: Bool { guidanceScale != 1 }
+  /// The levels of the steps that are run.
+  private static func part(_ grid: Grid, _ steps: Range<Int>) throws -> Grid { try grid.suffix(fromStep: steps.lowerBound) }
+
+  /// What one batch does, from `start`.
+  func run(start: SamplingRun.Start) throws -> SamplingRun {
+    let stop = pictures.steps.upperBound < grid.steps ? pictures.steps.count : nil
+    return try SamplingRun(
+      solver: solver, schedule: schedule, grid: Self.part(grid, pictures.steps), start: start, stopAfter: stop)
+  }
+
+  /// Length of the sequence that a transformer makes of a sample, which some schedules depend on.
+  private static func tokens(_ shape: [Int], _ model: LoadedModel) -> Int {
+    max(1, shape[1] / model.backbone.sizeMultiple) * max(1, shape[2] / model.backbone.sizeMultiple)
+  }
+
+  /// What the conditioner is told besides the prompts.
+  func frame(_ request: GenerationRequest) -> ConditioningFrame {
+    var frame = ConditioningFrame(style: style, width: width, height: height)
+    (frame.weighting, frame.guidanceScale) = (request.weighting, guidanceScale)
+    return frame
+  }
 
   private static func size(_ request: GenerationRequest, _ model: LoadedModel) throws -> (Int, Int) {
     let shape = model.backbone.sampleShape.map { $0 * model.pixelsPerSample }
-    let (width, height) = (request.width ?? shape[2], request.height ?? shape[1])
+    // A picture that is not to be resized says the size.
+    let picture = request.pictures.fit == .exact ? request.pictures.start?.picture ?? request.pictures.control?.picture : nil
+    let (width, height) = (request.width ?? picture?.width ?? shape[2], request.height ?? picture?.height ?? shape[1])
     let multiple = model.backbone.sizeMultiple * model.pixelsPerSample
     guard width > 0, height > 0, width % multiple == 0, height % multiple == 0, width <= 4096, height <= 4096 else {
       throw GenerationError(
@@ -106,6 +165,19 @@ struct ResolvedRequest {
     return style
   }
 
+  /// The conditions with the guidance scale, for networks that are told it.
+  func told(_ conditions: [String: Conditioning], model: LoadedModel, count: Int) throws -> [String: Conditioning] {
+    guard let size = model.backbone.guidanceSize else { return conditions }
+    return try withTensorErrors {
+      let features = GuidanceFeatures.make(scale: guidanceScale, size: size, count: count).to(model.computeType, model.device)
+      return conditions.mapValues { condition in
+        var condition = condition
+        condition.guidance = features
+        return condition
+      }
+    }
+  }
+
   /// The rows of the given tensors that belong to a batch.
   func given(_ range: Range<Int>) -> GivenTensors {
     given.mapped { _, tensor in tensor.narrow(0, start: range.lowerBound, length: range.count) }
@@ -115,18 +187,22 @@ struct ResolvedRequest {
   func initialLatents(_ range: Range<Int>) throws -> Tensor? {
     guard let latents = given(range).latents else { return nil }
     let level = grid.levels[0]
-    return try linearCombination([(latents, (level.alpha * level.alpha + level.sigma * level.sigma).squareRoot())])
+    // Flow models begin at the noise as it is, though some grids begin a little below pure noise.
+    let spread = (level.alpha * level.alpha + level.sigma * level.sigma).squareRoot()
+    return try linearCombination([(latents, schedule.frame == .flow ? level.alpha + level.sigma : spread)])
   }
 
   func settings(_ index: Int, _ request: GenerationRequest, model: LoadedModel) -> GenerationSettings {
     GenerationSettings(
       model: model.name, modelHash: model.fingerprint, prompt: request.prompts[index], negative: request.negative, style: style,
-      seed: request.seeds[index], generator: "torch-cpu", solver: solverName, solverParameters: solverParameters,
+      weighting: request.weighting == .none ? nil : request.weighting, seed: request.seeds[index], generator: "torch-cpu",
+      solver: solverName, solverParameters: solverParameters,
       spacing: spacingName, spacingParameters: spacingParameters, steps: grid.steps, guidanceScale: guidanceScale,
       guidanceStart: request.guidanceInterval.lowerBound, guidanceEnd: request.guidanceInterval.upperBound,
       corrections: request.corrections,
       width: width, height: height, dtype: "\(model.dtype)", kernels: "\(model.kernels)", device: "\(model.device)",
-      threads: Machine.threads, batch: batch,
-      hasGivenTensors: !given.isEmpty, version: ImagePipeline.version)
+      threads: Machine.threads, batch: batch, alterations: model.options.isEmpty ? nil : model.options,
+      hasGivenTensors: !given.isEmpty, pictures: pictures.record, worksInStrips: model.codec == nil ? nil : worksInStrips,
+      version: ImagePipeline.version)
   }
 }

@@ -1,25 +1,30 @@
 public import QuickstepDiffusion
 internal import QuickstepFormats
-internal import QuickstepModels
+public import QuickstepModels
 internal import QuickstepNN
 
-/// What a model folder's `scheduler_config.json` says about the forward process: the noise schedule, what the network predicts, and the
-/// spacing it was meant to be sampled with. The solver itself is the user's choice.
+/// What a model folder's `scheduler_config.json` says: the forward process, what the network predicts, the spacing it was meant to be
+/// sampled with, and the solver with its settings, which is used where the user names none.
 public struct SchedulerConfiguration: Sendable {
-  /// The forward process the network was trained on.
+  /// The forward process the network was trained on; see ``schedule(tokens:)``.
   public let schedule: any NoiseSchedule
   /// What the network's output means: `prediction_type`.
   public let parametrisation: Parametrisation
   /// Name of the registered spacing, and its parameters.
   public let spacing: String
-  /// Parameter texts by name: `offset` of `leading`, from `steps_offset`; otherwise empty.
+  /// Parameter texts by name, such as `offset` of `leading` from `steps_offset`.
   public let spacingParameters: [String: String]
   /// The registered solver that stands for the scheduler's class, or `dpm++-2m` where there is none yet; `nil` for files without a class.
   public let solver: String?
   /// The scheduler's class where no registered solver stands for it.
   public let missingSolver: String?
-  /// Where a run with ``solver`` ends, if the file says so: at the least trained noise (`set_alpha_to_one` false).
+  /// Settings of the file that have no counterpart here, in sentences for the user.
+  public let warnings: [String]
+  /// Parameters of ``solver``.
+  private let ownParameters: [String: String]
+  /// Where a run with ``solver`` ends, if the file says so: at the least trained noise.
   private let endsAtLeastNoise: Bool
+  private let dynamicShift: DynamicShift?
 
   /// ``spacingParameters``, and what the file says of the scheduler's own solver.
   public func spacingParameters(for solver: String) -> [String: String] {
@@ -27,58 +32,61 @@ public struct SchedulerConfiguration: Sendable {
     return spacingParameters.merging(["final": FinalLevel.smallest.rawValue]) { given, _ in given }
   }
 
-  /// Reads a configuration in diffusers' words.
+  /// What the file says of the parameters of its own solver; nothing for others.
+  public func solverParameters(for solver: String) -> [String: String] { solver == self.solver ? ownParameters : [:] }
+
+  /// The forward process for a picture that is a sequence of this length to a transformer: ``schedule``, or with a shift for that length.
+  /// - Throws: `ScheduleError` for lengths below 1 and shifts that are not above 0.
+  public func schedule(tokens: Int) throws -> any NoiseSchedule {
+    guard let dynamicShift, let flow = schedule as? FlowSchedule else { return schedule }
+    return try FlowSchedule(
+      shift: dynamicShift.shift(tokens: tokens), isDynamic: true, trainedTimes: flow.trainedTimes, timestepScale: flow.timestepScale)
+  }
+
+  /// Reads a file in diffusers' words; see ``init(_:flowSpacing:)``.
+  public init(path: String, flowSpacing: String = "linspace") throws {
+    try self.init(ConfigurationFile(path: path), flowSpacing: flowSpacing)
+  }
+
+  /// Reads a configuration in diffusers' words, wherever it comes from.
+  /// - Parameters:
+  ///   - file: the configuration.
+  ///   - flowSpacing: the spacing of flow-matching schedulers where the file names none; it is the pipeline's choice there.
   /// - Throws: `FormatError` naming the file, the key and the value; `ScheduleError` for impossible numbers.
-  public init(path: String) throws {
-    let file = try ConfigurationFile(path: path)
-    let members = file.members
-    func text(_ key: String, _ standard: String) throws -> String {
-      guard let value = members[key], value != .null else { return standard }
-      guard let text = value.string else { throw FormatError(path, "'\(key)' is not a string") }
-      return text
-    }
-    func number(_ key: String, _ standard: Double) throws -> Double {
-      guard let value = members[key], value != .null else { return standard }
-      guard let number = value.double else { throw FormatError(path, "'\(key)' is not a number") }
-      return number
-    }
-    func integer(_ key: String, _ standard: Int, _ allowed: ClosedRange<Int>) throws -> Int {
-      guard let value = Int(exactly: try number(key, Double(standard))), allowed.contains(value) else {
-        throw FormatError(path, "'\(key)' is not a whole number of \(allowed.lowerBound)…\(allowed.upperBound)")
-      }
-      return value
-    }
-    let steps = try integer("num_train_timesteps", 1000, 2...1_000_000)
+  public init(_ file: ConfigurationFile, flowSpacing: String = "linspace") throws {
+    let keys = SchedulerKeys(path: file.path, members: file.members)
+    let steps = try keys.integer("num_train_timesteps", 1000, 2...1_000_000)
     let className = file.className ?? ""
     let match = try? AllSolvers.named(className)
     solver = className.isEmpty ? nil : match?.solver.declaration.name ?? "dpm++-2m"
     missingSolver = match == nil && !className.isEmpty ? className : nil
-    endsAtLeastNoise = className == "DDIMScheduler" && members["set_alpha_to_one"]?.bool == false
+    let kind = SchedulerKind.of(className)
+    (ownParameters, warnings) = (try kind.parameters(keys), try kind.warnings(keys))
+    endsAtLeastNoise = try kind.endsAtLeastNoise(keys)
     if className.hasPrefix("FlowMatch") {
-      schedule = try FlowSchedule(shift: try number("shift", 1), trainedTimes: steps)
-      parametrisation = try Parametrisation.named(try text("prediction_type", "flow_prediction"))
-      spacing = try text("timestep_spacing", "linspace")
+      dynamicShift = try DynamicShift(keys)
+      schedule = try FlowSchedule(shift: try keys.number("shift", 1), trainedTimes: steps)
+      parametrisation = try Parametrisation.named(try keys.text("prediction_type", "flow_prediction"))
+      spacing = try keys.text("timestep_spacing", flowSpacing)
       spacingParameters = [:]
       return
     }
-    let betas: BetaSchedule
-    if let value = members["trained_betas"], value != .null {
-      guard let trained = value.array else { throw FormatError(path, "'trained_betas' is not a list of numbers") }
-      betas = .trained(
-        try trained.map { value in
-          guard let beta = value.double else { throw FormatError(path, "'trained_betas' holds something that is not a number") }
-          return beta
-        })
-    } else {
-      betas = try .named(
-        try text("beta_schedule", "linear"), start: try number("beta_start", 0.0001), end: try number("beta_end", 0.02))
+    dynamicShift = nil
+    parametrisation = try Parametrisation.named(try keys.text("prediction_type", "epsilon"))
+    if try keys.flag("use_flow_sigmas") {
+      // One trained time below the whole noise, and what the network is told are whole numbers.
+      schedule = try FlowSchedule(
+        shift: try keys.number("flow_shift", 1), trainedTimes: steps, timestepScale: Double(steps), largestTime: 1 - 1 / Double(steps),
+        tellsWholeTimesteps: true)
+      (spacing, spacingParameters) = ("trailing", [:])
+      return
     }
-    let flag = members["rescale_betas_zero_snr"] ?? .bool(false)
-    guard let rescaled = flag.bool else { throw FormatError(path, "'rescale_betas_zero_snr' is neither true nor false") }
+    let betas: BetaSchedule =
+      try keys.betas().map { .trained($0) }
+      ?? .named(
+        try keys.text("beta_schedule", "linear"), start: try keys.number("beta_start", 0.0001), end: try keys.number("beta_end", 0.02))
+    let rescaled = try keys.flag("rescale_betas_zero_snr")
     schedule = try DiscreteVPSchedule(betas, trainSteps: steps, terminalSNR: rescaled ? .zero : .trained)
-    parametrisation = try Parametrisation.named(try text("prediction_type", "epsilon"))
-    spacing = try text("timestep_spacing", "leading")
-    let offset = try integer("steps_offset", 0, -1_000_000...1_000_000)
-    spacingParameters = spacing == "leading" && offset != 0 ? ["offset": String(offset)] : [:]
+    (spacing, spacingParameters) = try kind.spacing(keys)
   }
 }

@@ -18,7 +18,8 @@ public struct CLIPTokenizer: Tokenizer {
 
   /// Tokens by number.
   public let tokens: [String]
-  private let startID: Int, endID: Int, paddingID: Int
+  /// Number of the first token, of the last one, and of those after it.
+  public let startID: Int, endID: Int, paddingID: Int
   private let specials: [(text: String, id: Int)]
   private let pairs: BytePairs
   private let fixedLength: Int
@@ -65,6 +66,11 @@ public struct CLIPTokenizer: Tokenizer {
     let count = ids.count
     ids += Array(repeating: paddingID, count: fixedLength - count)
     return Encoding(ids: ids, mask: ids.indices.map { $0 < count }, truncatedWords: truncated)
+  }
+
+  /// The numbers of a text alone: neither surrounded, nor cut, nor filled.
+  public func tokens(of text: String) -> [Int] {
+    pieces(of: text).flatMap { piece in piece.special.map { [$0] } ?? pairs.encode(piece.text) }
   }
 
   public func decode(_ ids: [Int]) -> String {

@@ -21,7 +21,7 @@ struct ForwardCommand: ParsableCommand {
         quickstep forward Models/emoji-unet/unet --inputs in.safetensors --output o.safetensors --repeat 9
       """)
 
-  @Argument(help: "A model's id, a model folder or a component folder.", completion: .directory)
+  @Argument(help: "A model's id, a model folder, a single file or a component folder.", completion: .file())
   var path: String
   @Option(help: "Which component of the model: the name of its folder.")
   var component: String?
@@ -29,6 +29,7 @@ struct ForwardCommand: ParsableCommand {
   var inputs: String
   @Option(help: "Safetensors file to write.", completion: .file(extensions: ["safetensors"]))
   var output: String
+  @OptionGroup(title: "Changing the model") var alterations: AlterationOptions
   @Option(help: "Type of weights and computation: float32, float16, bfloat16, float64.")
   var dtype = "float32"
   @Option(help: "cpu, cuda, cuda:N or auto.")
@@ -52,8 +53,8 @@ struct ForwardCommand: ParsableCommand {
   }
 
   func run() throws {
-    let folder = try ComponentLocator(path: path, component: component).folder()
-    let architecture = try Architectures.of(ConfigurationFile(path: folder + "/config.json"))
+    let part = try ComponentLocator(path: path, component: component, options: alterations.options()).part()
+    let architecture = try Architectures.of(part.configuration)
     let source = try TensorFiles.open(inputs)
     // Before the weights are loaded, which may take long.
     try check(source.names, architecture)
@@ -62,7 +63,8 @@ struct ForwardCommand: ParsableCommand {
     let device = try Device(named: device)
     let type = DType(name: dtype) ?? .float32
     let preparation = try KernelOption.choice(kernels, dtype: type, device: device).preparation(dtype: type, device: device)
-    let loaded = try Architectures.load(folder: folder, dtype: type, device: device, preparation: preparation)
+    let loaded = try Architectures.load(
+      part.configuration, from: part.weights, dtype: type, device: device, preparation: preparation)
     let arguments = try self.arguments(source, preparation == nil ? type : .float32, device)
     let (outputs, seconds) = try measured(loaded.component, arguments, device)
     try SafetensorsWriter.write(outputs.sorted { $0.key < $1.key }.map { (name: $0.key, tensor: $0.value) }, to: output, makeFolder: true)
@@ -141,21 +143,25 @@ struct ForwardCommand: ParsableCommand {
   }
 }
 
-/// Finds the folder of one component.
+/// Finds one component of a model, or the one that a folder is.
 struct ComponentLocator {
   var path: String
   var component: String?
+  var options = ModelOptions()
 
   /// - Throws: `FormatError` that lists the components when none or an unknown one is named.
-  func folder() throws -> String {
+  func part() throws -> ModelPart {
     let isComponent = exists(path + "/config.json") && !exists(path + "/model_index.json")
     if isComponent {
-      guard let component else { return path }
-      throw FormatError(path, "is a component itself; leave out --component \(component)")
+      if let component { throw FormatError(path, "is a component itself; leave out --component \(component)") }
+      guard options.isEmpty else {
+        throw FormatError(path, "is a component without its model; LoRAs and replaced parts need the model's folder with --component")
+      }
+      return try ModelSources.component(folder: path)
     }
     let model = exists(path) ? path : try ModelLibrary.find(path)
     let entry = ModelEntry(id: path, path: model)
-    let names = entry.parts.filter { exists("\(model)/\($0.name)/config.json") }.map(\.name)
+    let names = entry.parts.filter { $0.parameters != nil || exists("\(model)/\($0.name)/config.json") }.map(\.name)
     guard !names.isEmpty else { throw FormatError(path, entry.problem ?? "is neither a model folder nor a component folder") }
     guard let component else { throw FormatError(path, "name one of its components with --component: \(names.joined(separator: ", "))") }
     guard names.contains(component) else {
@@ -163,7 +169,11 @@ struct ComponentLocator {
       throw FormatError(
         path, (isOther ? "'\(component)' is no network" : "has no component '\(component)'") + "; it has \(names.joined(separator: ", "))")
     }
-    return "\(model)/\(component)"
+    // Folders of components without an index have no model to change.
+    if options.isEmpty, exists("\(model)/\(component)/config.json") { return try ModelSources.component(folder: "\(model)/\(component)") }
+    let files = try ModelSources.open(model, options: options)
+    for text in files.notes { note("warning: \(text)") }
+    return try files.part(component)
   }
 
   private func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }

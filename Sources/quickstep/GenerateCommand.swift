@@ -18,11 +18,14 @@ struct GenerateCommand: AsyncParsableCommand {
         quickstep generate owl --solver ddim:eta=1 --steps 50        another solver, with a parameter
         quickstep generate --from-image apple.png -o again.png       the same picture again
         quickstep generate 7 --model digits                          a class of a class-conditional model
+        quickstep generate "a fox" -m model.safetensors              an original single file of Stable Diffusion 1, 2 or XL
+        quickstep generate "a fox" -m FOLDER --lora ink.safetensors:0.8 --lora fox.safetensors
+        quickstep generate "red fox" --image fox.png --strength 0.5  half of the way back from a picture
       """)
 
   @Argument(help: "What to make, one prompt per picture; for class models the class's number.")
   var prompts: [String] = []
-  @Option(name: [.short, .long], help: "Id of a built-in model (see 'quickstep models') or a model folder.", completion: .directory)
+  @Option(name: [.short, .long], help: "Id of a model (see 'quickstep models'), a model folder or a single file.", completion: .file())
   var model: String?
   @Option(help: "NAME or NAME:parameter=value,… (see 'quickstep methods --family solver').")
   var solver: String?
@@ -44,6 +47,14 @@ struct GenerateCommand: AsyncParsableCommand {
   var size: String?
   @Option(help: "A style the model knows, or none.")
   var style: String?
+  @Option(
+    help: "How brackets in prompts are read: none (literally) or a1111, where (word:1.3), ((word)) and [word] weight words.",
+    transform: { text in
+      guard let found = PromptWeighting(rawValue: text) else {
+        throw ValidationError("--weighting \(text) is unknown; use \(PromptWeighting.allCases.map(\.rawValue).joined(separator: " or ")).")
+      }
+      return found
+    }) var weighting: PromptWeighting?
   @Option(help: "Correction on each prediction, NAME or NAME:parameter=value (repeatable; see 'quickstep methods --family correction').")
   var correct: [String] = []
   @Option(name: [.short, .long], help: "FILE.png for one picture, otherwise a folder.", completion: .file())
@@ -53,13 +64,15 @@ struct GenerateCommand: AsyncParsableCommand {
   @Option(help: "Pictures computed at once: faster, but equal to single ones only up to rounding.")
   var batch = 1
   @Option(
-    help: "safetensors with 'latents' and, possibly, 'prompt_embeds', 'negative_prompt_embeds' and their pooled forms.", completion: .file()
+    help: "safetensors with 'latents' and, possibly, 'prompt_embeds', 'negative_prompt_embeds', their pooled forms and masks.",
+    completion: .file()
   )
   var latents: String?
   @Option(help: "Write the state after every step to this safetensors file (one batch only).", completion: .file())
   var trajectory: String?
   @Option(help: "Repeat the picture in this PNG.", completion: .file(extensions: ["png"]))
   var fromImage: String?
+  @OptionGroup(title: "Changing the model") var alterations: AlterationOptions
   @Option(help: "cpu, cuda, cuda:N or auto (default: auto, or what the picture of --from-image was made on).")
   var device: String?
   @Option(help: "Type of weights and computation: float32 (default), bfloat16, float16.")
@@ -68,6 +81,8 @@ struct GenerateCommand: AsyncParsableCommand {
   var kernels: String?
   @Option(help: "Threads per operator (default: one per physical core).")
   var threads: Int?
+  @OptionGroup(title: "Pictures to begin with and to be steered by") var pictures: PictureOptions
+  @OptionGroup(title: "Memory") var memory: MemoryOptions
   @Flag(help: "Show the pictures in the terminal while they form.")
   var preview = false
   @Flag(help: "Print one JSON object about the run to standard output.")
@@ -82,19 +97,24 @@ struct GenerateCommand: AsyncParsableCommand {
     if let steps, steps < 1 { throw ValidationError("--steps is \(steps); it must be at least 1.") }
     if let guidance, !guidance.isFinite { throw ValidationError("--guidance must be a finite number.") }
     if let kernels { try KernelOption.check(kernels) }
+    if trajectory != nil, pictures.refiner != nil {
+      throw ValidationError("--trajectory holds the states of one model; leave --refiner out.")
+    }
     if let threads, threads < 1 { throw ValidationError("--threads is \(threads); it must be at least 1.") }
     if let output, output.lowercased().hasSuffix(".png"), count * max(1, prompts.count) > 1 {
       throw ValidationError("--output \(output) is one file, but \(count * prompts.count) pictures are asked for; give a folder.")
     }
     if fromImage != nil {
-      let changed: [(String, Bool)] = [
-        ("--solver", solver != nil), ("--grid", grid != nil), ("--steps", steps != nil), ("--guidance", guidance != nil),
-        ("--negative", negative != nil), ("--seed", seed != nil), ("--size", size != nil), ("--style", style != nil),
-        ("--count", count != 1),
-        ("--latents", latents != nil), ("--correct", !correct.isEmpty), ("--guidance-interval", guidanceInterval != nil),
-        ("--batch", batch != 1), ("--dtype", dtype != nil), ("--kernels", kernels != nil),
-      ]
-      if let first = changed.first(where: { $0.1 })?.0 {
+      let changed: [(String, Bool)] =
+        [
+          ("--solver", solver != nil), ("--grid", grid != nil), ("--steps", steps != nil), ("--guidance", guidance != nil),
+          ("--negative", negative != nil), ("--seed", seed != nil), ("--size", size != nil), ("--style", style != nil),
+          ("--count", count != 1),
+          ("--latents", latents != nil), ("--correct", !correct.isEmpty), ("--guidance-interval", guidanceInterval != nil),
+          ("--batch", batch != 1), ("--dtype", dtype != nil), ("--kernels", kernels != nil),
+          ("--weighting", weighting != nil), ("--vae-tiling", memory.vaeTiling != nil),
+        ] + pictures.given.map { ($0, true) }
+      if let first = changed.first(where: { $0.1 })?.0 ?? alterations.given {
         throw ValidationError("\(first) would change the picture that --from-image repeats.")
       }
     }

@@ -11,13 +11,14 @@ struct InspectCommand: ParsableCommand {
     abstract: "What is in a weight file, a model folder or a picture.",
     discussion: """
       Reads headers only, so that files of any size are quick, and checks them: a damaged file is refused with the tensor and the \
-      numbers that disagree. Knows safetensors, indices of shards, component and model folders, ids of 'quickstep models', and PNG \
+      numbers that disagree. Knows safetensors, GGUF, indices of shards, component and model folders, ids of 'quickstep models', and PNG \
       (the prompt and settings in it). Pickles (.ckpt, .bin, .pt, .pth) are never opened; you are told how to convert them.
 
       Examples:
         quickstep inspect emoji
         quickstep inspect Models/emoji/transformer
         quickstep inspect model.safetensors --filter '*attn*.weight' --limit 0
+        quickstep inspect model.gguf
         quickstep inspect picture.png
         quickstep inspect model.safetensors --json
       """)
@@ -42,7 +43,7 @@ struct InspectCommand: ParsableCommand {
       guard filter == nil else { throw ValidationError("--filter is for tensors, and \(self.path) is a picture.") }
       let report = PictureReport(path: path, picture: try PNG.read(path))
       json ? printJSON(report.json) : print(report.lines().joined(separator: "\n"))
-    case .safetensors, .index, .tensorFolder: try show(tensorsAt: path)
+    case .tensorFile, .index, .tensorFolder: try show(tensorsAt: path)
     case .componentFolder: try show(component: path)
     case .modelFolder: try show(model: path)
     }
@@ -74,12 +75,18 @@ struct InspectCommand: ParsableCommand {
 
   private func show(tensorsAt path: String) throws {
     let report = try report(try TensorFiles.open(path))
+    // A whole model in one file has parts.
+    let entry = ModelLibrary.isSingleFile(path) ? ModelEntry(id: path, path: path) : nil
     if json {
-      printJSON(.object(report.json(limit: shownTensors).merging(["kind": .string("tensors"), "path": .string(path)]) { $1 }))
+      var members = report.json(limit: shownTensors).merging(["kind": .string("tensors"), "path": .string(path)]) { $1 }
+      if let entry { members["model"] = entry.json }
+      printJSON(.object(members))
       return
     }
     var lines = [Screen.bold(Screen.printable(path)), "  " + report.headline, ""]
-    lines += factLines([("holds", report.kindText)] + Self.facts(report.source.metadata))
+    let parts = entry.map { $0.parts.map { Screen.printable($0.text) }.joined(separator: ", ") } ?? ""
+    lines += factLines([("holds", report.kindText), ("parts", parts)] + Self.facts(report.source.metadata))
+    lines += entry?.problems.map { "  " + Screen.red(Screen.printable($0)) } ?? []
     print((lines + report.lines(limit: shownTensors)).joined(separator: "\n"))
   }
 

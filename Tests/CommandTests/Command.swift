@@ -49,6 +49,11 @@ final class Workplace {
 
   /// Runs the program in this folder.
   func run(_ arguments: String..., environment: [String: String] = [:], program: String = executable) throws -> CommandResult {
+    try run(arguments, environment: environment, program: program)
+  }
+
+  /// The same, with a list.
+  func run(_ arguments: [String], environment: [String: String] = [:], program: String = executable) throws -> CommandResult {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: program)
     process.arguments = arguments

@@ -39,10 +39,26 @@ import Testing
       "sd.safetensors")
     try place.write(["double_blocks.0.img_attn.norm.key_norm.scale": .zeros([2])], "flux.safetensors")
     try place.write(["lora_unet_x.lora_down.weight": .zeros([2, 2])], "lora.safetensors")
-    for (file, kind) in [("sd", "Stable Diffusion 1"), ("flux", "FLUX.1"), ("lora", "LoRA")] {
+    for (file, kind) in [("sd", "Stable Diffusion 1"), ("flux", "FLUX.1"), ("lora", "LoRA with other things in it")] {
       let result = try place.run("inspect", file + ".safetensors")
       #expect(result.status == 0 && result.output.contains(kind) && result.output.contains("not supported yet"), "\(file)")
     }
+  }
+
+  @Test func loRAsAreKnown() throws {
+    try place.write(["lora_unet_x.lora_down.weight": .zeros([2, 2]), "lora_unet_x.lora_up.weight": .zeros([2, 2])], "lora.safetensors")
+    #expect(try place.run("inspect", "lora.safetensors").output.contains("LoRA, for --lora (told from its tensors)"))
+  }
+
+  @Test func ggufFiles() throws {
+    let fixture = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .appendingPathComponent("QuickstepFormatsTests/Fixtures/gguf/types.gguf").path
+    let json = try place.run("inspect", fixture, "--json").json()
+    let tensor = json["tensors"]?.array?.first { $0["name"]?.string == "q4_k.weight" }
+    #expect(tensor?["dtype"]?.string == "Q4_K" && tensor?["bytes"]?.integer == 432 && json["tensor_count"]?.integer == 14)
+    #expect(json["metadata"]?["general.architecture"]?.string == "sd1")
+    let shown = try place.run("inspect", fixture)
+    #expect(shown.status == 0 && shown.output.contains("Q6_K") && shown.output.contains("general.architecture"))
   }
 
   @Test func componentAndModelFolders() throws {
@@ -116,7 +132,7 @@ import Testing
     try place.write([0x50, 0x4B, 0x03, 0x04] + Array("....readme".utf8), "other.zip")
     #expect(try refusal("other.zip").contains("zip archive"))
     try place.write(Array("GGUF".utf8), "m.gguf")
-    #expect(try refusal("m.gguf").contains("GGUF"))
+    #expect(try refusal("m.gguf").contains("the version at byte 4"))
   }
 
   /// A header of 640 bytes starts with 0x80 0x02, as a pickle does.

@@ -143,13 +143,30 @@ import Testing
     ("{\"a.weight\":\"no.safetensors\"}", "is missing"), ("{\"a.weight\":\"s\",\"b.weight\":\"s\",\"c\":\"s\"}", "is not in its shard s"),
     ("{\"a.weight\":\"s\"}", "the index does not have it"),
     ("{\"a.weight\":\"s\",\"b.weight\":\"s\",\"b.weight\":\"s\"}", "appears twice"), ("[]", "no object weight_map"),
+    // An index that names itself as a shard, and a link that leads to itself.
+    ("{\"a.weight\":\"m.safetensors.index.json\"}", "m.safetensors.index.json: the header claims"),
+    ("{\"a.weight\":\"loop\"}", "the shard loop is missing"), ("{\"a.weight\":\"cut\"}", "was the file cut short?"),
+    ("{\"a.weight\":\"folder\"}", "the shard folder is missing"), ("{\"a.weight\":\"..\\\\s\"}", "not a file beside"),
   ])
   func refusesBadIndices(map: String, reason: String) throws {
     let folder = try TemporaryFolder()
-    try folder.write(try fixture("model-00001-of-00002.safetensors"), to: "s")
+    let shard = try fixture("model-00001-of-00002.safetensors")
+    try folder.write(shard, to: "s")
+    try folder.write(shard.dropLast(4), to: "cut")
+    try folder.write("", to: "folder/x")
+    try FileManager.default.createSymbolicLink(atPath: folder.path + "/loop", withDestinationPath: folder.path + "/loop")
     let path = try folder.write("{\"weight_map\":\(map)}", to: "m.safetensors.index.json")
     let error = #expect(throws: FormatError.self) { try ShardedSafetensors(path: path) }
     #expect(error?.description.contains(reason) == true, "\(String(describing: error))")
+  }
+
+  /// Hub caches keep the files of a model as links to where they are stored.
+  @Test func shardsMayBeLinksThatLeaveTheFolder() throws {
+    let (folder, store) = (try TemporaryFolder(), try TemporaryFolder())
+    let blob = try store.write(try fixture("model-00001-of-00002.safetensors"), to: "blob")
+    try FileManager.default.createSymbolicLink(atPath: folder.path + "/s", withDestinationPath: blob)
+    let path = try folder.write("{\"weight_map\":{\"a.weight\":\"s\",\"b.weight\":\"s\"}}", to: "m.safetensors.index.json")
+    #expect(try TensorFiles.open(path).names == ["a.weight", "b.weight"])
   }
 
   @Test func foldersAreOpenedWhenTheyAreClear() throws {

@@ -1,3 +1,4 @@
+import QuickstepFormats
 import QuickstepModels
 import QuickstepNN
 import QuickstepTensor
@@ -26,6 +27,16 @@ import Testing
   @Test(arguments: ModelFixture.all)
   func everyTensorIsUsedOnce(_ fixture: ModelFixture) throws {
     #expect(try fixture.load().parameters.names.sorted() == fixture.weights().names.sorted())
+  }
+
+  @Test func weightsThatAreWholeNumbersAreRefused() throws {
+    let fixture = try #require(ModelFixture.all.first)
+    var tensors = try tensors(fixture)
+    let name = try #require(tensors.keys.sorted().first)
+    tensors[name] = tensors[name]?.to(.int64)
+    let source = TensorDictionary(tensors, origin: "damaged")
+    let error = #expect(throws: FormatError.self) { try Architectures.load(fixture.configuration(), from: source) }
+    #expect(error?.description == "damaged: tensor \"\(name)\" is of type int64; weights are floating-point numbers")
   }
 
   @Test("a fresh model has the names and shapes of the checkpoint", arguments: ModelFixture.all)

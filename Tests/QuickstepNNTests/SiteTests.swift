@@ -70,11 +70,14 @@ private final class SkipPolicy: SitePolicy {
   private func model(_ tiny: TinyModel) throws -> (model: SitePolicyLaws.Model, initials: (Tensor, Tensor)) {
     let backbone = try #require(try tiny.load().component as? any Backbone)
     let inputs = try tiny.inputs()
-    let conditioning = Conditioning(
+    var conditioning = Conditioning(
       sequence: inputs["encoder_hidden_states"], mask: inputs["encoder_attention_mask"], pooled: inputs["pooled_projections"],
       classes: inputs["class_labels"])
-    let sample = try #require(inputs["sample"])
-    let evaluate: SitePolicyLaws.Model = { state, evaluation in
+    conditioning.guidanceScale = inputs["guidance"]
+    (conditioning.resolution, conditioning.aspectRatio) = (inputs["resolution"], inputs["aspect_ratio"])
+    let state = try tiny.stateShape.map { try TinyModel.random([2] + $0, 8) }
+    let sample = try #require(state ?? inputs["sample"] ?? inputs["hidden_states"])
+    let evaluate: SitePolicyLaws.Model = { [conditioning] state, evaluation in
       let time = Tensor.full([state.size(0)], fillValue: .real(evaluation.context.level.timestep), dtype: .float32)
       return try backbone(state, timestep: time, conditioning: conditioning, evaluation: evaluation)
     }
@@ -118,7 +121,48 @@ private final class SkipPolicy: SitePolicy {
     #expect(policy.visits[1].inputShapes == [[2, 16, 4, 4]] && policy.visits[1].outputShapes == [[2, 16, 4, 4]])
   }
 
-  @Test("watching changes no bit", arguments: [TinyModel.transformer, .unet])
+  @Test func theTransformersOfPublishedModelsShowWhatIsInTheirBlocks() throws {
+    func names(_ tiny: TinyModel) throws -> [String] { try record(tiny).sites.map(\.description) }
+    func block(_ path: String, _ parts: String...) -> [String] { ["\(path) (block)"] + parts.map { "\(path).\($0)" } }
+    let crossing = (0..<2).flatMap {
+      block("transformer_blocks.\($0)", "attn1 (attention)", "attn2 (crossAttention)", "ff (feedForward)")
+    }
+    #expect(try names(.pixArt) == crossing)
+    #expect(try names(.sana) == crossing)
+    let joint = block("transformer_blocks.1", "attn (attention)", "ff (feedForward)")
+    #expect(
+      try names(.sd3) == block("transformer_blocks.0", "attn (attention)", "attn2 (attention)", "ff (feedForward)") + joint)
+    let single = (0..<2).flatMap { block("single_transformer_blocks.\($0)", "attn (attention)") }
+    #expect(try names(.flux) == block("transformer_blocks.0", "attn (attention)", "ff (feedForward)") + joint + single)
+  }
+
+  @Test("two streams pass through a site as two tensors")
+  func streams() throws {
+    // Six tokens of the picture (patches of 2 on 4×6) and three of the prompt, 16 channels.
+    let policy = try record(.flux)
+    for visit in policy.visits where visit.site.path.hasPrefix("transformer_blocks") {
+      #expect(visit.inputShapes == [[2, 6, 16], [2, 3, 16]] && visit.outputShapes == visit.inputShapes, "\(visit.site)")
+    }
+    for visit in policy.visits where visit.site.path.hasPrefix("single") {
+      #expect(visit.inputShapes == [[2, 9, 16]] && visit.outputShapes == visit.inputShapes, "\(visit.site)")
+    }
+    // The last block of SD3 has nothing to say about the prompt.
+    let last = try #require(try record(.sd3).visits.first { $0.site.path == "transformer_blocks.1.ff" })
+    #expect(last.inputShapes.count == 2 && last.outputShapes == [[2, 6, 8]])
+  }
+
+  @Test("every block of a list counts", arguments: TinyModel.denoisers)
+  func blocksOfPublishedModels(_ tiny: TinyModel) throws {
+    let (model, initials) = try model(tiny)
+    func run(_ policy: (any SitePolicy)?) throws -> Tensor {
+      try SitePolicyLaws.Request(model, policy: policy, initial: initials.0, steps: 1).finish()[0]
+    }
+    let all = try run(nil)
+    #expect(try run(SkipPolicy(2..<9)).hasBits(of: all))
+    for skipped in [0..<1, 1..<2, 0..<2] { #expect(try !run(SkipPolicy(skipped)).hasBits(of: all), "\(skipped)") }
+  }
+
+  @Test("watching changes no bit", arguments: [TinyModel.transformer, .unet] + TinyModel.denoisers)
   func passThrough(_ tiny: TinyModel) throws {
     let (model, initials) = try model(tiny)
     try SitePolicyLaws.checkNeutral("recording", model: model, initial: initials.0, steps: 3) { RecordingPolicy() }
@@ -128,7 +172,7 @@ private final class SkipPolicy: SitePolicy {
     try SitePolicyLaws.checkNeutral("skipping nothing", model: model, initial: initials.0, steps: 3) { SkipPolicy(0..<0) }
   }
 
-  @Test("a policy with state keeps it to its request", arguments: [TinyModel.transformer, .unet])
+  @Test("a policy with state keeps it to its request", arguments: [TinyModel.transformer, .unet] + TinyModel.denoisers)
   func isolation(_ tiny: TinyModel) throws {
     let (model, initials) = try model(tiny)
     let kind: Site.Kind = tiny.className == "PromptUNet2D" ? .inner : .block

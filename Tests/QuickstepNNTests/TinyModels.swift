@@ -10,6 +10,10 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
   let className: String
   let variant: String
   let members: [String: JSONValue]
+  /// What a denoiser works on, `[C, H, W]`, where its inputs do not say so.
+  var stateShape: [Int]? = nil
+  /// Parameters that the architecture holds without using them.
+  var idle: Set<String> = []
   let inputs: @Sendable () throws -> [String: Tensor]
 
   var testDescription: String { variant.isEmpty ? className : "\(className), \(variant)" }
@@ -60,9 +64,9 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
     ]
   ) { try promptInputs(8) }
 
-  private static func numbers(_ values: Int...) -> JSONValue { .array(values.map { .integer($0) }) }
+  static func numbers(_ values: Int...) -> JSONValue { .array(values.map { .integer($0) }) }
 
-  private static func names(_ values: String...) -> JSONValue { .array(values.map { .string($0) }) }
+  static func names(_ values: String...) -> JSONValue { .array(values.map { .string($0) }) }
 
   private static func clip(_ className: String) -> TinyModel {
     TinyModel(
@@ -163,7 +167,7 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
           "num_class_embeds": .integer(3),
         ]
       ) { ["sample": try random([2, 1, 8, 8], 1), "timestep": Tensor([3, 900] as [Float]), "class_labels": Tensor([0, 3])] },
-    ] + published
+    ] + published + transformers + codecs + steering
 }
 
 /// Laws that hold for every registered architecture.
@@ -188,7 +192,8 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
   @Test(arguments: TinyModel.all)
   func everyParameterLearns(_ tiny: TinyModel) throws {
     let loaded = try tiny.load()
-    try ModelLaws.checkGradients(tiny.testDescription, parameters: loaded.parameters, inputs: tiny.inputs(), loaded.component.forward)
+    try ModelLaws.checkGradients(
+      tiny.testDescription, parameters: loaded.parameters, inputs: tiny.inputs(), idle: tiny.idle, loaded.component.forward)
     #expect(loaded.parameters.all.allSatisfy { $0.tensor.gradient == nil && !$0.tensor.requiresGradient })
   }
 
@@ -266,5 +271,15 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
     parameters.merge(idle)
     let error = #expect(throws: LawViolation.self) { try check { $0 * used } }
     #expect(try #require(error).description.contains("'idle' has no effect"))
+    try ModelLaws.checkGradients("toy", parameters: parameters, inputs: toy.inputs, idle: ["idle"]) {
+      ["y": ($0["x"] ?? .undefined) * used]
+    }
+    for wrong in ["w", "nothing"] {
+      #expect(throws: LawViolation.self) {
+        try ModelLaws.checkGradients("toy", parameters: parameters, inputs: toy.inputs, idle: ["idle", wrong]) {
+          ["y": ($0["x"] ?? .undefined) * used]
+        }
+      }
+    }
   }
 }

@@ -61,6 +61,9 @@ import Testing
     let encoding = tokenizer.encode("a")
     #expect(encoding.ids.count == 12 && encoding.ids.last == tokenizer.encode("!").ids.last)
     #expect(encoding.ids.suffix(9).allSatisfy { tokenizer.tokens[$0] == "!" })
+    let other = try CLIPTokenizer(folder: folder.path, padding: "<|endoftext|>")
+    #expect(other.encode("a").ids.suffix(9).allSatisfy { $0 == other.endID })
+    #expect(throws: TokenizerError.self) { try CLIPTokenizer(folder: folder.path, padding: "<none>") }
   }
 
   @Test(

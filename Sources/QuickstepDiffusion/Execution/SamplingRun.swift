@@ -91,14 +91,16 @@ public struct SamplingRun: Sendable {
   ///   - denoiser: the model.
   ///   - noise: asked for the initial noise first (unless a state was given), then for the table's.
   ///   - checksFinite: refuse predictions that hold NaN or infinities.
+  ///   - change: applied to the state after every step, before anybody sees it.
   ///   - progress: called after each step; what it throws ends the run.
   /// - Returns: the final state and what the run cost.
   public func run(
-    _ denoiser: any Denoiser, noise: any NoiseSource, checksFinite: Bool = true, progress: ((Progress) throws -> Void)? = nil
+    _ denoiser: any Denoiser, noise: any NoiseSource, checksFinite: Bool = true, change: TableauExecutor.StateChange? = nil,
+    progress: ((Progress) throws -> Void)? = nil
   ) throws -> (state: Tensor, report: Report) {
     var noise = noise
     let initial = try initialState(&noise)
-    let executor = try TableauExecutor(tableau, initial: initial, noise: noise, checksFinite: checksFinite)
+    let executor = try TableauExecutor(tableau, initial: initial, noise: noise, checksFinite: checksFinite, change: change)
     var report = Report()
     let clock = ContinuousClock()
     var stepStart = clock.now

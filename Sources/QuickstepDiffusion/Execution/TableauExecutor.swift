@@ -14,6 +14,10 @@ public final class TableauExecutor {
   public let tableau: Tableau
   /// Whether every denoised prediction is checked to be finite; a failing check costs one pass over it.
   public let checksFinite: Bool
+  /// What becomes of the state after a finished step: its new value, from the state, the step (from 0) and the level reached.
+  public typealias StateChange = (_ state: Tensor, _ step: Int, _ level: NoiseLevel) throws -> Tensor
+
+  private let change: StateChange?
   private let releases: [[Register]]
   private let evaluationCount: Int
   private let shape: [Int]
@@ -31,12 +35,16 @@ public final class TableauExecutor {
   ///   - initial: the state at its initial level, [B, …], floating point.
   ///   - noise: asked for z0, z1, … of the state's shape, in order; never when the table has no noise.
   ///   - checksFinite: refuse predictions that hold NaN or infinities.
+  ///   - change: applied to the state after every finished step; predictions made before keep their values.
   /// - Throws: ``SamplingError`` when the initial state is the result of a failed operation.
-  public init(_ tableau: Tableau, initial: Tensor, noise: any NoiseSource, checksFinite: Bool = false) throws {
+  public init(
+    _ tableau: Tableau, initial: Tensor, noise: any NoiseSource, checksFinite: Bool = false, change: StateChange? = nil
+  ) throws {
     guard initial.isDefined else { throw SamplingError("the initial state is the result of a failed operation") }
     self.tableau = tableau
     self.checksFinite = checksFinite
     self.noise = noise
+    self.change = change
     releases = tableau.releases
     evaluationCount = tableau.evaluationCount
     shape = initial.shape
@@ -98,7 +106,8 @@ public final class TableauExecutor {
   private func combine() throws {
     let current = tableau.rows[row]
     let terms = try current.terms.map { (tensor: try read($0.register), coefficient: $0.coefficient.scalar) }
-    registers[.state(row + 1)] = try linearCombination(terms)
+    let combined = try linearCombination(terms)
+    registers[.state(row + 1)] = try current.finishesStep ? change?(combined, current.step, current.level) ?? combined : combined
     for register in releases[row] { registers[register] = nil }
     if current.finishesStep { completedSteps += 1 }
     row += 1

@@ -11,21 +11,35 @@ public struct FlowSchedule: NoiseSchedule {
   public let timestepScale: Double
   /// Whether the shift was chosen for this run's resolution, in which case the trained range itself is not shifted.
   public let isDynamic: Bool
+  /// The noisiest time a run begins at, before the shift: 1, or one trained time below it (diffusers' `use_flow_sigmas`).
+  public let largestTime: Double
+  /// Whether the network is told whole timesteps only, cut towards 0, as some schedulers do that were made for discrete models.
+  public let tellsWholeTimesteps: Bool
 
   /// - Parameters:
   ///   - shift: above 0.
   ///   - isDynamic: true for a shift chosen by ``dynamicShift(tokens:baseShift:maxShift:baseTokens:maxTokens:)``.
   ///   - trainedTimes: at least 2.
   ///   - timestepScale: 1000 in diffusers.
+  ///   - largestTime: above the smallest time, at most 1.
+  ///   - tellsWholeTimesteps: whether timesteps of levels are cut to whole numbers.
   /// - Throws: ``ScheduleError`` naming the value.
-  public init(shift: Double = 1, isDynamic: Bool = false, trainedTimes: Int = 1000, timestepScale: Double = 1000) throws {
+  public init(
+    shift: Double = 1, isDynamic: Bool = false, trainedTimes: Int = 1000, timestepScale: Double = 1000, largestTime: Double = 1,
+    tellsWholeTimesteps: Bool = false
+  ) throws {
     guard shift > 0, shift.isFinite else { throw ScheduleError("flow shift is \(shift); allowed: above 0, finite") }
     guard trainedTimes >= 2 else { throw ScheduleError("flow schedule has \(trainedTimes) trained times; allowed: 2 and above") }
     guard timestepScale > 0, timestepScale.isFinite else { throw ScheduleError("timestep scale is \(timestepScale); allowed: above 0") }
+    guard largestTime <= 1, largestTime * Double(trainedTimes) > 1 else {
+      throw ScheduleError("the largest time is \(largestTime); allowed: above 1/\(trainedTimes), at most 1")
+    }
     self.shift = shift
     self.isDynamic = isDynamic
     self.trainedTimes = trainedTimes
     self.timestepScale = timestepScale
+    self.largestTime = largestTime
+    self.tellsWholeTimesteps = tellsWholeTimesteps
   }
 
   /// The shift e^μ with μ linear in the number of image tokens (FLUX; diffusers' `use_dynamic_shifting`, exponential).
@@ -49,7 +63,8 @@ public struct FlowSchedule: NoiseSchedule {
   /// shifts it once more: that is what diffusers' FlowMatchEulerDiscreteScheduler does, and what SD3 pipelines run with.
   public var timeRange: ClosedRange<Double> {
     let smallest = timestepScale / Double(trainedTimes)
-    return (isDynamic ? smallest : warp(smallest))...timestepScale
+    let largest = timestepScale * largestTime
+    return min(isDynamic ? smallest : warp(smallest), largest)...largest
   }
   /// Straight paths.
   public var frame: Frame { .flow }
@@ -66,13 +81,15 @@ public struct FlowSchedule: NoiseSchedule {
       throw ScheduleError("timestep \(timestep) is outside \(summary); allowed: 0…\(timestepScale)")
     }
     let t = timestep / timestepScale
-    return NoiseLevel(timestep: timestep, alpha: 1 - t, sigma: t)
+    return NoiseLevel(timestep: told(timestep), alpha: 1 - t, sigma: t)
   }
+
+  private func told(_ timestep: Double) -> Double { tellsWholeTimesteps ? timestep.rounded(.down) : timestep }
 
   /// σ = 1/(1 + e^λ). The timestep belongs to σ exactly, below the smallest trained time as well.
   public func level(lambda: Double) throws -> NoiseLevel {
     guard !lambda.isNaN else { throw ScheduleError("λ is NaN; allowed: any number of \(summary)") }
     let sigma = 1 / (1 + exp(lambda))
-    return NoiseLevel(timestep: timestepScale * sigma, alpha: 1 / (1 + exp(-lambda)), sigma: sigma)
+    return NoiseLevel(timestep: told(timestepScale * sigma), alpha: 1 / (1 + exp(-lambda)), sigma: sigma)
   }
 }

@@ -6,6 +6,8 @@ struct JSONParser {
   let bytes: UnsafeRawBufferPointer
   let name: String
   let depthLimit: Int
+  /// Whether `NaN`, `Infinity` and `-Infinity`, which Python's writer makes of numbers that JSON does not have, are read as strings.
+  var readsNonFinite = false
   private var position = 0
   private var depth = 0
 
@@ -45,7 +47,12 @@ struct JSONParser {
     case UInt8(ascii: "f"): return try parseWord("false", .bool(false))
     case UInt8(ascii: "n"): return try parseWord("null", .null)
     case nil: throw error("the text ends where a value is expected")
-    default: return try parseNumber()
+    default:
+      if readsNonFinite, let word = ["NaN", "Infinity", "-Infinity"].first(where: { bytes[position...].starts(with: $0.utf8) }) {
+        position += word.utf8.count
+        return .string(word)
+      }
+      return try parseNumber()
     }
   }
 

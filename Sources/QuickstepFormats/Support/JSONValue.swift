@@ -20,7 +20,12 @@ public enum JSONValue: Sendable, Hashable {
   /// - Parameter name: the file's path or another name, for messages.
   /// - Throws: `FormatError` with the line and column.
   public init(parsing bytes: UnsafeRawBufferPointer, name: String, depth: Int = 128) throws {
+    try self.init(parsing: bytes, name: name, depth: depth, readsNonFinite: false)
+  }
+
+  private init(parsing bytes: UnsafeRawBufferPointer, name: String, depth: Int, readsNonFinite: Bool) throws {
     var parser = JSONParser(bytes: bytes, name: name, depthLimit: depth)
+    parser.readsNonFinite = readsNonFinite
     self = try parser.parseDocument()
   }
 
@@ -30,10 +35,11 @@ public enum JSONValue: Sendable, Hashable {
     self = try bytes.withUnsafeBytes { try JSONValue(parsing: $0, name: name, depth: depth) }
   }
 
-  /// Reads a whole file; see `init(parsing:name:depth:)`.
+  /// Reads a whole file; see `init(parsing:name:depth:)`. The words `NaN`, `Infinity` and `-Infinity`, which are in configurations that
+  /// Python wrote (`lambda_min_clipped` of schedulers), become strings.
   public init(path: String) throws {
     let file = try MappedFile(path: path)
-    self = try withExtendedLifetime(file) { try JSONValue(parsing: file.bytes, name: path) }
+    self = try withExtendedLifetime(file) { try JSONValue(parsing: file.bytes, name: path, depth: 128, readsNonFinite: true) }
   }
 
   /// The text, if this is a string.

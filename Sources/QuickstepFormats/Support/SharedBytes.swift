@@ -7,6 +7,11 @@ final class SharedBytes: Sendable {
 
   init(_ bytes: [UInt8]) { memory = bytes.withUnsafeBytes { Self.copy($0) } }
 
+  /// Memory that is yet to be written, by whoever makes it and before anyone reads it.
+  init(uninitialised count: Int) {
+    memory = UInt(bitPattern: UnsafeMutableRawPointer.allocate(byteCount: max(1, count), alignment: 64))
+  }
+
   private static func copy(_ bytes: UnsafeRawBufferPointer) -> UInt {
     // 64 bytes is what libtorch's own allocator gives. An allocation of no bytes would have no address.
     let block = UnsafeMutableRawPointer.allocate(byteCount: max(1, bytes.count), alignment: 64)

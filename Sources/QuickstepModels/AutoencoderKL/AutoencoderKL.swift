@@ -17,7 +17,7 @@ public struct AutoencoderKL: PictureCodec {
   public init(_ configuration: AutoencoderKLConfiguration, weights: Weights) {
     self.configuration = configuration
     let latent = configuration.latentChannels
-    encoder = AutoencoderKLEncoder(configuration, weights: weights["encoder"])
+    encoder = AutoencoderKLEncoder(configuration, outputChannels: 2 * latent, weights: weights["encoder"])
     quantConvolution =
       configuration.hasQuantConvolution ? Convolution(weights["quant_conv"], 2 * latent, 2 * latent, kernel: 1) : nil
     postQuantConvolution =
@@ -27,6 +27,9 @@ public struct AutoencoderKL: PictureCodec {
 
   /// Pixels per latent pixel and side.
   public var factor: Int { 1 << (configuration.blockChannels.count - 1) }
+
+  /// As the configuration says.
+  public var pictureChannels: Int { configuration.inChannels }
 
   /// Mean and logarithm of the variance of the latent's distribution, `[B, latent, H/factor, W/factor]` each.
   /// - Parameter picture: `[B, C, H, W]` in −1…1, sides multiples of ``factor``.
@@ -76,7 +79,20 @@ public struct AutoencoderKL: PictureCodec {
   }
 }
 
-/// Residual blocks and halvings, then the middle. `[B, C, H, W] → [B, 2·latent, H/factor, W/factor]`.
+/// What the convolutional encoder and decoder need to know, in whichever codec they are.
+protocol ConvolutionalCodecConfiguration {
+  var inChannels: Int { get }
+  var outChannels: Int { get }
+  var latentChannels: Int { get }
+  var blockChannels: [Int] { get }
+  var layersPerBlock: Int { get }
+  var groups: Int { get }
+  var middleAttends: Bool { get }
+}
+
+extension AutoencoderKLConfiguration: ConvolutionalCodecConfiguration {}
+
+/// Residual blocks and halvings, then the middle. `[B, C, H, W] → [B, output, H/factor, W/factor]`.
 struct AutoencoderKLEncoder: Sendable {
   let input: Convolution
   let levels: [(blocks: [ResidualBlock2D], downsample: Downsample2D?)]
@@ -84,7 +100,7 @@ struct AutoencoderKLEncoder: Sendable {
   let outputNorm: GroupNorm
   let output: Convolution
 
-  init(_ configuration: AutoencoderKLConfiguration, weights: Weights) {
+  init(_ configuration: any ConvolutionalCodecConfiguration, outputChannels: Int, weights: Weights) {
     let channels = configuration.blockChannels
     let (groups, last) = (configuration.groups, channels.count - 1)
     input = Convolution(weights["conv_in"], configuration.inChannels, channels[0], kernel: 3)
@@ -98,7 +114,7 @@ struct AutoencoderKLEncoder: Sendable {
     }
     middle = AutoencoderKLMiddle(configuration, weights: weights["mid_block"])
     outputNorm = GroupNorm(weights["conv_norm_out"], groups: groups, channels: channels[last], epsilon: 1e-6)
-    output = Convolution(weights["conv_out"], channels[last], 2 * configuration.latentChannels, kernel: 3)
+    output = Convolution(weights["conv_out"], channels[last], outputChannels, kernel: 3)
   }
 
   func callAsFunction(_ picture: Tensor) -> Tensor {
@@ -119,7 +135,7 @@ struct AutoencoderKLDecoder: Sendable {
   let outputNorm: GroupNorm
   let output: Convolution
 
-  init(_ configuration: AutoencoderKLConfiguration, weights: Weights) {
+  init(_ configuration: any ConvolutionalCodecConfiguration, weights: Weights) {
     let channels = Array(configuration.blockChannels.reversed())
     let (groups, last) = (configuration.groups, channels.count - 1)
     input = Convolution(weights["conv_in"], configuration.latentChannels, channels[0], kernel: 3)
@@ -152,7 +168,7 @@ struct AutoencoderKLMiddle: Sendable {
   let attention: PixelAttention?
   let second: ResidualBlock2D
 
-  init(_ configuration: AutoencoderKLConfiguration, weights: Weights) {
+  init(_ configuration: any ConvolutionalCodecConfiguration, weights: Weights) {
     let channels = configuration.blockChannels[configuration.blockChannels.count - 1]
     func block(_ index: Int) -> ResidualBlock2D {
       ResidualBlock2D(weights["resnets", index], channels, channels, signal: nil, groups: configuration.groups, epsilon: 1e-6)

@@ -124,6 +124,11 @@ public struct AutoencoderTiny: PictureCodec {
   public func picture(_ latents: Tensor) -> Tensor { decode(latents / configuration.scale) }
   public func latents(_ picture: Tensor) -> Tensor { encode(picture) * configuration.scale }
 
+  /// A block's input, its inner tensors and what a convolution makes of its input.
+  public func workingBytes(pictureSide: (width: Int, height: Int), elementBytes: Int, inStrips: Bool) -> Int {
+    5 * max(configuration.decoderChannels[0], configuration.encoderChannels[0]) * pictureSide.width * pictureSide.height * elementBytes
+  }
+
   /// - Returns: `sample`, a picture; with a `sample` given also `latents`, before they are rounded.
   /// - Throws: ``ComponentError`` unless exactly one of `sample` and `z` is given, as `[B, C, H, W]` with sides that can be halved as often
   ///   as the network does.

@@ -7,25 +7,27 @@ enum StretchedPositions {
   /// - Parameters:
   ///   - size: channels, a multiple of 4.
   ///   - base: side of the trained grid.
-  ///   - scale: interpolation, as PixArt and SD3 have it for larger pictures.
-  static func make(rows: Int, columns: Int, size: Int, base: Int, scale: Double = 1) -> Tensor {
+  ///   - scale: interpolation, as PixArt has it for larger pictures.
+  ///   - table: side of a larger square grid of which this one is the middle (SD3); `nil` when it is the whole grid.
+  static func make(rows: Int, columns: Int, size: Int, base: Int, scale: Double = 1, table: Int? = nil) -> Tensor {
     let quarter = size / 4
     let frequencies = (0..<quarter).map { pow(10000, -Double($0) / Double(quarter)) }
     // The reference divides in single precision.
     func places(_ count: Int) -> [Double] {
-      (0..<count).map { Double(Float($0) / Float(Double(count) / Double(base)) / Float(scale)) }
+      let (side, start) = (table ?? count, ((table ?? count) - count) / 2)
+      return (start..<start + count).map { Double(Float($0) / Float(Double(side) / Double(base)) / Float(scale)) }
     }
-    let (vertical, horizontal) = (places(rows), places(columns))
-    var values = [Float]()
-    values.reserveCapacity(rows * columns * size)
-    for y in vertical {
-      for x in horizontal {
-        for place in [x, y] {
-          values += frequencies.map { Float(sin(place * $0)) }
-          values += frequencies.map { Float(cos(place * $0)) }
-        }
+    /// `[count, size / 2]`: sines, then cosines.
+    func waves(_ count: Int) -> Tensor {
+      var values: [Float] = []
+      for place in places(count) {
+        values += frequencies.map { Float(sin(place * $0)) }
+        values += frequencies.map { Float(cos(place * $0)) }
       }
+      return Tensor(values, shape: [count, 2 * quarter])
     }
-    return Tensor(values, shape: [1, rows * columns, size])
+    let shape = [rows, columns, 2 * quarter]
+    let parts = [waves(columns).unsqueeze(0).expand(shape), waves(rows).unsqueeze(1).expand(shape)]
+    return Tensor.cat(parts, dim: 2).reshape([1, rows * columns, size])
   }
 }

@@ -19,6 +19,8 @@ struct UNet2DShape: Sendable {
 enum UNet2DAttention: Sendable {
   /// Transformer blocks with cross-attention.
   case transformer(PixelTransformerShape)
+  /// Two transformers, one for each part of the condition.
+  case dual(PixelTransformerShape)
   /// Self-attention over the pixels with this many heads.
   case pixels(heads: Int)
 }
@@ -35,8 +37,7 @@ struct UNet2DState {
 /// Level k: residual blocks on the way down, the level below at half the side, residual blocks on the way up.
 final class UNet2DLevel: Sendable {
   let level: Int
-  let down: [UNet2DLayer]
-  let downsample: Downsample2D?
+  let down: UNet2DDescent
   let inner: UNet2DLevel?
   let middle: UNet2DMiddle?
   /// Brings the level below to this level's size; its parameters belong to the block below.
@@ -46,38 +47,31 @@ final class UNet2DLevel: Sendable {
   init(_ shape: UNet2DShape, level: Int, input: Int, signal: Int, weights: Weights) {
     let channels = shape.channels[level]
     let last = shape.channels.count - 1
-    let downWeights = weights["down_blocks", level]
     let upWeights = weights["up_blocks", last - level]
     let count = shape.layers[level]
-    func layer(_ weights: Weights, _ index: Int, _ input: Int, _ attention: UNet2DAttention?) -> UNet2DLayer {
-      UNet2DLayer(
-        shape, level: level, index: index, input: input, output: channels, signal: signal, attention: attention, weights: weights)
-    }
     self.level = level
-    down = (0..<count).map { layer(downWeights, $0, $0 == 0 ? input : channels, shape.down[level]) }
+    down = UNet2DDescent(shape, level: level, input: input, signal: signal, weights: weights)
     if level == last {
-      (downsample, inner, upsample) = (nil, nil, nil)
+      (inner, upsample) = (nil, nil)
       middle = UNet2DMiddle(shape, channels: channels, signal: signal, weights: weights["mid_block"])
     } else {
-      downsample = Downsample2D(downWeights["downsamplers", 0], channels: channels, padsEnd: shape.padsEnd)
       inner = UNet2DLevel(shape, level: level + 1, input: channels, signal: signal, weights: weights)
       upsample = Upsample2D(weights["up_blocks", last - level - 1, "upsamplers", 0], channels: shape.channels[level + 1])
       middle = nil
     }
     let below = shape.channels[min(level + 1, last)]
-    up = (0...count).map { layer(upWeights, $0, ($0 == 0 ? below : channels) + ($0 == count ? input : channels), shape.up[level]) }
+    up = (0...count).map { index in
+      UNet2DLayer(
+        shape, level: level, index: index, input: (index == 0 ? below : channels) + (index == count ? input : channels), output: channels,
+        signal: signal, attention: shape.up[level], weights: upWeights)
+    }
   }
 
   /// - Parameter skip: number of the level's input among all skip connections, by which a ControlNet counts its residuals.
   func callAsFunction(_ input: Tensor, skip: Int, _ state: UNet2DState) throws -> Tensor {
-    var skips = [input]
-    var hidden = input
-    for layer in down {
-      hidden = try layer(hidden, state)
-      skips.append(hidden)
-    }
-    hidden = try state.evaluation.site(Site("levels.\(level).inner", .inner, depth: level), hidden) {
-      try deeper($0, skip: skip + down.count + 1, state)
+    var skips = [input] + (try down(input, state))
+    var hidden = try state.evaluation.site(Site("levels.\(level).inner", .inner, depth: level), skips[skips.count - 1]) {
+      try deeper($0, skip: skip + skips.count, state)
     }
     if let residuals = state.residuals { skips = try residuals.added(to: skips, from: skip) }
     for layer in up { hidden = try layer(.cat([hidden, skips.removeLast()], dim: 1), state) }
@@ -85,11 +79,37 @@ final class UNet2DLevel: Sendable {
   }
 
   private func deeper(_ input: Tensor, skip: Int, _ state: UNet2DState) throws -> Tensor {
-    guard let inner, let downsample, let upsample else {
+    guard let inner, let downsample = down.downsample, let upsample else {
       let hidden = try middle.map { try $0(input, state) } ?? input
       return state.residuals?.middle.map { hidden + $0 } ?? hidden
     }
     return upsample(try inner(downsample(input), skip: skip, state), size: [input.size(2), input.size(3)])
+  }
+}
+
+/// The way down of one level, which a U-Net shares with its ControlNet.
+struct UNet2DDescent: Sendable {
+  let layers: [UNet2DLayer]
+  /// To the level below; `nil` at the innermost one.
+  let downsample: Downsample2D?
+
+  init(_ shape: UNet2DShape, level: Int, input: Int, signal: Int, weights: Weights) {
+    let scope = weights["down_blocks", level]
+    let channels = shape.channels[level]
+    layers = (0..<shape.layers[level]).map { index in
+      UNet2DLayer(
+        shape, level: level, index: index, input: index == 0 ? input : channels, output: channels, signal: signal,
+        attention: shape.down[level], weights: scope)
+    }
+    let isLast = level == shape.channels.count - 1
+    downsample = isLast ? nil : Downsample2D(scope["downsamplers", 0], channels: channels, padsEnd: shape.padsEnd)
+  }
+
+  /// What each layer gives, in order.
+  func callAsFunction(_ input: Tensor, _ state: UNet2DState) throws -> [Tensor] {
+    var outputs: [Tensor] = []
+    for layer in layers { outputs.append(try layer(outputs.last ?? input, state)) }
+    return outputs
   }
 }
 
@@ -119,14 +139,16 @@ struct UNet2DLayer: Sendable {
   }
 }
 
-/// Either kind of attention. `[B, C, H, W] → [B, C, H, W]`.
+/// Any kind of attention. `[B, C, H, W] → [B, C, H, W]`.
 enum UNet2DAttentionLayer: Sendable {
   case transformer(PixelTransformer)
+  case dual(DualPixelTransformer)
   case pixels(PixelAttention, path: String)
 
   init(_ kind: UNet2DAttention, _ shape: UNet2DShape, channels: Int, scale: Double, weights: Weights) {
     switch kind {
     case .transformer(let transformer): self = .transformer(PixelTransformer(weights, channels: channels, shape: transformer))
+    case .dual(let transformer): self = .dual(DualPixelTransformer(weights, channels: channels, shape: transformer))
     case .pixels(let heads):
       let attention = PixelAttention(
         weights, channels: channels, heads: heads, groups: shape.groups, epsilon: shape.epsilon, outputScale: scale)
@@ -138,6 +160,7 @@ enum UNet2DAttentionLayer: Sendable {
     switch self {
     case .transformer(let transformer):
       try transformer(input, context: state.context, mask: state.mask, depth: depth, evaluation: state.evaluation)
+    case .dual(let transformers): try transformers(input, context: state.context, depth: depth, evaluation: state.evaluation)
     case .pixels(let attention, let path):
       try state.evaluation.site(Site(path, .attention, depth: depth), input) { attention($0) }
     }

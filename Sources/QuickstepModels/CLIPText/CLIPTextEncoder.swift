@@ -134,8 +134,10 @@ struct CLIPTextLayer: Sendable {
   let first: Linear, second: Linear
   let heads: Int
   let usesQuickGELU: Bool
+  let attend: ScaledAttention
 
   init(_ configuration: CLIPTextConfiguration, weights: Weights) {
+    attend = ScaledAttention(weights)
     let size = configuration.hiddenSize
     let attention = weights["self_attn"]
     norm1 = LayerNorm(weights["layer_norm1"], size, epsilon: configuration.epsilon)
@@ -152,10 +154,11 @@ struct CLIPTextLayer: Sendable {
 
   func callAsFunction(_ input: Tensor, mask: Tensor) -> Tensor {
     let normed = norm1(input)
-    func split(_ tensor: Tensor) -> Tensor { tensor.reshape([input.size(0), input.size(1), heads, -1]).transpose(1, dim1: 2) }
-    let mixed = split(query(normed)).scaledDotProductAttention(split(key(normed)), value: split(value(normed)), attnMask: mask)
-    let hidden = input + output(mixed.transpose(1, dim1: 2).reshape(input.shape))
-    let inner = first(norm2(hidden))
-    return hidden + second(usesQuickGELU ? inner * (inner * 1.702).sigmoid() : inner.gelu())
+    func split(_ tensor: Tensor) -> Tensor { HeadAttention.split(tensor, heads: heads) }
+    let attended = attend(split(query(normed)), split(key(normed)), split(value(normed)), mask: mask)
+    let hidden = output(attended, activation: .none, residual: input)
+    var inner = first(norm2(hidden), activation: usesQuickGELU ? .none : .gelu)
+    if usesQuickGELU { inner = inner * (inner * 1.702).sigmoid() }
+    return second(inner, activation: .none, residual: hidden)
   }
 }

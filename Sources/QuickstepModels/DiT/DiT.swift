@@ -37,7 +37,7 @@ public struct DiTConfiguration: Sendable, Hashable {
     try reader.fixed("norm_type", .string("ada_norm_zero"))
     try reader.fixed("activation_fn", .string("gelu-approximate"))
     try reader.fixed("norm_elementwise_affine", .bool(false))
-    reader.ignore("dropout", "upcast_attention", "norm_num_groups")
+    try FormerTransformer.checkSettings(reader)
     try reader.finish()
     try reader.require(sampleSize % patchSize == 0, "'sample_size' is \(sampleSize), no multiple of 'patch_size' (\(patchSize))")
     try reader.require(
@@ -80,7 +80,7 @@ public struct DiT: Backbone {
     _ sample: Tensor, timestep: Tensor, conditioning: Conditioning, evaluation: Evaluation
   ) throws -> Tensor {
     guard let classes = conditioning.classes else { throw ComponentError("DiTTransformer2DModel needs 'class_labels'") }
-    let (rows, columns) = (sample.size(2) / configuration.patchSize, sample.size(3) / configuration.patchSize)
+    let (rows, columns) = try Patches.grid(sample, channels: configuration.inChannels, patch: configuration.patchSize)
     let positions = StretchedPositions.make(
       rows: rows, columns: columns, size: configuration.hiddenSize, base: configuration.sampleSize / configuration.patchSize)
     let tokens = patches(sample).flatten(startDim: 2).transposed + positions.to(sample.dtype, sample.device)
@@ -92,14 +92,7 @@ public struct DiT: Backbone {
     // The reference takes the first block's embedding for the output as well.
     let modulation = outputModulation(blocks[0].embedding(timestep, labels, dtype: sample.dtype).silu()).unsqueeze(1).chunk(2, dim: -1)
     let folded = output(modulate(outputNorm(hidden), shift: modulation[0], scale: modulation[1]))
-    return unfold(folded, rows: rows, columns: columns)
-  }
-
-  /// `[B, rows · columns, p·p·C]`, pixels before channels, to `[B, C, rows·p, columns·p]`.
-  private func unfold(_ tokens: Tensor, rows: Int, columns: Int) -> Tensor {
-    let (batch, patch, channels) = (tokens.size(0), configuration.patchSize, configuration.outChannels)
-    return tokens.reshape([batch, rows, columns, patch, patch, channels]).permute([0, 5, 1, 3, 2, 4])
-      .reshape([batch, channels, rows * patch, columns * patch])
+    return Patches.joined(folded, rows: rows, columns: columns, patch: configuration.patchSize)
   }
 }
 
@@ -110,8 +103,7 @@ struct DiTBlock: Sendable {
   let norm1: LayerNorm
   let attention: Attention
   let norm2: LayerNorm
-  let first: Linear
-  let second: Linear
+  let feedForward: PlainFeedForward
 
   init(_ configuration: DiTConfiguration, weights: Weights) {
     let size = configuration.hiddenSize
@@ -120,8 +112,7 @@ struct DiTBlock: Sendable {
     norm1 = LayerNorm(weights["norm1"], size, affine: false)
     attention = Attention(weights["attn1"], size: size, heads: configuration.heads, bias: configuration.hasAttentionBias)
     norm2 = LayerNorm(weights["norm3"], size, epsilon: configuration.epsilon, affine: false)
-    first = Linear(weights["ff", "net", 0, "proj"], size, 4 * size)
-    second = Linear(weights["ff", "net", 2], 4 * size, size)
+    feedForward = PlainFeedForward(weights["ff"], size: size)
   }
 
   func callAsFunction(
@@ -133,7 +124,7 @@ struct DiTBlock: Sendable {
     }
     let hidden = input.addcmul(parts[2], tensor2: attended)
     let fed = try evaluation.site(Site("\(path).ff", .feedForward, depth: depth), hidden) {
-      second(first(modulate(norm2($0), shift: parts[3], scale: parts[4])).gelu(approximate: "tanh"))
+      feedForward(modulate(norm2($0), shift: parts[3], scale: parts[4]))
     }
     return hidden.addcmul(parts[5], tensor2: fed)
   }

@@ -50,6 +50,15 @@ final class SettingsReader {
     return numbers
   }
 
+  /// A list of positions in a list of `count` things; it may be empty.
+  func positions(_ key: String, below count: Int) throws -> [Int] {
+    guard let value = take(key) else { return [] }
+    guard let list = value.array, list.count <= count, case let numbers = list.compactMap(\.integer), numbers.count == list.count,
+      Set(numbers).count == numbers.count, numbers.allSatisfy({ (0..<count).contains($0) })
+    else { throw mismatch(key, value, "a list of different whole numbers in 0…\(count - 1)") }
+    return numbers
+  }
+
   func number(_ key: String, _ standard: Double) throws -> Double {
     guard let value = take(key) else { return standard }
     guard let number = value.double, number.isFinite else { throw mismatch(key, value, "a number") }
@@ -94,6 +103,29 @@ final class SettingsReader {
         throw FormatError(path, "'\(key)' holds \(String(item.text.prefix(60))); supported: \(allowed.joined(separator: ", "))")
       }
       return text
+    }
+  }
+
+  /// One name for all levels, or one for each.
+  func textsPerLevel(_ key: String, _ standard: String, of allowed: [String], count: Int) throws -> [String] {
+    if members[key] == nil || members[key]?.string != nil {
+      return Array(repeating: try text(key, standard, of: allowed), count: count)
+    }
+    let list = try texts(key, [], of: allowed)
+    guard list.count == count else { throw FormatError(path, "'\(key)' names \(list.count) levels, there are \(count)") }
+    return list
+  }
+
+  /// A list of lists of whole numbers, which may be empty.
+  func lists(_ key: String, _ standard: [[Int]], in allowed: ClosedRange<Int>) throws -> [[Int]] {
+    guard let value = take(key) else { return standard }
+    let lists = value.array?.map { $0.array.map { list in (list.count, list.compactMap(\.integer)) } }
+    guard let lists, lists.count <= 64 else { throw mismatch(key, value, "a list of lists of whole numbers") }
+    return try lists.map { list in
+      guard let (count, numbers) = list, count <= 64, count == numbers.count, numbers.allSatisfy(allowed.contains) else {
+        throw mismatch(key, value, "a list of lists of whole numbers in \(allowed.lowerBound)…\(allowed.upperBound)")
+      }
+      return numbers
     }
   }
 

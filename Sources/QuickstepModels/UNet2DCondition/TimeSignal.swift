@@ -1,5 +1,5 @@
 import QuickstepNN
-import QuickstepTensor
+public import QuickstepTensor
 
 /// Sines and cosines of numbers, as diffusers' `Timesteps` computes them: in float32, with its order and shift of frequencies.
 struct SinusoidalFeatures: Sendable {
@@ -26,6 +26,15 @@ struct SinusoidalFeatures: Sendable {
   }
 }
 
+/// The guidance scale as distilled networks are told it (Luo et al. 2023, arXiv 2310.04378).
+public enum GuidanceFeatures {
+  /// `[count, size]`, float32: sines and cosines of 1000·(scale − 1).
+  public static func make(scale: Double, size: Int, count: Int) -> Tensor {
+    let numbers = Tensor.full([count], fillValue: .real((scale - 1) * 1000), dtype: .float32)
+    return SinusoidalFeatures(size: size, cosinesFirst: false, shift: 1)(numbers)
+  }
+}
+
 /// Linear, SiLU, linear; diffusers' `TimestepEmbedding`. `[B, features] → [B, size]`.
 struct SignalEmbedding: Sendable {
   let first: Linear
@@ -42,7 +51,7 @@ struct SignalEmbedding: Sendable {
   func callAsFunction(_ features: Tensor, condition vector: Tensor? = nil) -> Tensor {
     var input = features
     if let condition, let vector { input += condition(vector) }
-    return second(first(input).silu())
+    return second(first(input, activation: .silu))
   }
 }
 

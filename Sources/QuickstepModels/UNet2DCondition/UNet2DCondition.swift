@@ -28,10 +28,10 @@ public struct UNet2DCondition: Backbone {
     let channels = configuration.blockChannels[0]
     time = TimeSignal(configuration, weights: weights)
     promptProjection = configuration.promptSize.map { Linear(weights["encoder_hid_proj"], $0, configuration.contextSizes[0]) }
-    input = Convolution(weights["conv_in"], configuration.inChannels, channels, kernel: 3)
+    input = Convolution(weights["conv_in"], configuration.inChannels, channels, kernel: configuration.inputKernel)
     outermost = UNet2DLevel(configuration.shape, level: 0, input: channels, signal: time.size, weights: weights)
     outputNorm = GroupNorm(weights["conv_norm_out"], groups: configuration.groups, channels: channels, epsilon: configuration.epsilon)
-    output = Convolution(weights["conv_out"], channels, configuration.outChannels, kernel: 3)
+    output = Convolution(weights["conv_out"], channels, configuration.outChannels, kernel: configuration.outputKernel)
   }
 
   /// `[in_channels, sample_size, sample_size]`, with 64 where the configuration says no size. Other sizes work as well.
@@ -41,6 +41,11 @@ public struct UNet2DCondition: Backbone {
   }
   /// 1: odd sizes are met by enlarging to the size that a level came in with, as diffusers does.
   public var sizeMultiple: Int { 1 }
+
+  /// The output's, where the input has more: masks and pictures that inpainting networks are told. Learned variances have no part in it.
+  public var stateChannels: Int { min(configuration.inChannels, configuration.outChannels) }
+  /// `time_cond_proj_dim`.
+  public var guidanceSize: Int? { configuration.guidanceSize }
 
   /// Needs `sequence`; `pooled` and `timeIDs` for SDXL, `classes` and `guidance` where the configuration says so. Sites are the residual
   /// blocks, the attentions and feed-forward layers and, per level, `inner`.
@@ -61,21 +66,35 @@ public struct UNet2DCondition: Backbone {
 extension UNet2DConditionConfiguration {
   /// The network without what surrounds its levels.
   var shape: UNet2DShape {
-    func attention(_ level: Int, depth: Int, onlyCross: Bool) -> UNet2DAttention {
-      .transformer(
-        PixelTransformerShape(
-          heads: heads[level], contextSize: contextSizes[level], depth: depth, groups: groups,
-          usesLinearProjection: usesLinearProjection, onlyCrossAttention: onlyCross))
-    }
-    func attentions(_ attends: [Bool], _ depths: [Int]) -> [UNet2DAttention?] {
-      attends.indices.map { attends[$0] ? attention($0, depth: depths[$0], onlyCross: onlyCrossAttention[$0]) : nil }
-    }
     let last = blockChannels.count - 1
-    let middleAttention = middle == .crossAttention ? attention(last, depth: downDepths[last], onlyCross: false) : nil
     return UNet2DShape(
-      channels: blockChannels, layers: layersPerBlock, down: attentions(downAttends, downDepths), up: attentions(upAttends, upDepths),
+      channels: blockChannels, layers: layersPerBlock, down: attentions(down, downDepths, headSizes: heads),
+      // The reference turns its lists around for the way up, but not this one.
+      up: attentions(up, upDepths, headSizes: heads.reversed()),
       // The reference leaves the second block out where nothing stands between the two.
-      middleBlocks: middle == .none ? 0 : middle == .residual ? 1 : 2, middle: middleAttention, groups: groups, epsilon: epsilon,
-      residualScale: residualScale, middleScale: middleScale, padsEnd: false)
+      middleBlocks: middle == .none ? 0 : middle == .residual ? 1 : 2,
+      middle: middle == .crossAttention ? transformer(last, depth: downDepths[last], onlyCross: false) : nil, groups: groups,
+      epsilon: epsilon, residualScale: residualScale, middleScale: middleScale, padsEnd: false)
+  }
+
+  private func attentions(_ kinds: [BlockAttention], _ depths: [Int], headSizes: [Int]) -> [UNet2DAttention?] {
+    kinds.indices.map { level in
+      switch kinds[level] {
+      case .cross: transformer(level, depth: depths[level], onlyCross: onlyCrossAttention[level])
+      // Here `attention_head_dim` is what it says, the channels of a head; transformers read it as the number of heads.
+      case .pixels: .pixels(heads: max(1, blockChannels[level] / headSizes[level]))
+      case .none: nil
+      }
+    }
+  }
+
+  private func transformer(_ level: Int, depth: Int, onlyCross: Bool) -> UNet2DAttention {
+    var shape = PixelTransformerShape(
+      heads: heads[level], contextSize: contextSizes[level], depth: depth, groups: groups, usesLinearProjection: usesLinearProjection,
+      onlyCrossAttention: onlyCross)
+    guard hasDualConditions else { return .transformer(shape) }
+    // The reference hands none of the other settings on to its pairs of transformers.
+    (shape.depth, shape.usesLinearProjection, shape.onlyCrossAttention) = (1, false, false)
+    return .dual(shape)
   }
 }

@@ -1,4 +1,3 @@
-public import QuickstepNN
 import QuickstepFormats
 
 /// Configuration of ``UNet2DCondition``, read from diffusers' `config.json`. Keys are those of `UNet2DConditionModel`.
@@ -29,12 +28,16 @@ public struct UNet2DConditionConfiguration: Sendable, Hashable {
   public var inChannels: Int, outChannels: Int
   /// Side of the latents it was trained on, where the file says so.
   public var sampleSize: Int?
+  /// Sides of the first and the last convolution.
+  public var inputKernel: Int, outputKernel: Int
   /// Channels of each level, outermost first.
   public var blockChannels: [Int]
   /// Residual blocks on the way down at each level; on the way up there is one more.
   public var layersPerBlock: [Int]
-  /// Which levels attend on the way down, and on the way up (outermost first as well).
-  public var downAttends: [Bool], upAttends: [Bool]
+  /// What follows the residual blocks of each level on the way down, and on the way up (outermost first as well).
+  public var down: [BlockAttention], up: [BlockAttention]
+  /// The condition has two parts (`dual_cross_attention`), each with transformers of its own.
+  public var hasDualConditions: Bool
   /// What stands in the middle: attention between two residual blocks, one residual block, or nothing.
   public var middle: Middle
   /// Transformer blocks at each level, down and up (outermost first).
@@ -66,6 +69,19 @@ public struct UNet2DConditionConfiguration: Sendable, Hashable {
   /// Divisors after the middle block and after residual blocks.
   public var middleScale: Double, residualScale: Double
 
+  /// What follows the residual blocks of a level.
+  public enum BlockAttention: Sendable, Hashable {
+    /// Transformer blocks that attend to the pixels and to the prompt.
+    case cross
+    /// Attention of the pixels to each other.
+    case pixels
+    /// Nothing.
+    case none
+
+    /// From the name of diffusers' block.
+    init(blockType: String) { self = blockType.hasPrefix("CrossAttn") ? .cross : blockType.hasPrefix("Attn") ? .pixels : .none }
+  }
+
   /// What stands in the middle.
   public enum Middle: String, Sendable, Hashable { case crossAttention = "UNetMidBlock2DCrossAttn", residual = "UNetMidBlock2D", none }
 
@@ -76,16 +92,18 @@ public struct UNet2DConditionConfiguration: Sendable, Hashable {
     inChannels = try reader.integer("in_channels", 4)
     outChannels = try reader.integer("out_channels", 4)
     sampleSize = try reader.optionalInteger("sample_size")
-    let crossDown = "CrossAttnDownBlock2D", crossUp = "CrossAttnUpBlock2D"
-    let down = try reader.texts("down_block_types", [crossDown, crossDown, crossDown, "DownBlock2D"], of: ["DownBlock2D", crossDown])
-    let up = try reader.texts("up_block_types", ["UpBlock2D", crossUp, crossUp, crossUp], of: ["UpBlock2D", crossUp])
+    let (crossDown, crossUp) = ("CrossAttnDownBlock2D", "CrossAttnUpBlock2D")
+    let down = try reader.texts(
+      "down_block_types", [crossDown, crossDown, crossDown, "DownBlock2D"], of: ["DownBlock2D", crossDown, "AttnDownBlock2D"])
+    let up = try reader.texts("up_block_types", ["UpBlock2D", crossUp, crossUp, crossUp], of: ["UpBlock2D", crossUp, "AttnUpBlock2D"])
     blockChannels = try reader.integers("block_out_channels", [320, 640, 1280, 1280])
     let count = blockChannels.count
     try reader.require(
       down.count == count && up.count == count,
       "'block_out_channels' has \(count) levels, 'down_block_types' \(down.count), 'up_block_types' \(up.count)")
-    downAttends = down.map { $0 == crossDown }
-    upAttends = up.reversed().map { $0 == crossUp }
+    self.down = down.map(BlockAttention.init(blockType:))
+    self.up = up.reversed().map(BlockAttention.init(blockType:))
+    hasDualConditions = try reader.flag("dual_cross_attention", false)
     let middleType = try reader.text(
       "mid_block_type", Middle.crossAttention.rawValue, of: [Middle.crossAttention, .residual].map(\.rawValue))
     middle = file.members["mid_block_type"] == .null ? .none : Middle(rawValue: middleType) ?? .none
@@ -100,6 +118,8 @@ public struct UNet2DConditionConfiguration: Sendable, Hashable {
     epsilon = try reader.number("norm_eps", 1e-5)
     cosinesFirst = try reader.flag("flip_sin_to_cos", true)
     frequencyShift = try reader.number("freq_shift", 0)
+    inputKernel = try reader.integer("conv_in_kernel", 3, in: 1...63)
+    outputKernel = try reader.integer("conv_out_kernel", 3, in: 1...63)
     timeSize = try reader.integer("time_embedding_dim", blockChannels[0] * 4)
     guidanceSize = try reader.optionalInteger("time_cond_proj_dim")
     centersInput = try reader.flag("center_input_sample", false)
@@ -113,6 +133,11 @@ public struct UNet2DConditionConfiguration: Sendable, Hashable {
     try reader.require(
       zip(blockChannels, heads).allSatisfy { $0 % $1 == 0 && $0 % groups == 0 },
       "'block_out_channels' \(blockChannels) must be multiples of 'norm_num_groups' \(groups) and of 'attention_head_dim' \(heads)")
+    try reader.require(
+      up.indices.allSatisfy { self.up[$0] != .pixels || blockChannels[$0] % heads[count - 1 - $0] == 0 },
+      "'block_out_channels' \(blockChannels) do not suit 'attention_head_dim' \(heads) where 'up_block_types' has AttnUpBlock2D")
+    try reader.require(
+      inputKernel % 2 == 1 && outputKernel % 2 == 1, "'conv_in_kernel' \(inputKernel) and 'conv_out_kernel' \(outputKernel) must be odd")
     try reader.require(blockChannels[0] % 2 == 0, "'block_out_channels' begins with \(blockChannels[0]), which is odd")
   }
 
@@ -148,12 +173,9 @@ public struct UNet2DConditionConfiguration: Sendable, Hashable {
   private static func checkFixed(_ reader: SettingsReader) throws {
     try reader.fixed("act_fn", .string("silu"), .string("swish"))
     try reader.fixed("downsample_padding", .integer(1))
-    try reader.fixed("dual_cross_attention", .bool(false))
     try reader.fixed("resnet_time_scale_shift", .string("default"))
     try reader.fixed("resnet_skip_time_act", .bool(false))
     try reader.fixed("time_embedding_type", .string("positional"))
-    try reader.fixed("conv_in_kernel", .integer(3))
-    try reader.fixed("conv_out_kernel", .integer(3))
     try reader.fixed("attention_type", .string("default"))
     for key in ["num_attention_heads", "time_embedding_act_fn", "timestep_post_act", "cross_attention_norm"] {
       try reader.fixed(key, .null)

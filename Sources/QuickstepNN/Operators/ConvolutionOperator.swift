@@ -97,7 +97,7 @@ public struct PlainConvolution: ConvolutionOperator {
 /// Every form a convolution's scope may hold, the most specific first.
 public enum ConvolutionForms {
   /// In the order in which a scope is tried; the last one matches every scope.
-  public static let all: [any ConvolutionOperator.Type] = [PlainConvolution.self]
+  public static let all: [any ConvolutionOperator.Type] = [LowRankConvolution.self, PlainConvolution.self]
 
   static func make(_ weights: Weights, shape: ConvolutionShape) -> any ConvolutionOperator {
     let form = all.first { $0.matches(weights) } ?? PlainConvolution.self

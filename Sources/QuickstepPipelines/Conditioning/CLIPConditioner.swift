@@ -1,27 +1,5 @@
 import QuickstepModels
 import QuickstepTensor
-import QuickstepTokenizers
-
-/// One of a model's CLIP text encoders with its tokenizer.
-struct CLIPStage: Sendable {
-  let tokenizer: CLIPTokenizer
-  let encoder: CLIPTextEncoder
-
-  /// Prompts through tokenizer and encoder. Padding counts: Stable Diffusion was trained with it.
-  func encode(_ prompts: [String], model: String, device: Device, warnings: inout [String]) throws -> CLIPTextEncoder.Output {
-    let length = tokenizer.length ?? encoder.configuration.length
-    guard length <= encoder.configuration.length, tokenizer.vocabularySize <= encoder.configuration.vocabularySize else {
-      throw GenerationError(
-        "the tokenizer of '\(model)' (\(tokenizer.vocabularySize) tokens, length \(length)) does not suit its text encoder "
-          + "(\(encoder.configuration.vocabularySize), \(encoder.configuration.length))")
-    }
-    let encodings = prompts.map(tokenizer.encode)
-    for (prompt, encoding) in zip(prompts, encodings) {
-      TokenizerWarnings.add(encoding, prompt: prompt, model: model, length: length, to: &warnings)
-    }
-    return encoder(Tensor(encodings.flatMap(\.ids), shape: [prompts.count, length]).to(device))
-  }
-}
 
 /// Prompts of Stable Diffusion 1.x and 2.x: the normalised last layer of one CLIP encoder.
 struct StableDiffusionConditioner: Conditioner {
@@ -31,11 +9,13 @@ struct StableDiffusionConditioner: Conditioner {
 
   var promptChannels: Int? { stage.encoder.configuration.hiddenSize }
   var pooledChannels: Int? { nil }
+  var takesWeights: Bool { true }
 
   func condition(
     _ prompts: [String], side: GuidanceSide, frame: ConditioningFrame, warnings: inout [String]
   ) throws -> Conditioning {
-    Conditioning(sequence: try stage.encode(prompts, model: model, device: device, warnings: &warnings).sequence)
+    Conditioning(
+      sequence: try stage.encode(prompts, .last, model: model, device: device, weighting: frame.weighting, warnings: &warnings).sequence)
   }
 
   func condition(encoded sequence: Tensor, pooled: Tensor?, frame: ConditioningFrame) throws -> Conditioning {
@@ -49,30 +29,37 @@ struct StableDiffusionXLConditioner: Conditioner {
   let stages: [CLIPStage]
   /// An empty negative prompt becomes zeros (`force_zeros_for_empty_prompt`).
   let zerosForEmpty: Bool
+  /// The model is told how good the picture should be, and not its final size (`requires_aesthetics_score`, the refiner).
+  let toldScores: Bool
   let device: Device
 
   var promptChannels: Int? { stages.reduce(0) { $0 + $1.encoder.configuration.hiddenSize } }
   var pooledChannels: Int? { stages.last?.encoder.configuration.projectionSize }
+  var takesWeights: Bool { true }
 
   func condition(
     _ prompts: [String], side: GuidanceSide, frame: ConditioningFrame, warnings: inout [String]
   ) throws -> Conditioning {
-    var outputs: [CLIPTextEncoder.Output] = []
-    for stage in stages { outputs.append(try stage.encode(prompts, model: model, device: device, warnings: &warnings)) }
-    let penultimate = outputs.map { $0.hiddenStates[$0.hiddenStates.count - 2] }
+    let outputs = try stages.map {
+      try $0.encode(prompts, .penultimate, model: model, device: device, weighting: frame.weighting, warnings: &warnings)
+    }
     guard let pooled = outputs.last?.projected else { throw GenerationError("the last text encoder of '\(model)' has no projection") }
-    var sequence = Tensor.cat(penultimate, dim: -1)
+    var sequence = Tensor.cat(outputs.map(\.sequence), dim: -1)
     var summary = pooled
     if zerosForEmpty, side == .negative, prompts.allSatisfy(\.isEmpty) { (sequence, summary) = (sequence.zerosLike(), summary.zerosLike()) }
+    var frame = frame
+    frame.side = side
     return try condition(encoded: sequence, pooled: summary, frame: frame)
   }
 
-  /// Adds the size: original height and width, crop from the top left, target height and width, as numbers.
+  /// Adds numbers: original height and width, crop from the top left, and either target height and width or a score.
   func condition(encoded sequence: Tensor, pooled: Tensor?, frame: ConditioningFrame) throws -> Conditioning {
     guard let pooled else { throw GenerationError("'\(model)' needs 'pooled_prompt_embeds' beside 'prompt_embeds'") }
     var result = Conditioning(sequence: sequence, pooled: pooled)
-    let sizes = [frame.height, frame.width, 0, 0, frame.height, frame.width].map(Float.init)
-    result.timeIDs = Tensor(sizes, shape: [1, 6]).expand([sequence.size(0), 6]).contiguous().to(sequence.device)
+    // The scores are those of the reference's pipeline.
+    let end = toldScores ? [frame.side == .positive ? 6 : 2.5] : [Float(frame.height), Float(frame.width)]
+    let numbers = [Float(frame.height), Float(frame.width), 0, 0] + end
+    result.timeIDs = Tensor(numbers, shape: [1, numbers.count]).expand([sequence.size(0), numbers.count]).contiguous().to(sequence.device)
     return result
   }
 }

@@ -1,11 +1,13 @@
 import QuickstepModels
 import QuickstepTensor
 
-/// Prompts of class-conditional models: numbers of classes. The label after the last class stands for "no class".
+/// Prompts of class-conditional models: numbers of classes, or their names where the model has any. The label after the last class stands for "no class".
 struct ClassConditioner: Conditioner {
   let model: String
   let count: Int
   let device: Device
+  /// Numbers by name.
+  var labels: [String: Int] = [:]
 
   var promptChannels: Int? { nil }
   var pooledChannels: Int? { nil }
@@ -14,15 +16,18 @@ struct ClassConditioner: Conditioner {
   func condition(
     _ prompts: [String], side: GuidanceSide, frame: ConditioningFrame, warnings: inout [String]
   ) throws -> Conditioning {
-    let labels = try prompts.map { prompt in
+    let numbers = try prompts.map { prompt in
       if side == .negative, prompt.isEmpty { return count }
-      guard let label = Int(prompt.trimmingSpaces), (0..<count).contains(label) else {
+      let text = prompt.trimmingSpaces
+      guard let number = Int(text) ?? labels[text], (0..<count).contains(number) else {
         let what = side == .negative ? "negative prompt" : "prompt"
-        throw GenerationError("the model '\(model)' makes classes 0…\(count - 1); the \(what) '\(prompt.prefix(60))' is none of them")
+        let names = labels.isEmpty ? "" : ", which also have names"
+        throw GenerationError(
+          "the model '\(model)' makes classes 0…\(count - 1)\(names); the \(what) '\(prompt.prefix(60))' is none of them")
       }
-      return label
+      return number
     }
-    return Conditioning(classes: Tensor(labels).to(device))
+    return Conditioning(classes: Tensor(numbers).to(device))
   }
 
   func condition(encoded sequence: Tensor, pooled: Tensor?, frame: ConditioningFrame) throws -> Conditioning {

@@ -12,6 +12,12 @@ public protocol Conditioner: Sendable {
   var classCount: Int? { get }
   /// Whether prompts may have a style.
   var hasStyles: Bool { get }
+  /// Whether words of a prompt may have weights.
+  var takesWeights: Bool { get }
+  /// Whether encoded prompts come with a mask.
+  var takesMask: Bool { get }
+  /// How a guidance scale acts.
+  var guidance: GuidanceKind { get }
 
   /// The condition of a batch.
   /// - Parameters:
@@ -34,12 +40,28 @@ public protocol Conditioner: Sendable {
 /// The two branches of classifier-free guidance.
 public enum GuidanceSide: Sendable { case positive, negative }
 
+/// How a model is guided.
+public enum GuidanceKind: Sendable, Hashable {
+  /// By comparing with a second branch (classifier-free guidance).
+  case branches
+  /// The network is told the scale and answers as if guided.
+  case told
+  /// Not at all: the scale has no effect.
+  case none
+}
+
 /// What a model may be told besides the prompt.
 public struct ConditioningFrame: Sendable {
   /// One of the model's styles.
   public var style: String?
   /// Size of the picture in pixels.
   public var width: Int, height: Int
+  /// How brackets in prompts are read.
+  public var weighting = PromptWeighting.none
+  /// For models that are told it.
+  public var guidanceScale = 1.0
+  /// Whether the condition is asked for or steered away from, for models that are told different things then.
+  public var side = GuidanceSide.positive
 
   /// - Parameters:
   ///   - style: one of the model's styles.
@@ -55,6 +77,9 @@ public struct ConditioningFrame: Sendable {
 extension Conditioner {
   public var classCount: Int? { nil }
   public var hasStyles: Bool { false }
+  public var takesWeights: Bool { false }
+  public var takesMask: Bool { false }
+  public var guidance: GuidanceKind { .branches }
 
   /// The positive and negative conditions of a batch, from prompts or from what the caller brought along.
   func conditions(
@@ -69,11 +94,15 @@ extension Conditioner {
       return result
     }
     var result = ["positive": try condition(encoded: embeds, pooled: given.pooledPromptEmbeds, frame: frame)]
+    result["positive"]?.mask = given.promptMask?.to(.bool)
     if needsNegative {
       guard let other = given.negativePromptEmbeds else {
         throw GenerationError("guidance needs 'negative_prompt_embeds' beside 'prompt_embeds'; give them or set the guidance scale to 1")
       }
+      var frame = frame
+      frame.side = .negative
       result["negative"] = try condition(encoded: other, pooled: given.negativePooledPromptEmbeds, frame: frame)
+      result["negative"]?.mask = given.negativePromptMask?.to(.bool)
     }
     return result
   }

@@ -9,16 +9,21 @@ import QuickstepTokenizers
 /// How one class of pipeline in a `model_index.json` is put together. A new one is a value here.
 struct PipelineKind: Sendable {
   /// `_class_name`.
-  let className: String
+  var className: String
   /// Whether the backbone works on a codec's latents.
   let hasCodec: Bool
   /// What the reference's pipeline uses where nothing is said.
-  let guidanceScale: Double, steps: Int
+  var guidanceScale: Double, steps: Int
+  /// How steps of flow-matching models are spaced where the scheduler's file does not say: the reference's pipelines choose that.
+  var flowSpacing = "linspace"
   /// Reads what turns prompts into conditions.
   let conditioner: @Sendable (inout ComponentLoader, any Backbone, ConfigurationFile) throws -> any Conditioner
 
-  /// Sorted by class name.
-  static let all = [
+  /// Every kind, with the names that the reference's pipelines for pictures have.
+  static let all = basic + ofTransformers + ofPictures
+
+  /// Of models on U-Nets and of this project's own, sorted by class name.
+  static let basic = [
     PipelineKind(className: "ClassToImagePipeline", hasCodec: false, guidanceScale: 1, steps: 20) { loader, backbone, _ in
       guard let count = (backbone as? PromptUNet)?.configuration.classCount else {
         throw FormatError(loader.folder, "its network is not conditioned on classes")
@@ -40,54 +45,63 @@ struct PipelineKind: Sendable {
       var stages: [CLIPStage] = []
       for suffix in suffixes { stages.append(try loader.clipStage(suffix)) }
       let zeros = index.members["force_zeros_for_empty_prompt"]?.bool ?? true
-      return StableDiffusionXLConditioner(model: loader.name, stages: stages, zerosForEmpty: zeros, device: loader.device)
+      return StableDiffusionXLConditioner(
+        model: loader.name, stages: stages, zerosForEmpty: zeros, toldScores: index.members["requires_aesthetics_score"]?.bool ?? false,
+        device: loader.device)
     },
   ]
 
   /// - Throws: `FormatError` naming the file and what is supported.
   static func of(_ index: ConfigurationFile) throws -> PipelineKind {
     guard let kind = all.first(where: { $0.className == index.className ?? "" }) else {
-      let known = all.map(\.className).joined(separator: ", ")
+      let known = all.map(\.className).sorted().joined(separator: ", ")
       throw FormatError(index.path, "pipeline '\(index.className ?? "")' is not supported; supported: \(known)")
     }
     return kind
   }
 }
 
-/// Loads the components of one model folder and counts their bytes.
+/// Loads the components of one model and counts their bytes.
 struct ComponentLoader {
-  let folder: String
-  let name: String
+  let files: any ModelFiles
   let dtype: DType
   let device: Device
   let preparation: LayerPreparation?
   private(set) var parameterBytes = 0
-  /// Folders that were loaded.
-  private(set) var loaded: [String] = []
+  /// Files of what was loaded, each once.
+  private(set) var paths: [String] = []
 
-  init(folder: String, dtype: DType, device: Device, preparation: LayerPreparation?) {
-    self.folder = folder
+  init(files: any ModelFiles, dtype: DType, device: Device, preparation: LayerPreparation?) {
+    self.files = files
     self.dtype = dtype
     self.device = device
     self.preparation = preparation
-    name = URL(fileURLWithPath: folder).standardizedFileURL.lastPathComponent
   }
 
-  /// The component in the folder `part`.
+  /// The model's folder or file.
+  var folder: String { files.path }
+  /// For people.
+  var name: String { files.name }
+
+  /// The component `part`.
   /// - Throws: `FormatError` when it is of another kind.
   mutating func component<Kind>(_ part: String, as kind: Kind.Type) throws -> Kind {
-    let found = try Architectures.load(folder: "\(folder)/\(part)", dtype: dtype, device: device, preparation: preparation)
+    let stored = try files.part(part)
+    let weights: any TensorSource = device == .meta ? OutlineTensors(base: stored.weights) : stored.weights
+    let found = try Architectures.load(stored.configuration, from: weights, dtype: dtype, device: device, preparation: preparation)
     guard let typed = found.component as? Kind else {
-      throw FormatError("\(folder)/\(part)", "\(found.architecture.className) is not supported as '\(part)' of this pipeline")
+      throw FormatError(stored.configuration.path, "\(found.architecture.className) is not supported as '\(part)' of this pipeline")
     }
     parameterBytes += found.parameters.byteCount
-    loaded.append(part)
+    paths += stored.paths.filter { !paths.contains($0) }
     return typed
   }
 
   /// The tokenizer and text encoder whose folders end in `suffix`.
   mutating func clipStage(_ suffix: String) throws -> CLIPStage {
-    let encoder = try component("text_encoder" + suffix, as: CLIPTextEncoder.self)
-    return CLIPStage(tokenizer: try CLIPTokenizer(folder: "\(folder)/tokenizer\(suffix)"), encoder: encoder)
+    // The tokenizer first: it is read faster than the encoder, and missing more often.
+    let place = try files.tokenizer("tokenizer" + suffix)
+    let tokenizer = try CLIPTokenizer(folder: place.folder, padding: place.padding)
+    return CLIPStage(tokenizer: tokenizer, encoder: try component("text_encoder" + suffix, as: CLIPTextEncoder.self))
   }
 }

@@ -65,9 +65,12 @@ public enum ModelLaws {
   /// Every parameter has an effect: the gradient of a random projection of the outputs is there, finite and not all zero.
   ///
   /// Disturb the parameters first (``disturb(_:seed:deviation:)``). Their gradients are cleared afterwards.
-  /// - Parameter outputs: which outputs count; all of floating point when empty.
+  /// - Parameters:
+  ///   - outputs: which outputs count; all of floating point when empty.
+  ///   - idle: parameters that checkpoints of this architecture hold although nothing depends on them. The law holds them to that.
   public static func checkGradients(
-    _ name: String, parameters: ParameterTree, inputs: [String: Tensor], outputs chosen: [String] = [], _ forward: Forward
+    _ name: String, parameters: ParameterTree, inputs: [String: Tensor], outputs chosen: [String] = [], idle: Set<String> = [],
+    _ forward: Forward
   ) throws {
     let trainable = parameters.all.filter { $0.tensor.dtype.isFloatingPoint }
     for (_, tensor) in trainable { tensor.setRequiresGradient(true) }
@@ -83,12 +86,13 @@ public enum ModelLaws {
       let terms = results.sorted { $0.key < $1.key }.map { ($0.value * Tensor.randn($0.value.shape, generator: generator)).sum() }
       Tensor.stack(terms).sum().backward()
     }
-    var problems: [String] = []
+    var problems = idle.subtracting(parameters.names).sorted().map { "there is no parameter '\($0)'" }
     for (key, tensor) in trainable {
       guard let gradient = tensor.gradient else {
-        problems.append("'\(key)' has no effect")
+        if !idle.contains(key) { problems.append("'\(key)' has no effect") }
         continue
       }
+      if idle.contains(key) { problems.append("'\(key)' has an effect, though it is said to be idle") }
       let largest = try withTensorErrors { gradient.to(.float32).abs().max() }.item()
       if !largest.isFinite { problems.append("the gradient of '\(key)' is not finite") }
       if largest == 0 { problems.append("the gradient of '\(key)' is zero") }

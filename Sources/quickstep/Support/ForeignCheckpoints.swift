@@ -42,9 +42,8 @@ enum ForeignCheckpoints {
 
   private static func adapter(_ source: any TensorSource) -> String? {
     for name in source.names {
-      if name.contains(".lora_down.") || name.contains(".lora_up.") { return "LoRA (kohya's names)" }
-      if name.contains(".lora_A.") || name.contains(".lora_B.") { return "LoRA (PEFT's names)" }
       if name.contains(".hada_w1_") || name.contains(".lokr_w1") { return "LoHa or LoKr adapter" }
+      if name.contains(".lora_") || name.contains("_lora.") { return "LoRA with other things in it" }
     }
     return nil
   }

@@ -5,6 +5,14 @@ import QuickstepNN
 import QuickstepPipelines
 import QuickstepTensor
 
+/// One model's part of a run.
+struct GenerationStage {
+  var folder: String
+  var request: GenerationRequest
+  /// What is changed of the model; LoRAs and replaced parts are the first model's.
+  var options = ModelOptions()
+}
+
 /// `quickstep generate`, from options to files.
 struct GenerationJob {
   private let command: GenerateCommand
@@ -16,6 +24,7 @@ struct GenerationJob {
   private let deviceName: String
   private let dtypeName: String
   private let kernelName: String?
+  private let alterations: ModelOptions
 
   init(_ command: GenerateCommand) throws {
     self.command = command
@@ -28,9 +37,14 @@ struct GenerationJob {
       dtypeName = settings.dtype
       // Pictures of earlier versions were made with plain layers and do not say so.
       kernelName = settings.kernels ?? KernelChoice.plain.description
+      alterations = settings.alterations ?? ModelOptions()
       Machine.threads = command.threads ?? settings.threads
       if settings.batch > 1 {
         warnings.append("the picture was made in a batch of \(settings.batch); alone it is equal up to rounding only")
+      }
+      if settings.pictures != nil {
+        throw GenerationError(
+          "\(path) was made from other pictures or by several models, which it does not hold; repeat the command that made it")
       }
       if settings.hasGivenTensors {
         throw GenerationError("\(path) was made from tensors of a file (--latents), which it does not hold; repeat it with that file")
@@ -41,12 +55,14 @@ struct GenerationJob {
     deviceName = command.device ?? "auto"
     dtypeName = command.dtype ?? "float32"
     kernelName = command.kernels
+    alterations = try command.alterations.options()
     if let threads = command.threads { Machine.threads = threads }
     let first = command.seed ?? UInt64.random(in: 0...UInt64(UInt32.max))
     let prompts = command.prompts.flatMap { Array(repeating: $0, count: command.count) }
     request = GenerationRequest(prompts: prompts, seeds: prompts.indices.map { first &+ UInt64($0) })
     request.negative = command.negative ?? ""
     request.style = command.style
+    request.weighting = command.weighting ?? .none
     request.steps = command.steps
     request.guidanceScale = command.guidance
     request.corrections = try command.correct.map { try MethodChoice(parsing: $0) }
@@ -58,39 +74,97 @@ struct GenerationJob {
       (request.spacing, request.spacingParameters) = (grid.name, grid.parameters)
     }
     if let size = command.size { (request.width, request.height) = try Self.parseSize(size) }
-    if let interval = command.guidanceInterval { request.guidanceInterval = try Self.parseInterval(interval) }
+    if let interval = command.guidanceInterval {
+      request.guidanceInterval = try Interval.parse(interval, option: "--guidance-interval")
+    }
+    request.tiling = command.memory.vaeTiling ?? .auto
+    request.pictures = try command.pictures.inputs()
     if let path = command.latents { try takeLatents(path) }
   }
 
   func run() async throws {
-    var request = request
+    var warnings = warnings
     let device = try Device(named: deviceName)
     guard let dtype = DType(name: dtypeName), dtype.isFloatingPoint else {
       throw ValidationError("--dtype \(dtypeName) is unknown; use float32, bfloat16 or float16.")
     }
     let targets = try OutputTargets(command.output, prompts: request.prompts, seeds: request.seeds)
-    let clock = ContinuousClock()
-    let start = clock.now
-    let model = try LoadedModel(
-      folder: modelPath, dtype: dtype, device: device, kernels: KernelOption.choice(kernelName, dtype: dtype, device: device))
-    let load = seconds(clock.now - start)
-    var warnings = warnings
-    if let expectedHash, expectedHash != model.fingerprint {
-      warnings.append(
-        "the weights of '\(model.name)' have changed since the picture was made (\(expectedHash) then, \(model.fingerprint) now)")
+    let stages = try self.stages()
+    let kernels = try KernelOption.choice(kernelName, dtype: dtype, device: device)
+    let estimate = try command.memory.check(stages, command, dtype: dtype, device: device, kernels: kernels)
+    if command.memory.dryRun { return try command.memory.report(estimate, json: command.json) }
+    var loadSeconds = 0.0
+    var latents: Tensor?
+    for (index, stage) in stages.enumerated() {
+      var request = stage.request
+      request.pictures.handover = latents
+      let (model, load) = try timed {
+        try LoadedModel(folder: stage.folder, dtype: dtype, device: device, kernels: kernels, options: stage.options)
+      }
+      loadSeconds += load
+      warnings += model.notes.filter { !warnings.contains($0) }
+      if index == 0, let expectedHash, expectedHash != model.fingerprint {
+        warnings.append(
+          "the weights of '\(model.name)' have changed since the picture was made (\(expectedHash) then, \(model.fingerprint) now)")
+      }
+      request.pictures.control = try index == 0 ? command.pictures.controlInput(model) : nil
+      if index == 0, request.pictures.control == nil, FileManager.default.fileExists(atPath: model.folder + "/controlnet/config.json") {
+        warnings.append("'\(model.name)' comes with a ControlNet, which has no effect without --control")
+      }
+      let display = GenerationDisplay(quiet: command.quiet, preview: command.preview)
+      request.recordsTrajectory = command.trajectory != nil
+      request.progress = { display.show($0) }
+      let result = try await Self.interruptible { [request] in try ImagePipeline(model).generate(request) }
+      display.finish()
+      warnings += result.warnings.filter { !warnings.contains($0) }
+      latents = result.latents
+      guard index == stages.count - 1 else { continue }
+      if let warning = estimate.warning(peak: ProcessMemory.peakBytes) { warnings.append(warning) }
+      try finish(result, model, targets, loadSeconds: loadSeconds, estimate: estimate, warnings: warnings)
     }
-    let display = GenerationDisplay(quiet: command.quiet, preview: command.preview)
-    request.recordsTrajectory = command.trajectory != nil
-    request.progress = { display.show($0) }
-    let result = try await Self.interruptible { [request] in try ImagePipeline(model).generate(request) }
-    display.finish()
-    warnings += result.warnings
+  }
+
+  /// The models in the order in which they are at work, each with its part of the run.
+  private func stages() throws -> [GenerationStage] {
+    guard let refiner = command.pictures.refiner else {
+      return [GenerationStage(folder: modelPath, request: request, options: alterations)]
+    }
+    let part = command.pictures.handover ?? 0.8
+    var (first, second) = (request, request)
+    (first.span, first.stopsAtLatents) = (0...part, true)
+    second.span = part...1
+    second.given = GivenTensors()
+    // Both have to walk the same grid over pictures of one size: the first model's own, where nothing is said.
+    let outline = try LoadedModel.outline(folder: modelPath, options: alterations)
+    second.steps = request.steps ?? outline.defaults.steps
+    (second.width, second.height) = (request.width ?? outline.pictureSize.width, request.height ?? outline.pictureSize.height)
+    // A vocabulary serves both, everything else was asked for the first model.
+    var rest = ModelOptions()
+    rest.tokenizer = alterations.tokenizer
+    return [
+      GenerationStage(folder: modelPath, request: first, options: alterations),
+      GenerationStage(folder: try ModelLibrary.find(refiner), request: second, options: rest),
+    ]
+  }
+
+  private func finish(
+    _ result: GenerationResult, _ model: LoadedModel, _ targets: OutputTargets, loadSeconds: Double, estimate: RunEstimate,
+    warnings: [String]
+  ) throws {
     let paths = try targets.write(result.images)
     if let sheet = command.sheet { try writeSheet(result, to: sheet) }
     if let path = command.trajectory { try SafetensorsWriter.write(result.trajectory, metadata: ["format": "pt"], to: path) }
     if !command.quiet { for warning in warnings { note("warning: \(warning)") } }
-    let report = GenerationReport(result: result, model: model, paths: paths, loadSeconds: load, warnings: warnings)
+    let report = GenerationReport(
+      result: result, model: model, paths: paths, loadSeconds: loadSeconds, estimatedBytes: estimate.bytes, warnings: warnings)
     if command.json { print(try report.json()) } else if !command.quiet { note(report.summary) }
+  }
+
+  private func timed<Result>(_ work: () throws -> Result) rethrows -> (Result, Double) {
+    let clock = ContinuousClock()
+    let start = clock.now
+    let result = try work()
+    return (result, seconds(clock.now - start))
   }
 
   /// Runs work in a task of its own that Ctrl-C cancels between two evaluations.
@@ -118,7 +192,10 @@ struct GenerationJob {
 
   private mutating func takeLatents(_ path: String) throws {
     let file = try SafetensorsFile(path: path)
-    let known = ["latents", "prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds"]
+    let known = [
+      "latents", "prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds",
+      "prompt_attention_mask", "negative_prompt_attention_mask",
+    ]
     if let unknown = file.names.first(where: { !known.contains($0) }) {
       throw FormatError(path, "the tensor '\(unknown)' has no use here; known: \(known.joined(separator: ", "))")
     }
@@ -130,6 +207,8 @@ struct GenerationJob {
     request.given.negativePromptEmbeds = try take("negative_prompt_embeds")
     request.given.pooledPromptEmbeds = try take("pooled_prompt_embeds")
     request.given.negativePooledPromptEmbeds = try take("negative_pooled_prompt_embeds")
+    request.given.promptMask = try take("prompt_attention_mask")
+    request.given.negativePromptMask = try take("negative_prompt_attention_mask")
     for name in file.names {
       let shape = file.info(name)?.shape ?? []
       guard shape.first == request.prompts.count else {
@@ -144,14 +223,6 @@ struct GenerationJob {
       throw ValidationError("--size \(text) is not of the form WIDTHxHEIGHT, such as 64x64.")
     }
     return (width, height)
-  }
-
-  private static func parseInterval(_ text: String) throws -> ClosedRange<Double> {
-    let parts = text.split(separator: "-", omittingEmptySubsequences: false).map { Double($0) }
-    guard parts.count == 2, let start = parts[0], let end = parts[1], start >= 0, end <= 1, start <= end else {
-      throw ValidationError("--guidance-interval \(text) is not of the form START-END within 0…1, such as 0.2-0.8.")
-    }
-    return start...end
   }
 
   private func seconds(_ duration: Duration) -> Double {

@@ -50,6 +50,8 @@ struct GenerationReport {
   let model: LoadedModel
   let paths: [String]
   let loadSeconds: Double
+  /// What was expected before the run.
+  let estimatedBytes: Int
   let warnings: [String]
 
   func json() throws -> String {
@@ -69,7 +71,8 @@ struct GenerationReport {
         "load": .number(loadSeconds), "encode": .number(result.seconds.encode), "denoise": .number(result.seconds.denoise),
         "decode": .number(result.seconds.decode),
       ]),
-      "peak_memory_bytes": .integer(ProcessMemory.peakBytes), "parameter_bytes": .integer(model.parameterBytes),
+      "peak_memory_bytes": .integer(ProcessMemory.peakBytes), "estimated_memory_bytes": .integer(estimatedBytes),
+      "parameter_bytes": .integer(model.parameterBytes),
       // Caches and other accelerators come with later methods; the report says that none was at work.
       "accelerators": .array([]),
       "exactness": .string(result.images.contains { $0.settings.batch > 1 } ? Exactness.rounding.rawValue : Exactness.bitExact.rawValue),

@@ -25,12 +25,19 @@ struct TensorReport {
       filter.map { fnmatch($0, name, 0) == 0 } ?? true ? source.info(name) : nil
     }
     for tensor in tensors {
-      var total = totals[tensor.dtype.description] ?? Total()
+      let (type, bytes) = stored(tensor)
+      var total = totals[type] ?? Total()
       total.tensors += 1
       total.elements += tensor.shape.reduce(1, *)
-      total.bytes += tensor.byteCount
-      totals[tensor.dtype.description] = total
+      total.bytes += bytes
+      totals[type] = total
     }
+  }
+
+  /// Type and bytes in the file, which may be others than those that are handed out.
+  private func stored(_ tensor: TensorInfo) -> (type: String, bytes: Int) {
+    let types = source as? any StoredTypes
+    return (types?.storedType(tensor.name) ?? tensor.dtype.description, types?.storedBytes(tensor.name) ?? tensor.byteCount)
   }
 
   var elements: Int { totals.values.reduce(0) { $0 + $1.elements } }
@@ -46,7 +53,9 @@ struct TensorReport {
 
   /// What the names of the tensors tell about a file that has no configuration.
   var kind: (name: String, isSupported: Bool)? {
+    if let family = OriginalFamily(source) { return (family.rawValue + ", a whole model in original names", true) }
     if let architecture = Architectures.guess(source) { return (architecture.className, true) }
+    if (try? LoRAFile(path: source.origin)) != nil { return ("LoRA, for --lora", true) }
     return ForeignCheckpoints.name(source).map { ($0, false) }
   }
 
@@ -75,7 +84,8 @@ struct TensorReport {
     ])
     for tensor in tensors.prefix(limit) {
       let shape = tensor.shape.isEmpty ? "scalar" : tensor.shape.map(String.init).joined(separator: " × ")
-      table.add([tensor.name, tensor.dtype.description, shape, Quantity.bytes(tensor.byteCount)])
+      let (type, bytes) = stored(tensor)
+      table.add([tensor.name, type, shape, Quantity.bytes(bytes)])
     }
     lines += [""] + table.lines()
     if tensors.count > limit {
@@ -95,9 +105,9 @@ struct TensorReport {
         }),
       "tensors": .array(
         tensors.prefix(limit).map { tensor in
-          .object([
-            "name": .string(tensor.name), "dtype": .string(tensor.dtype.description), "shape": .integers(tensor.shape),
-            "bytes": .integer(tensor.byteCount),
+          let (type, bytes) = stored(tensor)
+          return .object([
+            "name": .string(tensor.name), "dtype": .string(type), "shape": .integers(tensor.shape), "bytes": .integer(bytes),
           ])
         }),
     ]

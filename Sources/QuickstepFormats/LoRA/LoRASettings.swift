@@ -1,0 +1,70 @@
+import Foundation
+import QuickstepNN
+
+/// α and its exceptions where a file keeps them beside its tensors: PEFT's `adapter_config.json`, diffusers' `lora_adapter_metadata`.
+struct LoRASettings: Sendable {
+  /// One component's settings; the prefix is that of its layers' names, empty for PEFT's own files.
+  private struct Scope {
+    var prefix: String
+    var alpha: Double?
+    var alphas: [String: Double] = [:]
+    var usesRoot = false
+  }
+
+  private var scopes: [Scope] = []
+
+  /// - Parameter path: a file or the folder it lies in. `nil` when there is no `adapter_config.json`.
+  init?(beside path: String) throws {
+    let folder = FileKind(path) == .folder ? path : path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+    let file = folder + "/adapter_config.json"
+    guard FileKind(file) == .file else { return nil }
+    guard let members = try JSONValue(path: file).object else { throw FormatError(file, "is not a JSON object") }
+    if let kind = members["peft_type"]?.string, kind != "LORA" {
+      throw FormatError(file, "'peft_type' is '\(kind)'; supported: LORA")
+    }
+    if let bias = members["bias"]?.string, bias != "none" { throw FormatError(file, "'bias' is '\(bias)'; supported: none") }
+    for key in ["modules_to_save", "layer_replication", "megatron_config", "corda_config", "eva_config", "trainable_token_indices"] {
+      if let value = members[key], value != .null, value != .array([]) {
+        throw FormatError(file, "'\(key)' is \(String(value.text.prefix(60))), which is not supported")
+      }
+    }
+    scopes = [try Self.scope("", { members[$0] }, file)]
+  }
+
+  /// - Parameter metadata: of the tensors' file; `nil` when it has no settings.
+  init?(metadata: [String: String], origin: String) throws {
+    guard let text = metadata["lora_adapter_metadata"] else { return nil }
+    let name = origin + " (lora_adapter_metadata)"
+    guard let members = try JSONValue(parsing: text, name: name).object else { throw FormatError(name, "is not a JSON object") }
+    let parts = Set(members.keys.compactMap { $0.split(separator: ".").first.map(String.init) })
+    scopes = try parts.sorted().map { part in try Self.scope(part + ".", { members[part + "." + $0] }, name) }
+  }
+
+  private static func scope(_ prefix: String, _ member: (String) -> JSONValue?, _ file: String) throws -> Scope {
+    var scope = Scope(prefix: prefix)
+    if let value = member("lora_alpha"), value != .null {
+      guard let alpha = value.double, alpha.isFinite else {
+        throw FormatError(file, "'\(prefix)lora_alpha' is \(value.text); expected a number")
+      }
+      scope.alpha = alpha
+    }
+    scope.usesRoot = member("use_rslora")?.bool ?? false
+    for (pattern, value) in member("alpha_pattern")?.object ?? [:] {
+      // Patterns are regular expressions on the end of a name; plain names are what is written in practice.
+      let isPlain = pattern.allSatisfy { $0.isLetter || $0.isNumber || "._-".contains($0) }
+      guard isPlain, let alpha = value.double else {
+        throw FormatError(file, "'\(prefix)alpha_pattern' holds '\(pattern)'; only names of layers with a number are supported")
+      }
+      scope.alphas[pattern] = alpha
+    }
+    return scope
+  }
+
+  /// α/r or α/√r; `nil` when nothing is said of the layer.
+  func scaling(_ name: String, rank: Int) -> Double? {
+    guard let scope = scopes.first(where: { name.hasPrefix($0.prefix) }) else { return nil }
+    let special = scope.alphas.first { name == $0.key || name.hasSuffix("." + $0.key) }?.value
+    guard let alpha = special ?? scope.alpha else { return nil }
+    return alpha / (scope.usesRoot ? Double(rank).squareRoot() : Double(rank))
+  }
+}

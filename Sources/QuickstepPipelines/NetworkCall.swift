@@ -1,0 +1,39 @@
+import QuickstepModels
+import QuickstepNN
+import QuickstepTensor
+
+/// One evaluation of a model's network for all branches of guidance.
+struct NetworkCall {
+  let model: LoadedModel
+  /// By branch.
+  let conditions: [String: Conditioning]
+  /// What the network is told of pictures.
+  let pictures: PreparedPictures
+
+  /// - Parameters:
+  ///   - input: `[k·B, C, H, W]`, the context's branches one after the other.
+  /// - Returns: the network's answer, `[k·B, C, H, W]` in float32, without the variance that some networks predict as well.
+  func output(_ input: Tensor, _ context: StepContext) throws -> Tensor {
+    let parts = context.branches.compactMap { conditions[$0] }
+    // Prompts of several chunks may differ in length from branch to branch.
+    guard Set(parts.compactMap { $0.sequence?.size(1) }).count <= 1 else {
+      let inputs = input.chunk(parts.count, dim: 0)
+      let outputs = try context.branches.enumerated().map { index, branch in
+        var own = context
+        own.branches = [branch]
+        return try self.output(inputs[index], own)
+      }
+      return .cat(outputs, dim: 0)
+    }
+    let timestep = Tensor.full([input.size(0)], fillValue: .real(context.level.timestep), dtype: .float32, device: input.device)
+    // The state stays float32 whatever the network computes in: a step changes it by less than half types can hold.
+    let seen = input.to(model.computeType)
+    var conditioning = Conditioning.stacked(parts)
+    conditioning.residuals = try pictures.residuals(seen, timestep: timestep, conditions, context)
+    let answer = try model.backbone(
+      pictures.input(seen), timestep: timestep, conditioning: conditioning, evaluation: Evaluation(context)
+    ).to(.float32).contiguous()
+    let channels = input.size(1)
+    return answer.rank == 4 && answer.size(1) == 2 * channels ? answer.narrow(1, start: 0, length: channels) : answer
+  }
+}

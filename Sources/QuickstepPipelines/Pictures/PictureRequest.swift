@@ -1,0 +1,96 @@
+public import QuickstepModels
+public import QuickstepNN
+public import QuickstepTensor
+
+/// What a request begins with, and what steers it, besides prompts and noise.
+public struct PictureInputs: Sendable {
+  /// Noised and denoised again in place of a start from noise alone.
+  public var start: StartImage?
+  /// Which part of the start image is made anew.
+  public var mask: InpaintMask?
+  /// A picture that steers the network, with what reads it.
+  public var control: ControlInput?
+  /// What happens to pictures of another size than the request's.
+  public var fit: PictureFit = .exact
+  /// The state `[N, C, H, W]` that another model reached at the start of ``GenerationRequest/span``.
+  public var handover: Tensor?
+
+  /// None of them.
+  public init() {}
+
+  /// Bytes of the ControlNet's parameters.
+  var controlBytes: Int { control?.parameterBytes ?? 0 }
+  /// Whether there is none.
+  public var isEmpty: Bool { start == nil && mask == nil && control == nil && handover == nil }
+}
+
+/// Image-to-image: a picture is noised to a level on the way and denoised from there (Meng et al. 2021, arXiv 2108.01073).
+///
+/// A codec stands for the picture by the mean of its latents' distribution. The reference draws a sample of it, whose deviation from the mean is
+/// far below the noise that follows.
+public struct StartImage: Sendable {
+  /// What is transparent counts as white.
+  public var picture: InputPicture
+  /// Above 0 and up to 1: of n steps the last ⌊strength·n⌋ are run, at least one. `nil`: 0.8, and 1 with a mask.
+  public var strength: Double?
+
+  /// - Parameters:
+  ///   - picture: where to begin.
+  ///   - strength: how much of it is made anew.
+  public init(_ picture: InputPicture, strength: Double? = nil) {
+    self.picture = picture
+    self.strength = strength
+  }
+
+  func strength(hasMask: Bool) -> Double { strength ?? (hasMask ? 1 : 0.8) }
+}
+
+/// Which part of a start image is made anew: white is, black is kept; the border is at middle grey, and what is transparent is kept.
+///
+/// Networks with input channels for it are told mask and picture. With all others the kept part is put back after every step, noised to the
+/// level reached (as diffusers does). Either way a codec decodes the whole picture, so that kept parts equal the start image only as far as the codec
+/// allows; without a codec they are the same.
+public struct InpaintMask: Sendable {
+  /// Of the start image's size, unless it is to be fitted.
+  public var picture: InputPicture
+
+  /// - Parameter picture: black and white.
+  public init(_ picture: InputPicture) { self.picture = picture }
+}
+
+/// A picture that steers a U-Net through a ControlNet.
+public struct ControlInput: Sendable {
+  /// What reads the picture; see ``init(folder:picture:dtype:device:kernels:)``.
+  public let network: ControlNet
+  /// Bytes of its parameters in memory.
+  public let parameterBytes: Int
+  /// The steering picture itself: edges, depth, a pose. What is transparent counts as black.
+  public var picture: InputPicture
+  /// How strongly it acts.
+  public var scale = 1.0
+  /// Fractions of the run's steps between which it acts: step i of n does when start ≤ i/n and (i + 1)/n ≤ end.
+  public var interval: ClosedRange<Double> = 0...1
+  /// Acts on the prompted branch of guidance only, and less on outer levels (`guess_mode`): for pictures without a prompt.
+  public var guesses = false
+
+  /// Loads a ControlNet.
+  /// - Parameters:
+  ///   - folder: a folder with `config.json` and weights.
+  ///   - picture: what steers.
+  ///   - dtype: that of the model it is used with.
+  ///   - device: that of the model it is used with.
+  ///   - kernels: those of the model it is used with.
+  /// - Throws: errors that name the file, key or tensor that does not fit.
+  public init(
+    folder: String, picture: InputPicture, dtype: DType = .float32, device: Device = .cpu, kernels: KernelChoice = .standard
+  ) throws {
+    let loaded = try Architectures.load(
+      folder: folder, dtype: dtype, device: device, preparation: kernels.preparation(dtype: dtype, device: device))
+    guard let network = loaded.component as? ControlNet else {
+      throw GenerationError("\(folder) holds a \(loaded.architecture.className), not a ControlNetModel")
+    }
+    self.network = network
+    self.picture = picture
+    parameterBytes = loaded.parameters.byteCount
+  }
+}

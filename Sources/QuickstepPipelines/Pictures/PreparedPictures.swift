@@ -1,0 +1,118 @@
+internal import QuickstepDiffusion
+internal import QuickstepModels
+internal import QuickstepNN
+internal import QuickstepTensor
+
+/// The pictures of a request as the networks take them, made once for all batches.
+struct PreparedPictures {
+  /// The start image at unit variance, `[1, C, h, w]`, float32.
+  let clean: Tensor?
+  /// At the size of the samples, `[1, 1, h, w]`, float32.
+  let mask: Tensor?
+  /// What a network that inpaints by itself is told: mask and kept part, `[1, 1 + C, h, w]`, in the network's type.
+  let told: Tensor?
+  private let control: Control?
+
+  private struct Control {
+    let input: ControlInput
+    /// `[1, C, h, w]`, as the network takes it in.
+    let hint: Tensor
+    let prompted: String
+  }
+
+  init(_ pictures: ResolvedPictures, _ model: LoadedModel, inStrips: Bool) throws {
+    func encoded(_ picture: Tensor) throws -> Tensor {
+      let placed = picture.to(model.computeType, model.device)
+      return try (model.codec.map { try inStrips ? $0.latentsInStrips(placed) : $0.latents(placed) } ?? placed).to(.float32)
+    }
+    let factor = model.pixelsPerSample
+    let small = pictures.mask.map {
+      $0.slice(2, start: 0, end: nil, step: factor).slice(3, start: 0, end: nil, step: factor).contiguous().to(model.device)
+    }
+    mask = small
+    if pictures.tellsNetwork, let start = pictures.start, let mask = pictures.mask, let small {
+      told = try Tensor.cat([small, encoded(start * mask.less(0.5).to(.float32))], dim: 1).to(model.computeType)
+    } else {
+      told = nil
+    }
+    clean = try pictures.start.map(encoded)
+    control = try zip(pictures.control, pictures.hint).map { input, hint in
+      Control(
+        input: input, hint: try withTensorErrors { input.network.embedded(hint.to(model.computeType, model.device)) }, prompted: "positive")
+    }
+  }
+
+  /// Where a batch begins, the noise it was given or drew, and what is to be done to its state after every step.
+  func start(
+    _ range: Range<Int>, _ plan: ResolvedRequest, model: LoadedModel, noise: inout any NoiseSource
+  ) throws -> (start: SamplingRun.Start, change: TableauExecutor.StateChange?) {
+    let shape = [range.count] + plan.sampleShape
+    if let state = plan.pictures.handover {
+      return (.given(state.narrow(0, start: range.lowerBound, length: range.count).contiguous()), nil)
+    }
+    guard let clean else {
+      return (try plan.initialLatents(range).map { .given($0) } ?? .noise(shape, device: model.device, scale: .marginal), nil)
+    }
+    let drawn = try plan.given(range).latents?.contiguous() ?? noise.draw(shape: shape, dtype: .float32, device: model.device)
+    let picture = clean.expand(shape).contiguous()
+    let level = plan.grid.levels[plan.pictures.steps.lowerBound]
+    // With a mask and nothing kept of the picture the reference begins at noise alone.
+    let isNoise = mask != nil && plan.pictures.strength == 1
+    let spread = (level.alpha * level.alpha + level.sigma * level.sigma).squareRoot()
+    let state = try isNoise ? linearCombination([(drawn, spread)]) : linearCombination([(picture, level.alpha), (drawn, level.sigma)])
+    guard let mask, told == nil else { return (.given(state), nil) }
+    let last = plan.pictures.steps.count - 1
+    return (
+      .given(state),
+      { state, step, level in
+        let kept = step == last ? picture : try linearCombination([(picture, level.alpha), (drawn, level.sigma)])
+        return try withTensorErrors { (kept * (1 - mask) + state * mask).contiguous() }
+      }
+    )
+  }
+
+  /// The network's input with what it is told beside the state.
+  func input(_ state: Tensor) -> Tensor {
+    guard let told else { return state }
+    return .cat([state, told.expand([state.size(0)] + told.shape.dropFirst())], dim: 1)
+  }
+
+  /// What a ControlNet adds in this evaluation, if there is one and it acts.
+  func residuals(_ input: Tensor, timestep: Tensor, _ conditions: [String: Conditioning], _ context: StepContext) throws
+    -> ControlResiduals?
+  {
+    guard let control, acts(control.input, context) else { return nil }
+    let network = control.input.network
+    let fades = control.input.guesses || network.configuration.poolsResiduals
+    // Where it guesses, the branch without a prompt is left alone.
+    let active = fades ? context.branches.filter { $0 == control.prompted } : context.branches
+    guard !active.isEmpty else { return nil }
+    let share = input.size(0) / context.branches.count
+    func rows(_ tensor: Tensor) -> Tensor {
+      active.count == context.branches.count
+        ? tensor : .cat(active.map { tensor.narrow(0, start: share * (context.branches.firstIndex(of: $0) ?? 0), length: share) })
+    }
+    let sample = rows(input)
+    let residuals = try network(
+      sample, timestep: rows(timestep), hint: control.hint.expand([sample.size(0)] + control.hint.shape.dropFirst()),
+      conditioning: Conditioning.stacked(active.compactMap { conditions[$0] }),
+      strength: ControlNet.Strength(scale: control.input.scale, fadesOutwards: fades), evaluation: Evaluation(context))
+    guard active.count < context.branches.count else { return residuals }
+    func spread(_ tensor: Tensor) -> Tensor {
+      .cat(context.branches.map { active.contains($0) ? tensor : tensor.zerosLike() })
+    }
+    return ControlResiduals(down: residuals.down.map(spread), middle: residuals.middle.map(spread))
+  }
+
+  private func acts(_ input: ControlInput, _ context: StepContext) -> Bool {
+    let count = Double(context.stepCount)
+    return input.scale != 0 && Double(context.step) / count >= input.interval.lowerBound
+      && Double(context.step + 1) / count <= input.interval.upperBound
+  }
+}
+
+/// Both or nothing.
+private func zip<First, Second>(_ first: First?, _ second: Second?) -> (First, Second)? {
+  guard let first, let second else { return nil }
+  return (first, second)
+}

@@ -1,0 +1,47 @@
+import QuickstepFormats
+import QuickstepModels
+
+/// Reads members of a `scheduler_config.json`; what is absent or null has its standard value.
+struct SchedulerKeys {
+  let path: String
+  let members: [String: JSONValue]
+
+  private func value(_ key: String) -> JSONValue? { members[key].flatMap { $0 == .null ? nil : $0 } }
+
+  func has(_ key: String) -> Bool { value(key) != nil }
+
+  func text(_ key: String, _ standard: String) throws -> String {
+    guard let value = value(key) else { return standard }
+    guard let text = value.string else { throw FormatError(path, "'\(key)' is not a string") }
+    return text
+  }
+
+  func number(_ key: String, _ standard: Double) throws -> Double {
+    guard let value = value(key) else { return standard }
+    guard let number = value.double else { throw FormatError(path, "'\(key)' is not a number") }
+    return number
+  }
+
+  func integer(_ key: String, _ standard: Int, _ allowed: ClosedRange<Int>) throws -> Int {
+    guard let value = Int(exactly: try number(key, Double(standard))), allowed.contains(value) else {
+      throw FormatError(path, "'\(key)' is not a whole number of \(allowed.lowerBound)…\(allowed.upperBound)")
+    }
+    return value
+  }
+
+  func flag(_ key: String, _ standard: Bool = false) throws -> Bool {
+    guard let value = value(key) else { return standard }
+    guard let flag = value.bool else { throw FormatError(path, "'\(key)' is neither true nor false") }
+    return flag
+  }
+
+  /// The `trained_betas`, if there are any.
+  func betas() throws -> [Double]? {
+    guard let value = value("trained_betas") else { return nil }
+    guard let trained = value.array else { throw FormatError(path, "'trained_betas' is not a list of numbers") }
+    return try trained.map { value in
+      guard let beta = value.double else { throw FormatError(path, "'trained_betas' holds something that is not a number") }
+      return beta
+    }
+  }
+}

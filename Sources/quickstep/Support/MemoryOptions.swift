@@ -1,0 +1,80 @@
+public import ArgumentParser
+import Foundation
+import QuickstepFormats
+import QuickstepNN
+public import QuickstepPipelines
+import QuickstepTensor
+
+/// Options of `generate` about memory: how much of it to use, and what to do when there is not enough.
+struct MemoryOptions: ParsableArguments {
+  @Option(
+    help: "Codec in strips, with less memory and the same picture up to rounding: auto (large pictures; default), on, off.")
+  var vaeTiling: CodecTiling?
+  @Flag(help: "Check everything and print the memory it would take; make nothing.")
+  var dryRun = false
+  @Flag(help: "Run although the estimate is above this machine's memory.")
+  var ignoreMemory = false
+
+  /// Checks the requests against outlines of their models and the estimate against the machine.
+  /// - Throws: what is wrong with a request; `ValidationError` when memory does not suffice.
+  func check(_ stages: [GenerationStage], _ command: GenerateCommand, dtype: DType, device: Device, kernels: KernelChoice) throws
+    -> RunEstimate
+  {
+    var result = RunEstimate(parts: [])
+    var shape: [Int] = []
+    for (index, stage) in stages.enumerated() {
+      let outline = try LoadedModel.outline(
+        folder: stage.folder, dtype: dtype, kernels: device == .cpu ? kernels : .plain, options: stage.options)
+      var request = stage.request
+      if index == 0 { request.pictures.control = try command.pictures.controlInput(outline) }
+      if index > 0 { request.pictures.handover = .empty(shape, dtype: .float32, device: .meta) }
+      let estimate = try ImagePipeline(outline).estimate(request)
+      shape = estimate.stateShape
+      result.parts.append((outline.name, estimate))
+    }
+    let facts = MachineFacts.read()
+    let memory = min(facts.memory, facts.memoryLimit ?? .max)
+    guard device == .cpu, memory > 0, result.bytes > memory, !ignoreMemory, !dryRun else { return result }
+    throw ValidationError(
+      "This run is expected to take \(Quantity.bytes(result.bytes)) of memory (\(result.summary)), and this machine has "
+        + "\(Quantity.bytes(memory)). Ask for a smaller size or batch, a smaller --dtype or --vae-tiling on; --ignore-memory runs it all the same."
+    )
+  }
+
+  func report(_ estimate: RunEstimate, json: Bool) throws {
+    guard json else { return print("\(Quantity.bytes(estimate.bytes)) of memory expected: \(estimate.summary)") }
+    let parts = estimate.parts.map { name, part in
+      JSONValue.object([
+        "model": .string(name), "weights_bytes": .integer(part.weights), "denoise_bytes": .optional(part.denoise),
+        "decode_bytes": .integer(part.decode), "decodes_in_strips": .bool(part.decodesInStrips),
+      ])
+    }
+    printJSON(.object(["estimated_memory_bytes": .integer(estimate.bytes), "models": .array(parts)]))
+  }
+}
+
+extension CodecTiling: ExpressibleByArgument {}
+
+/// The memory of all models of a run. They are at work one after the other.
+struct RunEstimate {
+  var parts: [(name: String, estimate: MemoryEstimate)]
+
+  /// The program and the largest part.
+  var bytes: Int { MemoryEstimate.program + (parts.map(\.estimate.peak).max() ?? 0) }
+
+  /// Where they go.
+  var summary: String {
+    let texts = parts.map { name, part in
+      let denoise = part.denoise.map { Quantity.bytes($0) } ?? "an unknown amount"
+      let decode = part.decode == 0 ? "" : ", \(Quantity.bytes(part.decode)) to decode\(part.decodesInStrips ? " in strips" : "")"
+      return "'\(name)' has \(Quantity.bytes(part.weights)) of weights, needs \(denoise) to denoise\(decode)"
+    }
+    return (texts + ["the program needs \(Quantity.bytes(MemoryEstimate.program))"]).joined(separator: "; ")
+  }
+
+  /// What to say after a run that took more than was expected.
+  func warning(peak: Int) -> String? {
+    guard peak > bytes, parts.allSatisfy({ $0.estimate.denoise != nil }) else { return nil }
+    return "the run took \(Quantity.bytes(peak)) of memory; \(Quantity.bytes(bytes)) were expected (\(summary))"
+  }
+}

@@ -1,0 +1,99 @@
+public import ArgumentParser
+import Foundation
+import QuickstepFormats
+public import QuickstepPipelines
+import QuickstepTensor
+
+/// Options of `generate` that name pictures, and what is done with them.
+struct PictureOptions: ParsableArguments {
+  @Option(
+    help: "A PNG to begin with (image-to-image); its size is the result's unless --size and --resize say otherwise.",
+    completion: .file(extensions: ["png"]))
+  var image: String?
+  @Option(help: "How much of --image is made anew, above 0 up to 1 (default: 0.8, or 1 with --mask).")
+  var strength: Double?
+  @Option(help: "A PNG that says which part of --image is made anew: white is, black is kept.", completion: .file(extensions: ["png"]))
+  var mask: String?
+  @Option(help: "What happens to pictures of another size: exact (refused), stretch, crop (default: exact).")
+  var resize: PictureFit?
+  @Option(help: "A PNG that steers the model through a ControlNet.", completion: .file(extensions: ["png"]))
+  var control: String?
+  @Option(help: "Folder of the ControlNet (default: 'controlnet' in the model's folder).", completion: .directory)
+  var controlnet: String?
+  @Option(help: "How strongly --control acts (default: 1).")
+  var controlScale: Double?
+  @Option(help: "Part of the run in which --control acts, as START-END in 0…1 (default: 0-1).")
+  var controlInterval: String?
+  @Flag(help: "For --control without a prompt: it acts on the prompted branch only, and less on outer levels.")
+  var controlGuess = false
+  @Option(help: "A model that does the last part of the run, such as SDXL's refiner.", completion: .directory)
+  var refiner: String?
+  @Option(help: "Where --refiner takes over, as a part of the run above 0 and below 1 (default: 0.8).")
+  var handover: Double?
+
+  /// Names of the options that were given.
+  var given: [String] {
+    let all: [(String, Bool)] = [
+      ("--image", image != nil), ("--strength", strength != nil), ("--mask", mask != nil), ("--resize", resize != nil),
+      ("--control", control != nil), ("--controlnet", controlnet != nil), ("--control-scale", controlScale != nil),
+      ("--control-interval", controlInterval != nil), ("--control-guess", controlGuess), ("--refiner", refiner != nil),
+      ("--handover", handover != nil),
+    ]
+    return all.filter(\.1).map(\.0)
+  }
+
+  func validate() throws {
+    if let strength, !(strength > 0 && strength <= 1) { throw ValidationError("--strength is \(strength); allowed: above 0, up to 1.") }
+    if let handover, !(handover > 0 && handover < 1) { throw ValidationError("--handover is \(handover); allowed: above 0, below 1.") }
+    if let controlScale, !(abs(controlScale) <= 100) { throw ValidationError("--control-scale is \(controlScale); allowed: -100…100.") }
+    if mask != nil, image == nil { throw ValidationError("--mask needs the picture it belongs to: --image.") }
+    let idle: [(String, Bool)] = [
+      ("--strength has no effect without --image", strength != nil && image == nil),
+      ("--resize has no effect without --image or --control", resize != nil && image == nil && control == nil),
+      ("--controlnet has no effect without --control", controlnet != nil && control == nil),
+      ("--control-scale has no effect without --control", controlScale != nil && control == nil),
+      ("--control-interval has no effect without --control", controlInterval != nil && control == nil),
+      ("--control-guess has no effect without --control", controlGuess && control == nil),
+      ("--handover has no effect without --refiner", handover != nil && refiner == nil),
+      ("--refiner takes over a whole run; --image cannot be combined with it", refiner != nil && image != nil),
+    ]
+    if let first = idle.first(where: \.1) { throw ValidationError(first.0 + ".") }
+  }
+
+  /// What the request says of pictures, except for the ControlNet, which is loaded with the model.
+  func inputs() throws -> PictureInputs {
+    var inputs = PictureInputs()
+    inputs.start = try image.map { StartImage(try InputPicture(path: $0), strength: strength) }
+    inputs.mask = try mask.map { InpaintMask(try InputPicture(path: $0)) }
+    inputs.fit = resize ?? .exact
+    return inputs
+  }
+
+  /// The steering picture with its network, for a model.
+  func controlInput(_ model: LoadedModel) throws -> ControlInput? {
+    guard let control else { return nil }
+    let picture = try InputPicture(path: control)
+    let own = model.folder + "/controlnet"
+    guard let folder = controlnet ?? (FileManager.default.fileExists(atPath: own + "/config.json") ? own : nil) else {
+      throw ValidationError("--control needs --controlnet: the folder of '\(model.name)' holds none.")
+    }
+    var input = try ControlInput(folder: folder, picture: picture, dtype: model.dtype, device: model.device, kernels: model.kernels)
+    input.scale = controlScale ?? 1
+    if let controlInterval { input.interval = try Interval.parse(controlInterval, option: "--control-interval") }
+    input.guesses = controlGuess
+    return input
+  }
+}
+
+extension PictureFit: ExpressibleByArgument {}
+
+/// START-END on the command line.
+enum Interval {
+  static func parse(_ text: String, option: String) throws -> ClosedRange<Double> {
+    let parts = text.split(separator: "-", omittingEmptySubsequences: false).map { Double($0) }
+    guard parts.count == 2, let start = parts[0], let end = parts[1], start >= 0, end <= 1, start <= end else {
+      throw ValidationError("\(option) \(text) is not of the form START-END within 0…1, such as 0.2-0.8.")
+    }
+    return start...end
+  }
+}

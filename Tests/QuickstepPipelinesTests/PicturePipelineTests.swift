@@ -1,0 +1,182 @@
+import Foundation
+import QuickstepFormats
+import QuickstepPipelines
+import QuickstepTensor
+import QuickstepTesting
+import Testing
+
+/// Runs that begin with pictures or are steered by them, against diffusers.
+@Suite struct PicturePipelineTests {
+  private func folder(_ base: String) -> String { "\(PublishedPipelineTests.root)/\(base)" }
+
+  @Test("image-to-image is that of the reference", arguments: ["sd", "sdxl"])
+  func imageToImage(_ base: String) throws {
+    let fixture = try PictureFixture(base + "-image")
+    var request = try fixture.request()
+    request.pictures.start = StartImage(try fixture.picture("image"), strength: fixture.number("strength"))
+    let result = try LoadedModel(folder: folder(base)).generate(request)
+    try fixture.expectEqual(result)
+    #expect(result.evaluations == 10 && result.warnings.isEmpty, "\(result.warnings)")
+    let record = try #require(result.images.first?.settings.pictures)
+    #expect(record.strength == fixture.number("strength") && record.start != nil && record.mask == nil)
+  }
+
+  @Test(
+    "inpainting is that of the reference, with networks that are told the mask and with others",
+    arguments: ["sd-inpaint", "sd-inpaint-part", "sd-inpaint-told", "sdxl-inpaint"])
+  func inpainting(_ name: String) throws {
+    let fixture = try PictureFixture(name)
+    var request = try fixture.request()
+    request.pictures.start = StartImage(try fixture.picture("image"), strength: fixture.number("strength"))
+    request.pictures.mask = InpaintMask(try fixture.picture("mask"))
+    let base = try #require(fixture.settings["model"]?.string)
+    let copy =
+      fixture.settings["told"] == .bool(true)
+      ? try PictureFixture.folder(base, replacing: ["unet": "unet-inpaint"], class: "StableDiffusionInpaintPipeline") : nil
+    let model = try LoadedModel(folder: copy.map { $0.path + "/model" } ?? folder(base))
+    try fixture.expectEqual(model.generate(request))
+    if copy != nil {
+      request.pictures.mask = nil
+      let error = #expect(throws: GenerationError.self) { try model.generate(request) }
+      #expect("\(try #require(error))".contains("--mask"))
+    }
+  }
+
+  @Test("ControlNet is that of the reference", arguments: ["sd-control", "sd-control-guess", "sdxl-control", "sd-control-image"])
+  func control(_ name: String) throws {
+    let fixture = try PictureFixture(name)
+    var request = try fixture.request()
+    let base = try #require(fixture.settings["model"]?.string)
+    let model = try LoadedModel(folder: folder(base))
+    let settings = try #require(fixture.settings["control"])
+    var control = try ControlInput(folder: "\(PictureFixture.root)/parts/controlnet-\(base)", picture: fixture.picture("control"))
+    control.scale = fixture.number("scale", of: settings) ?? 1
+    control.interval = (fixture.number("start", of: settings) ?? 0)...(fixture.number("end", of: settings) ?? 1)
+    control.guesses = settings["guess"] == .bool(true)
+    request.pictures.control = control
+    if let strength = fixture.number("strength") {
+      request.pictures.start = StartImage(try fixture.picture("image"), strength: strength)
+    }
+    try fixture.expectEqual(model.generate(request))
+    // Without it the run is another one: the comparison above would notice.
+    request.pictures.control = nil
+    let other = Dictionary(uniqueKeysWithValues: try model.generate(request).trajectory)
+    #expect(try PictureFixture.gap(#require(other["final"]), fixture.file.tensor("final")) > 1e-2)
+  }
+
+  @Test("prompts of different lengths are steered one by one", arguments: [false, true])
+  func controlOfSplitBranches(_ guesses: Bool) throws {
+    let fixture = try PictureFixture("sd-control")
+    let model = try LoadedModel(folder: folder("sd"))
+    var control = try ControlInput(folder: "\(PictureFixture.root)/parts/controlnet-sd", picture: fixture.picture("control"))
+    control.guesses = guesses
+    func final(_ prompt: String, scale: Double, _ control: ControlInput?) throws -> Tensor {
+      var request = GenerationRequest(prompts: [prompt], seeds: [7])
+      (request.weighting, request.guidanceScale, request.steps, request.solver) = (.a1111, scale, 1, "ddim")
+      (request.pictures.control, request.pictures.fit, request.recordsTrajectory) = (control, .stretch, true)
+      return try #require(try model.generate(request).trajectory.first { $0.name == "final" }).tensor
+    }
+    let long = Array(repeating: "a (red:1.3) fox", count: 60).joined(separator: " ")
+    let whole = try final(long, scale: 3, control)
+    // One step of DDIM is linear in what guidance adds up.
+    let (asked, avoided) = (try final(long, scale: 1, control), try final("", scale: 1, guesses ? nil : control))
+    let expected = try withTensorErrors { asked * 3 - avoided * 2 }
+    #expect(try PictureFixture.gap(whole, expected) < 1e-4)
+    let other = try withTensorErrors { try asked * 3 - final("", scale: 1, guesses ? control : nil) * 2 }
+    #expect(try PictureFixture.gap(whole, other) > 1e-3)
+  }
+
+  @Test func theRefinerGoesOnWhereTheBaseStops() throws {
+    let fixture = try PictureFixture("sdxl-refined")
+    let part = try #require(fixture.number("part"))
+    let done = try #require(fixture.settings["first"]?.integer)
+    var request = try fixture.request()
+    (request.span, request.stopsAtLatents) = (0...part, true)
+    let base = try LoadedModel(folder: folder("sdxl")).generate(request)
+    try fixture.expectEqual(base, count: done, hasPictures: false)
+    #expect(base.images.isEmpty && base.evaluations == done)
+    let copy = try PictureFixture.folder("sdxl", replacing: ["unet": "unet-refiner"], class: "StableDiffusionXLImg2ImgPipeline")
+    let path = copy.path + "/model/model_index.json"
+    let stored = try JSONValue(path: path)
+    var index = try #require(stored.object)
+    index["text_encoder"] = .array([.null, .null])
+    index["requires_aesthetics_score"] = .bool(true)
+    try JSONValue.object(index).text.write(toFile: path, atomically: true, encoding: .utf8)
+    let refiner = try LoadedModel(folder: copy.path + "/model")
+    request = try fixture.request()
+    (request.span, request.given, request.pictures.handover) = (part...1, GivenTensors(), base.latents)
+    let result = try refiner.generate(request)
+    try fixture.expectEqual(result, first: done)
+    #expect(result.images.count == 2 && result.images[0].settings.pictures?.from == part)
+    // A solver that draws noise must not draw again what the state began with, and one seed gives one picture.
+    request.solver = "euler-a"
+    #expect(try refiner.pictures(request) == refiner.pictures(request))
+  }
+
+  @Test("pictures are resized as Pillow does with Lanczos' filter", arguments: ["40x24", "7x5", "16x9", "33x16"])
+  func resizing(_ size: String) throws {
+    let fixture = try PictureFixture("resizing")
+    let sides = size.split(separator: "x").compactMap { Int($0) }
+    let picture = try fixture.picture("image")
+    let resized = try picture.resized(width: sides[0], height: sides[1], .stretch)
+    let difference = try withTensorErrors { (resized.pixels + 1) * 127.5 - (try fixture.file.tensor(size)) }
+    #expect(try withTensorErrors { difference.abs().max() }.item() <= 1e-3, "of 255")
+  }
+
+  @Test func croppingTakesTheMiddle() throws {
+    let wide = try InputPicture(
+      withTensorErrors { Tensor.linspace(-1, end: 1, steps: 8).reshape([1, 1, 8]).expand([3, 4, 8]).contiguous() })
+    let cropped = try wide.resized(width: 4, height: 4, .crop)
+    let middle = try withTensorErrors { wide.pixels.narrow(2, start: 2, length: 4).contiguous() }
+    #expect(try cropped.pixels.hasBits(of: middle))
+    #expect(try wide.resized(width: 8, height: 4, .exact).pixels.hasBits(of: wide.pixels))
+    #expect(throws: GenerationError.self) { try wide.resized(width: 4, height: 4, .exact) }
+  }
+
+  // Models without a codec.
+
+  private func red(_ side: Int = 8) throws -> InputPicture {
+    try InputPicture(PixelImage(width: side, height: side, fill: RGBColor(200, 30, 60)))
+  }
+
+  @Test("pictures begin runs of models without a codec", arguments: TinyFolder.Kind.allCases)
+  func pixels(_ kind: TinyFolder.Kind) throws {
+    let model = try TinyFolder(kind).load()
+    let prompt = kind == .classes ? "1" : "red fox"
+    func made(_ strength: Double, _ mask: InputPicture? = nil) throws -> Tensor {
+      var request = request(prompt) { $0.steps = 8 }
+      request.pictures.start = StartImage(try red(), strength: strength)
+      request.pictures.mask = mask.map { InpaintMask($0) }
+      return try #require(try model.generate(request).images.first).pixels
+    }
+    let start = try made(0.125)
+    #expect(try withTensorErrors { start.isFinite().all() }.item() == 1)
+    #expect(try PictureFixture.gap(start, made(1)) > 1e-3)
+    // What is kept stays exactly as it was.
+    let half = try InputPicture(withTensorErrors { Tensor.cat([Tensor.ones([1, 8, 4]), Tensor.ones([1, 8, 4]) * -1], dim: 2) })
+    let painted = try made(1, half)
+    let kept = try withTensorErrors { painted.narrow(2, start: 4, length: 4).contiguous() }
+    let given = try red().pixels
+    let original = try withTensorErrors {
+      let picture = given
+      let weights = Tensor([0.299, 0.587, 0.114] as [Float], shape: [3, 1, 1])
+      let seen = painted.size(0) == 1 ? (picture * weights).sum([0], keepdim: true) : picture
+      return seen.narrow(2, start: 4, length: 4).contiguous()
+    }
+    #expect(try kept.hasBits(of: original))
+    let changed = try withTensorErrors { painted.narrow(2, start: 0, length: 4).contiguous() }
+    #expect(try !changed.hasBits(of: original))
+  }
+
+  @Test func aPictureDoesNotDependOnItsBatchOrOnEarlierRuns() throws {
+    let model = try TinyFolder().load()
+    var one = request(seed: 5) { $0.steps = 4 }
+    one.pictures.start = StartImage(try red(), strength: 0.5)
+    one.solver = "euler-a"
+    let alone = try model.pictures(one)
+    var two = GenerationRequest(prompts: ["red fox", "green cat"], seeds: [5, 6])
+    (two.steps, two.solver, two.pictures) = (4, "euler-a", one.pictures)
+    #expect(try model.pictures(two)[0] == alone[0])
+    #expect(try model.pictures(one) == alone)
+  }
+}
