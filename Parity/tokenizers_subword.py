@@ -84,7 +84,10 @@ def train_pieces(folder, corpus, size, full):
         sentence_iterator=iter(corpus), model_writer=model, vocab_size=size, model_type="unigram", pad_id=0, eos_id=1, unk_id=2, bos_id=-1,
         character_coverage=0.9995, minloglevel=2, num_threads=1, hard_vocab_limit=False, **options)
     rules.unlink()
-    return model.getvalue()
+    # The trainer notes where its rules lay on the machine that made the model.
+    message = proto(model.getvalue())
+    message.normalizer_spec.normalization_rule_tsv = ""
+    return message.SerializeToString()
 
 
 def proto(model):
