@@ -179,7 +179,7 @@ import Testing
     let found = try withTensorErrors { try layer(tensors)(input) }
     // In Double, by hand.
     let scale = (alpha ?? 2) / 2
-    let (w, b) = (try weight.to(.float64), try bias.to(.float64))
+    let (w, b) = (weight.to(.float64), bias.to(.float64))
     let merged = w + up.to(.float64).matmul(down.to(.float64)) * scale
     let expected = try withTensorErrors { input.to(.float64).matmul(merged.transposed) + b }
     #expect(try found.largestDifference(from: expected) < 1e-6)
