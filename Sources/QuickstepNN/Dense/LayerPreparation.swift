@@ -6,7 +6,7 @@ public import QuickstepTensor
 /// On a CPU with AVX2 and FMA, matrices and convolution kernels are packed once in the order in which they are used, in place of the weights as
 /// stored; activations are float32 with channels innermost. Results equal those of plain layers up to rounding: see ``ConvolutionMethod``.
 public struct LayerPreparation: Sendable, Hashable {
-  /// How packed weights are stored: `float32`, `bfloat16` or `float16`. Sums are float32 in any case.
+  /// How packed weights are stored: `bfloat16`, `float16`, or `float32`, which every other type counts as. Sums are float32 in any case.
   public var storage: DType
   /// How 3×3 convolutions of stride 1 are computed.
   public var convolution: ConvolutionMethod
@@ -21,6 +21,9 @@ public struct LayerPreparation: Sendable, Hashable {
 
   /// Whether this machine's CPU can run prepared layers.
   public static var isAvailable: Bool { qs_dense_available() }
+
+  /// The type that packed weights have in memory.
+  var packedType: DType { [.bfloat16, .float16].contains(storage) ? storage : .float32 }
 
   var storageCode: Int32 { Int32(storage == .bfloat16 ? QS_BF16 : storage == .float16 ? QS_F16 : QS_F32) }
 }

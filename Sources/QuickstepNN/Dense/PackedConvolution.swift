@@ -15,7 +15,7 @@ struct PackedConvolution: Sendable {
     storage = preparation.storageCode
     method = preparation.convolution
     var sizes = Self.sizes(shape, batch: 1, height: shape.kernel, width: shape.kernel)
-    packed = Tensor.empty([Int(qs_convolution_packed_count(&sizes))], dtype: preparation.storage)
+    packed = Tensor.empty([Int(qs_convolution_packed_count(&sizes))], dtype: preparation.packedType)
     guard let target = packed.address else { return nil }
     qs_convolution_pack(source, &sizes, storage, target)
     withExtendedLifetime(rows) {}
@@ -77,8 +77,8 @@ struct PackedConvolution: Sendable {
     case .winograd2: return 2
     case .winograd4: return 4
     default:
-      let tiles = sizes.batch * ((sizes.height + 3) / 4) * ((sizes.width + 3) / 4)
-      return tiles >= 12 ? 4 : 2
+      // By the size of one sample: what a sample gives must not depend on the others of its batch.
+      return ((sizes.height + 3) / 4) * ((sizes.width + 3) / 4) >= 12 ? 4 : 2
     }
   }
 

@@ -16,7 +16,7 @@ struct PackedMatrix: Sendable {
     (outputs, inputs) = (weight.size(0), weight.size(1))
     self.isGated = isGated
     storage = preparation.storageCode
-    packed = Tensor.empty([Int(qs_matrix_packed_count(Int64(outputs), Int64(inputs)))], dtype: preparation.storage)
+    packed = Tensor.empty([Int(qs_matrix_packed_count(Int64(outputs), Int64(inputs)))], dtype: preparation.packedType)
     guard let target = packed.address else { return nil }
     qs_matrix_pack(source, Int64(outputs), Int64(inputs), isGated, storage, target)
     withExtendedLifetime(rows) {}
