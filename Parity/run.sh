@@ -29,7 +29,7 @@ echo "== comparison"
 status=0
 "$python" "$here/compare.py" "$scratch" "$root" "$@" || status=$?
 # Networks of published checkpoints in configurations that nobody has written down before.
-program="$root/.build/release/quickstep"
+program="${PROGRAM:-$root/.build/release/quickstep}"
 if [ -x "$program" ]; then
   seed=${SEED:-$RANDOM}
   echo "== freshly drawn configurations, seed $seed"

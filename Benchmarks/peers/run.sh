@@ -11,13 +11,14 @@ python=$(Parity/environment.sh)
 # OpenVINO lives beside the environment of parity: its requirements on numpy differ from those of others.
 openvino="${QUICKSTEP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/quickstep}/openvino-2026.4.1"
 if [ ! -d "$openvino" ]; then
+  rm -rf "$openvino.partial"
   "$python" -m pip install --quiet --disable-pip-version-check --no-deps --target "$openvino.partial" openvino==2026.4.1 openvino-telemetry==2025.2.0 >&2
   mv "$openvino.partial" "$openvino"
 fi
 export PYTHONPATH="$openvino${PYTHONPATH:+:$PYTHONPATH}"
 work="${WORK:-out/peers}"
 mkdir -p "$work" out
-"$python" Benchmarks/peers/bench.py --program .build/release/quickstep --work "$work" --rounds "${ROUNDS:-5}" --markdown out/bench-peers.md "$@"
+"$python" Benchmarks/peers/bench.py --program "${PROGRAM:-.build/release/quickstep}" --work "$work" --rounds "${ROUNDS:-5}" --markdown out/bench-peers.md "$@"
 if [ $# -eq 0 ]; then
   python3 Benchmarks/section.py Benchmarks/RESULTS.md peers out/bench-peers.md
 fi

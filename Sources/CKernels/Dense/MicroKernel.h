@@ -125,9 +125,14 @@ QS_INLINE void finish_row(
   if (activation == QS_GEGLU) {
     const int64_t half = outputs / 2, column = panel * 8, count = half - column;
     F8 value = load(tile), gate = load(tile + 8);
-    for (int64_t i = 0; bias && i < 8 && i < count; ++i) {
-      value[i] += bias[column + i];
-      gate[i] += bias[half + column + i];
+    if (bias && count >= 8) {
+      value += load(bias + column);
+      gate += load(bias + half + column);
+    } else {
+      for (int64_t i = 0; bias && i < count; ++i) {
+        value[i] += bias[column + i];
+        gate[i] += bias[half + column + i];
+      }
     }
     finish8(value * gelu(gate), column, count, nullptr, QS_NONE, residual, out);
     return;
