@@ -8,13 +8,15 @@ public enum ParameterValue: Hashable, Sendable, Codable, CustomStringConvertible
   case flag(Bool)
   /// One of a list of words.
   case choice(String)
+  /// Any text: the path of a file, a list.
+  case text(String)
 
   public var description: String {
     switch self {
     case .number(let value): "\(value)"
     case .integer(let value): "\(value)"
     case .flag(let value): value ? "true" : "false"
-    case .choice(let value): value
+    case .choice(let value), .text(let value): value
     }
   }
 
@@ -39,7 +41,7 @@ public enum ParameterValue: Hashable, Sendable, Codable, CustomStringConvertible
     case .number(let value): try container.encode(value)
     case .integer(let value): try container.encode(value)
     case .flag(let value): try container.encode(value)
-    case .choice(let value): try container.encode(value)
+    case .choice(let value), .text(let value): try container.encode(value)
     }
   }
 }
@@ -56,6 +58,8 @@ public struct ParameterDeclaration: Sendable, Codable {
     case flag
     /// Exactly one of these words, case counting.
     case choice([String])
+    /// Any text, described in a word or two: `path of a plan`. What it means is checked by the method.
+    case text(String)
   }
 
   /// The key before `=` on a command line; unique within the method.
@@ -94,6 +98,7 @@ public struct ParameterDeclaration: Sendable, Codable {
     // JSON writes 5.0 as 5, which reads as an integer.
     func restored(_ value: ParameterValue) -> ParameterValue {
       if case .number = domain, case .integer(let whole) = value { return .number(Double(whole)) }
+      if case .text = domain, case .choice(let text) = value { return .text(text) }
       return value
     }
     standard = restored(try container.decode(ParameterValue.self, forKey: .standard))
@@ -119,6 +124,7 @@ public struct ParameterDeclaration: Sendable, Codable {
     case .choice(let choices):
       guard choices.contains(text) else { throw ParameterError(self, text) }
       return .choice(text)
+    case .text: return .text(text)
     }
   }
 
@@ -129,6 +135,7 @@ public struct ParameterDeclaration: Sendable, Codable {
     case .integer(let range): "\(range.lowerBound)…\(range.upperBound)"
     case .flag: "true or false"
     case .choice(let choices): "one of " + choices.joined(separator: ", ")
+    case .text(let kind): kind
     }
   }
 }
@@ -181,4 +188,6 @@ public struct ParameterValues: Sendable, Hashable, Codable {
   public func flag(_ name: String) -> Bool { if case .flag(let value)? = values[name] { value } else { false } }
   /// A parameter that is one of several words; `nil` when the method declares no such parameter or it is of another kind.
   public func choice(_ name: String) -> String? { if case .choice(let value)? = values[name] { value } else { nil } }
+  /// A parameter that is any text; `nil` when the method declares no such parameter, it is of another kind, or it is empty.
+  public func text(_ name: String) -> String? { if case .text(let value)? = values[name], !value.isEmpty { value } else { nil } }
 }

@@ -15,7 +15,7 @@ extension ParameterValue {
     case .number(let value): .number(value)
     case .integer(let value): .integer(value)
     case .flag(let value): .bool(value)
-    case .choice(let value): .string(value)
+    case .choice(let value), .text(let value): .string(value)
     }
   }
 }
@@ -28,6 +28,7 @@ extension ParameterDeclaration.Domain {
     case .integer(let range): "\(range.lowerBound)…\(range.upperBound)"
     case .flag: "true, false"
     case .choice(let choices): choices.joined(separator: ", ")
+    case .text(let kind): kind
     }
   }
 
@@ -39,6 +40,7 @@ extension ParameterDeclaration.Domain {
       .object(["kind": .string("integer"), "minimum": .integer(range.lowerBound), "maximum": .integer(range.upperBound)])
     case .flag: .object(["kind": .string("flag")])
     case .choice(let choices): .object(["kind": .string("choice"), "choices": .strings(choices)])
+    case .text(let kind): .object(["kind": .string("text"), "meaning": .string(kind)])
     }
   }
 }
