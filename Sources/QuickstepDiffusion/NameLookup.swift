@@ -17,7 +17,7 @@ public struct UnknownMethodError: Error, CustomStringConvertible {
 }
 
 /// Lower case without separators, so that `DPM++ 2M`, `dpm++-2m` and `dpm++_2m` are one name.
-func canonicalName(_ name: String) -> String {
+package func canonicalName(_ name: String) -> String {
   String(name.lowercased().filter { $0.isLetter || $0.isNumber || $0 == "+" })
 }
 

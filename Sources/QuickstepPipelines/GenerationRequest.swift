@@ -1,3 +1,5 @@
+public import QuickstepDiffusion
+public import QuickstepNN
 public import QuickstepTensor
 
 /// What a user asks for. `nil` takes the model's own default.
@@ -19,6 +21,10 @@ public struct GenerationRequest: Sendable {
   public var solver: String?
   /// Parameter texts by name; what is not given has its standard value.
   public var solverParameters: [String: String] = [:]
+  /// A solver that is at hand, in place of a registered one: pictures made with it name it, and cannot be repeated from their settings alone.
+  public var ownSolver: (any Solver)?
+  /// How a run begins that begins later than at pure noise; `nil` begins at the noise.
+  public var start: MethodChoice?
   /// Name of a registered spacing of the steps, or a name that other tools use.
   public var spacing: String?
   /// Parameter texts by name; what is not given has its standard value.
@@ -48,6 +54,8 @@ public struct GenerationRequest: Sendable {
   public var stopsAtLatents = false
   /// Called after each step.
   public var progress: (@Sendable (GenerationProgress) -> Void)?
+  /// Called after each evaluation of the network: what calibrations record.
+  public var evaluated: (@Sendable (GenerationEvaluation) -> Void)?
   /// Keeps the state after every step; needs all pictures in one batch.
   public var recordsTrajectory = false
 
@@ -91,6 +99,18 @@ public struct GenerationProgress: Sendable {
   /// Steps of every batch.
   public var stepCount: Int
   /// The current prediction of the clean data, `[B, C, H, W]`: the best preview there is.
+  public var denoised: Tensor
+}
+
+/// The network was evaluated.
+public struct GenerationEvaluation: Sendable {
+  /// Indices of the pictures of the batch at work.
+  public var images: Range<Int>
+  /// Where in the run it was.
+  public var context: StepContext
+  /// What it was shown, `[B, C, H, W]`, before any scaling of inputs.
+  public var state: Tensor
+  /// x̂0 after guidance and corrections, `[B, C, H, W]`.
   public var denoised: Tensor
 }
 
@@ -138,6 +158,7 @@ extension GenerationRequest {
     steps = settings.steps
     solver = settings.solver
     solverParameters = settings.solverParameters
+    start = settings.start
     spacing = settings.spacing
     spacingParameters = settings.spacingParameters
     guidanceScale = settings.guidanceScale

@@ -23,6 +23,8 @@ public struct GenerationSettings: Codable, Sendable, Hashable {
   public var solver: String
   /// Parameter texts by name: those that were given, and those that another tool's name for the solver implies.
   public var solverParameters: [String: String]
+  /// How the run began; `nil` when it began at noise.
+  public var start: MethodChoice?
   /// The registered name.
   public var spacing: String
   /// Parameter texts by name: those that were given, and the model's own where its spacing was used.

@@ -31,6 +31,12 @@ public struct ImagePipeline: Sendable {
     return result
   }
 
+  /// How often the network would be called for a batch of the request. Checks the request as ``generate(_:)`` does.
+  public func evaluations(of request: GenerationRequest) throws -> Int {
+    let plan = try ResolvedRequest(request, model: model)
+    return try plan.run(start: .given(.undefined)).tableau.evaluationCount
+  }
+
   private func generate(
     _ range: Range<Int>, _ plan: ResolvedRequest, _ pictures: PreparedPictures, _ request: GenerationRequest,
     _ result: inout GenerationResult
@@ -88,9 +94,14 @@ public struct ImagePipeline: Sendable {
     ) { input, context in
       try NetworkCall(model: model, conditions: conditions, pictures: pictures).output(input, context)
     }
+    let observed = ClosureDenoiser { state, context in
+      let denoised = try denoiser.denoised(state, context: context)
+      request.evaluated?(GenerationEvaluation(images: range, context: context, state: state, denoised: denoised))
+      return denoised
+    }
     var trajectory: [(name: String, tensor: Tensor)] = []
     let outcome = try withInference {
-      try run.run(denoiser, noise: noise, change: change) { progress in
+      try run.run(observed, noise: noise, change: change) { progress in
         if request.recordsTrajectory { trajectory.append((String(format: "step_%03d", progress.step), progress.state)) }
         request.progress?(
           GenerationProgress(
@@ -100,7 +111,7 @@ public struct ImagePipeline: Sendable {
     }
     if request.recordsTrajectory {
       trajectory.append(("final", outcome.state))
-      trajectory.append(("timesteps", Tensor(Array(plan.grid.timesteps[plan.pictures.steps]))))
+      trajectory.append(("timesteps", Tensor(Array(plan.grid.timesteps[plan.steps]))))
       result.trajectory = trajectory
     }
     return (outcome.state, outcome.report.evaluations)

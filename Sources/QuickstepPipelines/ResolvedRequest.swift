@@ -31,6 +31,10 @@ struct ResolvedRequest {
   let given: GivenTensors
   /// What it begins with and is steered by, and which steps are run.
   let pictures: ResolvedPictures
+  /// How it begins, where it neither begins at noise nor with a picture.
+  let start: PreparedStart?
+  /// The steps of the grid that are run.
+  let steps: Range<Int>
   /// Whether the codec works in strips.
   let worksInStrips: Bool
   private(set) var warnings: [String] = []
@@ -55,21 +59,27 @@ struct ResolvedRequest {
       warnings.append("'\(model.name)' was trained on \(side[1])x\(side[0]); other sizes look worse")
     }
     style = try Self.style(request, model)
-    let match = try AllSolvers.named(request.solver ?? model.defaults.solver)
+    let match =
+      try request.ownSolver.map { AllSolvers.Match(solver: type(of: $0), alias: nil) }
+      ?? AllSolvers.named(request.solver ?? model.defaults.solver)
     solverName = match.solver.declaration.name
     let implied = request.solver == nil ? model.scheduler.solverParameters(for: solverName) : [:]
     solverParameters = implied.merging(match.alias?.parameters ?? [:]) { _, given in given }
       .merging(request.solverParameters) { _, given in given }
-    solver = try match.make(solverParameters)
+    solver = try request.ownSolver ?? match.make(solverParameters)
     schedule = try model.scheduler.schedule(tokens: Self.tokens(sampleShape, model))
     let standard = request.spacing == nil && match.alias?.spacing == nil
     let spacingName = request.spacing ?? match.alias?.spacing ?? model.scheduler.spacing
     let own = standard ? model.scheduler.spacingParameters(for: solverName) : [:]
-    spacingParameters = own.merging(request.spacingParameters) { _, given in given }
-    let spacing = try AllGrids.named(spacingName)
-    self.spacingName = spacing.declaration.name
-    grid = try AllGrids.make(spacingName, spacingParameters).grid(
-      schedule: schedule, steps: request.steps ?? model.defaults.steps)
+    spacingParameters = solver is any FittedSolver ? [:] : own.merging(request.spacingParameters) { _, given in given }
+    if let fitted = solver as? any FittedSolver {
+      grid = try fitted.grid(on: schedule)
+      self.spacingName = grid.spacing
+      try Self.checkSpacing(request, solverName, fitted: grid)
+    } else {
+      self.spacingName = try AllGrids.named(spacingName).declaration.name
+      grid = try AllGrids.make(spacingName, spacingParameters).grid(schedule: schedule, steps: request.steps ?? model.defaults.steps)
+    }
     guidanceScale = request.guidanceScale ?? (model.conditioner.guidance == .none ? 1 : model.defaults.guidanceScale)
     let comparesBranches = model.conditioner.guidance == .branches && model.backbone.guidanceSize == nil
     let interval = request.guidanceInterval
@@ -111,6 +121,10 @@ struct ResolvedRequest {
     if request.solver == nil { warnings += model.scheduler.warnings }
     pictures = try ResolvedPictures(
       request, model: model, grid: grid, schedule: schedule, width: width, height: height, sampleShape: sampleShape)
+    let (last, beginning) = (pictures.steps.upperBound, try Self.start(request, model, grid, sampleShape, pictures))
+    start = beginning
+    steps = beginning.map { $0.skippedSteps..<last } ?? pictures.steps
+    warnings += beginning?.warnings ?? []
     if !model.conditioner.hasStyles, let style = request.style, style != "none" {
       warnings.append("'\(model.name)' has no styles; the style has no effect")
     }
@@ -118,7 +132,34 @@ struct ResolvedRequest {
       warnings.append("'\(missing)', which '\(model.name)' is meant to be sampled with, is not there yet; \(solverName) is used")
     }
     // Compiling once up front finds out whether the solver can serve this grid at all.
-    _ = try solver.compile(schedule: schedule, grid: Self.part(grid, pictures.steps))
+    _ = try solver.compile(schedule: schedule, grid: Self.part(grid, steps))
+  }
+
+  /// A start method, where nothing else says how the run begins.
+  private static func start(
+    _ request: GenerationRequest, _ model: LoadedModel, _ grid: Grid, _ shape: [Int], _ pictures: ResolvedPictures
+  ) throws -> PreparedStart? {
+    guard let choice = request.start else { return nil }
+    let method = try AllStarts.make(choice)
+    guard pictures.start == nil, pictures.handover == nil else {
+      throw GenerationError(
+        "'\(choice.name)' begins a run that begins with a picture or another model's state already; leave one of them out")
+    }
+    let prepared = try method.prepared(model: model, grid: grid, sampleShape: shape, prompts: request.prompts)
+    guard prepared.skippedSteps < pictures.steps.upperBound else {
+      throw GenerationError("'\(choice.name)' would jump over all \(pictures.steps.upperBound) steps of this model's part")
+    }
+    return prepared
+  }
+
+  /// A fitted solver's levels are its own.
+  private static func checkSpacing(_ request: GenerationRequest, _ name: String, fitted grid: Grid) throws {
+    if let spacing = request.spacing, spacing != grid.spacing {
+      throw GenerationError("the grid '\(spacing)' has no effect on '\(name)', whose levels are fitted; leave it out")
+    }
+    if let steps = request.steps, steps != grid.steps {
+      throw GenerationError("\(steps) steps were asked for; the plan of '\(name)' was fitted to \(grid.steps)")
+    }
   }
 
   /// The levels of the steps that are run.
@@ -126,9 +167,8 @@ struct ResolvedRequest {
 
   /// What one batch does, from `start`.
   func run(start: SamplingRun.Start) throws -> SamplingRun {
-    let stop = pictures.steps.upperBound < grid.steps ? pictures.steps.count : nil
-    return try SamplingRun(
-      solver: solver, schedule: schedule, grid: Self.part(grid, pictures.steps), start: start, stopAfter: stop)
+    let stop = steps.upperBound < grid.steps ? steps.count : nil
+    return try SamplingRun(solver: solver, schedule: schedule, grid: Self.part(grid, steps), start: start, stopAfter: stop)
   }
 
   /// Length of the sequence that a transformer makes of a sample, which some schedules depend on.
@@ -197,7 +237,7 @@ struct ResolvedRequest {
       model: model.name, modelHash: model.fingerprint, prompt: request.prompts[index], negative: request.negative, style: style,
       weighting: request.weighting == .none ? nil : request.weighting, seed: request.seeds[index], generator: "torch-cpu",
       solver: solverName, solverParameters: solverParameters,
-      spacing: spacingName, spacingParameters: spacingParameters, steps: grid.steps, guidanceScale: guidanceScale,
+      start: request.start, spacing: spacingName, spacingParameters: spacingParameters, steps: grid.steps, guidanceScale: guidanceScale,
       guidanceStart: request.guidanceInterval.lowerBound, guidanceEnd: request.guidanceInterval.upperBound,
       corrections: request.corrections,
       width: width, height: height, dtype: "\(model.dtype)", kernels: "\(model.kernels)", device: "\(model.device)",

@@ -20,7 +20,7 @@ struct EvaluateCommand: AsyncParsableCommand {
         quickstep evaluate digits --steps 10 --json                    accuracy and Fréchet distance of 1,000 digits
         quickstep evaluate classifier                                  how far the digit classifier can be trusted
       """,
-    subcommands: [EvaluateRetrieval.self, EvaluateDigits.self, EvaluateClassifier.self])
+    subcommands: [EvaluateRetrieval.self, EvaluateDigits.self, EvaluateClassifier.self, EvaluateSolvers.self])
 }
 
 struct EvaluateRetrieval: AsyncParsableCommand {

@@ -31,6 +31,8 @@ struct GenerateCommand: AsyncParsableCommand {
   var solver: String?
   @Option(help: "How noise levels are spaced: NAME or NAME:parameter=value,… (see 'quickstep methods --family grid').")
   var grid: String?
+  @Option(help: "How a run begins later than at noise: NAME:parameter=value,… (see 'quickstep methods --family start').")
+  var start: String?
   @Option(name: [.customShort("n"), .long], help: "Solver steps.")
   var steps: Int?
   @Option(name: [.short, .long], help: "Guidance scale; 1 is none and halves the work.")
@@ -107,7 +109,8 @@ struct GenerateCommand: AsyncParsableCommand {
     if fromImage != nil {
       let changed: [(String, Bool)] =
         [
-          ("--solver", solver != nil), ("--grid", grid != nil), ("--steps", steps != nil), ("--guidance", guidance != nil),
+          ("--solver", solver != nil), ("--grid", grid != nil), ("--start", start != nil), ("--steps", steps != nil),
+          ("--guidance", guidance != nil),
           ("--negative", negative != nil), ("--seed", seed != nil), ("--size", size != nil), ("--style", style != nil),
           ("--count", count != 1),
           ("--latents", latents != nil), ("--correct", !correct.isEmpty), ("--guidance-interval", guidanceInterval != nil),

@@ -16,7 +16,7 @@ struct Quickstep: AsyncParsableCommand {
     version: "0.1.0",
     subcommands: [
       GenerateCommand.self, ModelsCommand.self, InspectCommand.self, MethodsCommand.self, ForwardCommand.self, TrainCommand.self,
-      EvaluateCommand.self, BenchCommand.self, DoctorCommand.self,
+      CalibrateCommand.self, EvaluateCommand.self, BenchCommand.self, DoctorCommand.self,
     ])
 
   static func main() async {

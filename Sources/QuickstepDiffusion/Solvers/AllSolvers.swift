@@ -9,6 +9,7 @@ public enum AllSolvers {
     Euler.self,
     EulerAncestral.self,
     Heun.self,
+    OLSS.self,
   ]
 
   /// What a name stands for: the solver, and what a foreign name implies besides.
@@ -17,6 +18,8 @@ public enum AllSolvers {
     public let solver: any Solver.Type
     /// The foreign name it was found by, if it was not the solver's own.
     public let alias: SolverAlias?
+
+    package init(solver: any Solver.Type, alias: SolverAlias?) { (self.solver, self.alias) = (solver, alias) }
 
     /// The solver made from the alias's parameters and then the given ones.
     public func make(_ parameters: [String: String] = [:]) throws -> any Solver {

@@ -51,13 +51,18 @@ struct SqueezeNet: Sendable {
   }
 
   /// Maps after the last fire module, `[B, 512, h, w]`.
-  func maps(_ input: Tensor) -> Tensor {
+  func maps(_ input: Tensor) -> Tensor { layers(input).last ?? .undefined }
+
+  /// Maps after the first convolution and after every fire module, `[B, C, h, w]` each.
+  func layers(_ input: Tensor) -> [Tensor] {
     var hidden = entry(input).relu()
+    var layers = [hidden]
     for module in trunk {
       // Pooling rounds sizes up, as Caffe does.
       hidden = module.map { $0(hidden) } ?? hidden.maxPool2d([3, 3], stride: [2, 2], ceilMode: true)
+      if module != nil { layers.append(hidden) }
     }
-    return hidden
+    return layers
   }
 
   /// ImageNet scores `[B, 1000]` from the maps.

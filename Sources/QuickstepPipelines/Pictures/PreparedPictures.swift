@@ -51,7 +51,12 @@ struct PreparedPictures {
       return (.given(state.narrow(0, start: range.lowerBound, length: range.count).contiguous()), nil)
     }
     guard let clean else {
-      return (try plan.initialLatents(range).map { .given($0) } ?? .noise(shape, device: model.device, scale: .marginal), nil)
+      let given = try plan.initialLatents(range)
+      guard let start = plan.start else { return (given.map { .given($0) } ?? .noise(shape, device: model.device, scale: .marginal), nil) }
+      let level = plan.grid.levels[0]
+      let spread = (level.alpha * level.alpha + level.sigma * level.sigma).squareRoot()
+      let initial = try given ?? linearCombination([(noise.draw(shape: shape, dtype: .float32, device: model.device), spread)])
+      return (.given(try start.state(initial, range)), nil)
     }
     let drawn = try plan.given(range).latents?.contiguous() ?? noise.draw(shape: shape, dtype: .float32, device: model.device)
     let picture = clean.expand(shape).contiguous()

@@ -1,5 +1,6 @@
 import QuickstepDiffusion
 import QuickstepNN
+import QuickstepPipelines
 import QuickstepTraining
 
 /// A registered method, of whatever family.
@@ -27,6 +28,7 @@ enum AllMethods {
         })
     }
     + AllGrids.all.map { grid in Method(declaration: grid.declaration, aliases: grid.aliases.map { .init(name: $0) }) }
+    + AllStarts.all.map { Method(declaration: $0.declaration) }
     + AllGuidance.all.map { Method(declaration: $0) }
     + AllCorrections.all.map { Method(declaration: $0.declaration) }
     + LinearForms.all.map { Method(declaration: $0.declaration) }

@@ -70,6 +70,7 @@ struct GenerationJob {
     if let solver = try command.solver.map({ try MethodChoice(parsing: $0) }) {
       (request.solver, request.solverParameters) = (solver.name, solver.parameters)
     }
+    request.start = try command.start.map { try MethodChoice(parsing: $0) }
     if let grid = try command.grid.map({ try MethodChoice(parsing: $0) }) {
       (request.spacing, request.spacingParameters) = (grid.name, grid.parameters)
     }
@@ -114,7 +115,7 @@ struct GenerationJob {
       let display = GenerationDisplay(quiet: command.quiet, preview: command.preview)
       request.recordsTrajectory = command.trajectory != nil
       request.progress = { display.show($0) }
-      let result = try await Self.interruptible { [request] in try ImagePipeline(model).generate(request) }
+      let result = try await Interruption.ending { [request] in try ImagePipeline(model).generate(request) }
       display.finish()
       warnings += result.warnings.filter { !warnings.contains($0) }
       latents = result.latents
@@ -165,22 +166,6 @@ struct GenerationJob {
     let start = clock.now
     let result = try work()
     return (result, seconds(clock.now - start))
-  }
-
-  /// Runs work in a task of its own that Ctrl-C cancels between two evaluations.
-  private static func interruptible<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result) async throws -> Result {
-    let interruption = Interruption()
-    let task = Task.detached { try work() }
-    let watcher = Task {
-      while !Task.isCancelled, !interruption.isRequested { try? await Task.sleep(for: .milliseconds(50)) }
-      if interruption.isRequested { task.cancel() }
-    }
-    defer { watcher.cancel() }
-    do {
-      return try await task.value
-    } catch is CancellationError {
-      throw GenerationError("interrupted; nothing was written")
-    }
   }
 
   private func writeSheet(_ result: GenerationResult, to path: String) throws {

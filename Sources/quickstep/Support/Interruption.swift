@@ -1,5 +1,6 @@
 import Dispatch
 import Foundation
+import QuickstepPipelines
 import Synchronization
 
 /// Turns Ctrl-C and a polite kill into a flag, so that work ends at a safe point. A second Ctrl-C ends the process at once.
@@ -25,4 +26,22 @@ final class Interruption: Sendable {
   deinit { for source in sources { source.cancel() } }
 
   var isRequested: Bool { requested.load(ordering: .relaxed) }
+}
+
+extension Interruption {
+  /// Runs work in a task of its own that Ctrl-C cancels between two evaluations.
+  static func ending<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result) async throws -> Result {
+    let interruption = Interruption()
+    let task = Task.detached { try work() }
+    let watcher = Task {
+      while !Task.isCancelled, !interruption.isRequested { try? await Task.sleep(for: .milliseconds(50)) }
+      if interruption.isRequested { task.cancel() }
+    }
+    defer { watcher.cancel() }
+    do {
+      return try await task.value
+    } catch is CancellationError {
+      throw GenerationError("interrupted; nothing was written")
+    }
+  }
 }

@@ -1,0 +1,7 @@
+/// A solver whose levels and coefficients were fitted to one model beforehand and are read from a file. It brings its own grid: spacings and
+/// numbers of steps have no say.
+public protocol FittedSolver: Solver {
+  /// The levels it was fitted to.
+  /// - Throws: ``TableauError`` when it was given no plan, or the plan was made for another schedule.
+  func grid(on schedule: any NoiseSchedule) throws -> Grid
+}

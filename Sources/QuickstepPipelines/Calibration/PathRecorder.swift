@@ -1,0 +1,55 @@
+internal import QuickstepDiffusion
+internal import QuickstepNN
+internal import QuickstepTensor
+internal import Synchronization
+
+/// Full runs of a model, in main memory: what fits of solvers are made from.
+struct RecordedPaths: Sendable {
+  /// Levels of the states, the final one included.
+  var levels: [NoiseLevel]
+  /// What the network was shown in each evaluation, `[B, C, H, W]`.
+  var seen: [Tensor]
+  /// x̂0 of each evaluation.
+  var denoised: [Tensor]
+  /// The final state.
+  var final: Tensor
+
+  /// Of one sample: x⁰ … x^M.
+  func states(_ sample: Int) throws -> [Tensor] { try (seen + [final]).map { try Self.row($0, sample) } }
+  /// Of one sample: what the network was shown, and x̂0.
+  func predictions(_ sample: Int) throws -> [(state: Tensor, denoised: Tensor)] {
+    try zip(seen, denoised).map { (try Self.row($0, sample), try Self.row($1, sample)) }
+  }
+
+  private static func row(_ tensor: Tensor, _ index: Int) throws -> Tensor {
+    try withTensorErrors { tensor.narrow(0, start: index, length: 1).contiguous() }
+  }
+}
+
+extension ImagePipeline {
+  /// Runs one batch with a solver that evaluates once per step and keeps everything.
+  /// - Throws: `GenerationError` when the solver evaluates more or less often than once per step; what generating throws.
+  func recorded(_ request: GenerationRequest) throws -> RecordedPaths {
+    var request = request
+    request.batch = request.prompts.count
+    request.stopsAtLatents = true
+    let kept = Mutex<[GenerationEvaluation]>([])
+    request.evaluated = { evaluation in
+      var evaluation = evaluation
+      // Tensors of the run may be reused or lie on another device.
+      evaluation.state = evaluation.state.to(.cpu).clone()
+      evaluation.denoised = evaluation.denoised.to(.cpu).clone()
+      kept.withLock { $0.append(evaluation) }
+    }
+    let result = try generate(request)
+    let evaluations = kept.withLock { $0 }
+    guard let final = result.latents, evaluations.enumerated().allSatisfy({ $1.context.step == $0 }),
+      evaluations.count == evaluations.first?.context.stepCount
+    else {
+      throw GenerationError("full runs need a solver that evaluates once per step, such as ddim")
+    }
+    return RecordedPaths(
+      levels: evaluations.map(\.context.level), seen: evaluations.map(\.state), denoised: evaluations.map(\.denoised),
+      final: try withTensorErrors { final.to(.cpu) })
+  }
+}
