@@ -62,7 +62,7 @@ let package = Package(
     library("QuickstepTokenizers"),
     library("QuickstepFormats", ["QuickstepTensor", "QuickstepNN", "CPNG"]),
     library("QuickstepModels", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats"]),
-    library("QuickstepDiffusion", ["QuickstepTensor", "QuickstepNN", "CKernels"]),
+    library("QuickstepDiffusion", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "CKernels"]),
     library("QuickstepEvaluation", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels"]),
     library(
       "QuickstepTraining",

@@ -80,6 +80,29 @@ public struct ImagePipeline: Sendable {
     return picture.squeeze(0).to(.cpu).to(.float32).contiguous().clone()
   }
 
+  private func denoiser(_ plan: ResolvedRequest, _ pictures: PreparedPictures, _ conditions: [String: Conditioning]) -> GuidedDenoiser {
+    GuidedDenoiser(parametrisation: model.scheduler.parametrisation, guidance: plan.guidance, corrections: plan.corrections) {
+      input, context in
+      try NetworkCall(model: model, conditions: conditions, pictures: pictures).output(input, context)
+    }
+  }
+
+  /// The guided network of a request of one batch, with nothing in it that gradients could not pass through: not made in inference mode.
+  func denoiser(for request: GenerationRequest) throws -> any Denoiser {
+    let plan = try ResolvedRequest(request, model: model)
+    return try withoutGradients {
+      try withTensorErrors {
+        let pictures = try PreparedPictures(plan.pictures, model, inStrips: plan.worksInStrips)
+        var warnings: [String] = []
+        let conditions = try model.conditioner.conditions(
+          prompts: request.prompts, negative: request.negative, given: plan.given(request.prompts.indices),
+          needsNegative: plan.needsNegative,
+          frame: plan.frame(request), warnings: &warnings)
+        return denoiser(plan, pictures, try plan.told(conditions, model: model, count: request.prompts.count))
+      }
+    }
+  }
+
   private func denoise(
     _ range: Range<Int>, _ plan: ResolvedRequest, _ pictures: PreparedPictures, _ request: GenerationRequest,
     _ conditions: [String: Conditioning], _ result: inout GenerationResult
@@ -89,11 +112,7 @@ public struct ImagePipeline: Sendable {
     var noise: any NoiseSource = try SeededNoise(seeds: seeds)
     let (start, change) = try withInference { try pictures.start(range, plan, model: model, noise: &noise) }
     let run = try plan.run(start: start)
-    let denoiser = GuidedDenoiser(
-      parametrisation: model.scheduler.parametrisation, guidance: plan.guidance, corrections: plan.corrections
-    ) { input, context in
-      try NetworkCall(model: model, conditions: conditions, pictures: pictures).output(input, context)
-    }
+    let denoiser = denoiser(plan, pictures, conditions)
     let observed = ClosureDenoiser { state, context in
       let denoised = try denoiser.denoised(state, context: context)
       request.evaluated?(GenerationEvaluation(images: range, context: context, state: state, denoised: denoised))

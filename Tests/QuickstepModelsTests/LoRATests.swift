@@ -185,4 +185,24 @@ import Testing
     #expect(try LoRAChoice(parsing: "c:/x") == LoRAChoice(path: "c:/x", scale: 1))
     #expect(throws: FormatError.self) { try LoRAChoice(parsing: "a:inf") }
   }
+
+  /// PEFT's files of one part do not say which: of two text encoders it is the one whose shapes fit.
+  @Test func peftFilesFindTheirEncoder() throws {
+    let name = "text_model.encoder.layers.0.self_attn.q_proj"
+    let path = try write(
+      ["base_model.model.\(name).lora_A.weight": random([2, 6], 1), "base_model.model.\(name).lora_B.weight": random([6, 2], 2)], "peft")
+    func encoder(_ width: Int) -> TensorDictionary { TensorDictionary(["\(name).weight": random([width, width], 3)]) }
+    let (narrow, wide) = (encoder(4), encoder(6))
+    for (first, second) in [(narrow, wide), (wide, narrow)] {
+      let plan = try LoRAPlan([LoRAChoice(path: path)], parts: ["text_encoder": first, "text_encoder_2": second])
+      #expect(plan.layerCount == 1)
+      let changed = [("text_encoder", first), ("text_encoder_2", second)].filter { part, source in
+        plan.adapted(part, source) is TensorDictionary == false
+      }
+      #expect(changed.map(\.0) == [first.info("\(name).weight")?.shape == [6, 6] ? "text_encoder" : "text_encoder_2"])
+    }
+    #expect(throws: FormatError.self) {
+      try LoRAPlan([LoRAChoice(path: path)], parts: ["text_encoder": narrow, "text_encoder_2": encoder(8)])
+    }
+  }
 }

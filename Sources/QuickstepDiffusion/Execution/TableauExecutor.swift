@@ -105,8 +105,10 @@ public final class TableauExecutor {
   /// Makes the state of the current row and lets go of what nobody reads any more.
   private func combine() throws {
     let current = tableau.rows[row]
-    let terms = try current.terms.map { (tensor: try read($0.register), coefficient: $0.coefficient.scalar) }
-    let combined = try linearCombination(terms)
+    let terms = try current.terms.map { (tensor: try read($0.register), coefficient: $0.coefficient) }
+    let combined =
+      terms.contains { $0.coefficient.field != nil }
+      ? try elementwiseCombination(terms) : try linearCombination(terms.map { ($0.tensor, $0.coefficient.scalar) })
     registers[.state(row + 1)] = try current.finishesStep ? change?(combined, current.step, current.level) ?? combined : combined
     for register in releases[row] { registers[register] = nil }
     if current.finishesStep { completedSteps += 1 }
@@ -115,6 +117,7 @@ public final class TableauExecutor {
 
   private func read(_ register: Register) throws -> Tensor {
     if let held = registers[register] { return held }
+    if register == .one { return try withTensorErrors { .ones(shape, dtype: dtype, device: device) } }
     guard case .noise = register else { throw SamplingError("register \(register) is empty in row \(row) of tableau '\(tableau.solver)'") }
     let drawn = try noise.draw(shape: shape, dtype: dtype, device: device)
     registers[register] = drawn

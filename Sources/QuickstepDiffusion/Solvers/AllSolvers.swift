@@ -6,6 +6,7 @@ public enum AllSolvers {
   public static let all: [any Solver.Type] = [
     DDIM.self,
     DPMSolverPP2M.self,
+    DPMSolverV3.self,
     Euler.self,
     EulerAncestral.self,
     Heun.self,

@@ -7,18 +7,25 @@ public enum Register: Hashable, Sendable, Codable, CustomStringConvertible {
   case denoised(Int)
   /// The j-th standard normal draw.
   case noise(Int)
+  /// 1 in every element: what a constant is multiplied with.
+  case one
 
-  /// `x3`, `m1`, `z0`.
+  /// `x3`, `m1`, `z0`, `1`.
   public var description: String {
     switch self {
     case .state(let index): "x\(index)"
     case .denoised(let index): "m\(index)"
     case .noise(let index): "z\(index)"
+    case .one: "1"
     }
   }
 
   /// Reads ``description`` back.
   public init?(_ text: String) {
+    guard text != "1" else {
+      self = .one
+      return
+    }
     guard let index = Int(text.dropFirst()), index >= 0 else { return nil }
     switch text.first {
     case "x": self = .state(index)
@@ -34,7 +41,7 @@ public enum Register: Hashable, Sendable, Codable, CustomStringConvertible {
     let container = try decoder.singleValueContainer()
     let text = try container.decode(String.self)
     guard let register = Register(text) else {
-      throw DecodingError.dataCorruptedError(in: container, debugDescription: "'\(text)' is no register; allowed: x0…, m0…, z0…")
+      throw DecodingError.dataCorruptedError(in: container, debugDescription: "'\(text)' is no register; allowed: x0…, m0…, z0…, 1")
     }
     self = register
   }
@@ -50,26 +57,7 @@ public enum Register: Hashable, Sendable, Codable, CustomStringConvertible {
     case .state(let index): .state(index - states)
     case .denoised(let index): .denoised(index - denoised)
     case .noise(let index): .noise(index - noises)
+    case .one: .one
     }
-  }
-}
-
-/// What a register is multiplied by. A number today; a wrapper type so that a tensor that broadcasts over the state (statistics per
-/// element, levels per sample or frame) can become a second kind without touching the solvers.
-public struct Coefficient: Hashable, Sendable, Codable, CustomStringConvertible, ExpressibleByFloatLiteral {
-  /// The number.
-  public let scalar: Double
-  /// A coefficient that is the same for every element.
-  public init(_ scalar: Double) { self.scalar = scalar }
-  /// A coefficient that is the same for every element.
-  public init(floatLiteral value: Double) { scalar = value }
-  /// The number in Swift's shortest form that reads back to the same bits.
-  public var description: String { "\(scalar)" }
-
-  /// Reads a plain number.
-  public init(from decoder: any Decoder) throws { scalar = try decoder.singleValueContainer().decode(Double.self) }
-  public func encode(to encoder: any Encoder) throws {
-    var container = encoder.singleValueContainer()
-    try container.encode(scalar)
   }
 }

@@ -20,7 +20,7 @@ extension Tableau: CustomStringConvertible {
       let sum = row.terms.enumerated().map { position, term in
         let value = term.coefficient.scalar
         let sign = position == 0 ? (value < 0 ? "-" : "") : (value < 0 ? " - " : " + ")
-        return "\(sign)\(short(abs(value))) \(term.register)"
+        return "\(sign)\(term.coefficient.field == nil ? "" : "~")\(short(abs(value))) \(term.register)"
       }
       lines.append(["\(row.step)" + (row.finishesStep ? "" : "·"), call, "x\(index + 1) = " + sum.joined()])
     }

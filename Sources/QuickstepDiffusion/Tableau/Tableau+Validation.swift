@@ -39,7 +39,7 @@ extension Tableau {
   }
 
   private func check(_ term: Term, _ index: Int, _ counts: inout Counts) throws {
-    guard term.coefficient.scalar.isFinite else {
+    guard term.coefficient.isFinite else {
       throw error(index, "multiplies \(term.register) by \(term.coefficient); allowed: finite")
     }
     switch term.register {

@@ -66,6 +66,20 @@ public struct TableauBuilder {
     return .state(rows.count)
   }
 
+  /// Makes a new state by coefficients that differ from element to element.
+  @discardableResult
+  mutating func combine(_ form: ElementForm, to level: NoiseLevel, finishing: Bool = true) -> Register {
+    let terms = form.terms.compactMap { term -> Tableau.Term? in
+      guard let field = try? Coefficient.Field(shape: form.shape, values: term.coefficients) else { return nil }
+      let coefficient = Coefficient(field)
+      return coefficient.field == nil && coefficient.scalar == 0 ? nil : Tableau.Term(term.register, coefficient)
+    }
+    rows.append(Tableau.Row(step: step, evaluation: pending, terms: terms, level: level, finishesStep: finishing))
+    pending = nil
+    if finishing { step += 1 }
+    return .state(rows.count)
+  }
+
   /// The finished table.
   /// - Throws: ``TableauError`` when a rule is broken.
   public func build() throws -> Tableau {

@@ -65,8 +65,29 @@ enum LoRANaming {
   ]
   private static let parts = ["unet", "transformer", "text_encoder", "text_encoder_2", "text_encoder_3"]
 
+  /// The part that a file of one part is for whose names do not say so, as PEFT's: the one that most of its modules fit by name and shape. The
+  /// denoiser comes first where several fit alike.
+  /// - Parameters:
+  ///   - names: of the file's modules.
+  ///   - fits: whether a module suits a weight of this shape.
+  static func home(of names: [String], in layers: [AdaptableLayers], fits: (_ module: Int, _ shape: [Int]) -> Bool) -> String? {
+    let counts = parts.map { part in
+      guard let own = layers.first(where: { $0.part == part }) else { return 0 }
+      return names.indices.count { index in
+        own.layer(dotted: bare(names[index])).flatMap { own.shapes[$0] }.map { fits(index, $0) } ?? false
+      }
+    }
+    guard let most = counts.max(), most > 0 else { return nil }
+    return parts[counts.firstIndex(of: most) ?? 0]
+  }
+
+  private static func bare(_ name: String) -> String {
+    name.hasPrefix("base_model.model.") ? String(name.dropFirst("base_model.model.".count)) : name
+  }
+
   /// The part and layer; `nil` when the model has none of that name.
-  static func resolve(_ name: String, in layers: [AdaptableLayers]) -> (part: String, layer: String)? {
+  /// - Parameter home: where modules belong whose names say nothing of it.
+  static func resolve(_ name: String, in layers: [AdaptableLayers], home: String?) -> (part: String, layer: String)? {
     if let (prefix, parts) = flatPrefixes.first(where: { name.hasPrefix($0.0) }) {
       let rest = String(name.dropFirst(prefix.count))
       for part in layers where parts.contains(part.part) {
@@ -74,14 +95,13 @@ enum LoRANaming {
       }
       return nil
     }
-    let bare = name.hasPrefix("base_model.model.") ? String(name.dropFirst("base_model.model.".count)) : name
+    let bare = bare(name)
     for part in parts where bare.hasPrefix(part + ".") {
       let rest = String(bare.dropFirst(part.count + 1))
       // Inside of its folder's name every part is its own.
       return layers.first { $0.part == part }?.layer(dotted: rest).map { (part, $0) }
     }
-    // PEFT's files of one component say nothing of which: the denoiser comes first.
-    for part in parts {
+    for part in [home].compactMap(\.self) + parts {
       if let layer = layers.first(where: { $0.part == part })?.layer(dotted: bare) { return (part, layer) }
     }
     return nil

@@ -62,9 +62,10 @@ public struct LoRAPlan: Sendable {
       if choice.scale == 0 { notes.append("\(choice.path) has a scale of 0 and changes nothing") }
       var fit: [(part: String, weight: String, branch: LoRABranch)] = []
       var problems: [String] = []
-      for module in file.modules {
-        let branch = LoRABranch(file: file, module: module, scale: choice.scale)
-        guard let (part, layer) = LoRANaming.resolve(module.name, in: layers),
+      let all = file.modules.map { LoRABranch(file: file, module: $0, scale: choice.scale) }
+      let home = LoRANaming.home(of: file.modules.map(\.name), in: layers) { all[$0].problem($1) == nil }
+      for (module, branch) in zip(file.modules, all) {
+        guard let (part, layer) = LoRANaming.resolve(module.name, in: layers, home: home),
           let shape = layers.first(where: { $0.part == part })?.shapes[layer]
         else {
           problems.append(module.name)

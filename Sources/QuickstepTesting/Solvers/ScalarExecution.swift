@@ -24,6 +24,7 @@ extension Tableau {
         case .state(let k): values = states[k]
         case .denoised(let e): values = predictions[e]
         case .noise(let j): values = j < noises.count ? noises[j] : zero
+        case .one: values = [Double](repeating: 1, count: initial.count)
         }
         for i in sum.indices { sum[i] += term.coefficient.scalar * values[i] }
       }
@@ -58,6 +59,7 @@ extension Tableau {
             case .state(let k): (term.coefficient.scalar, states[k])
             case .denoised(let e): (term.coefficient.scalar, predictions[e])
             case .noise(let j): (term.coefficient.scalar, [Double](repeating: 0, count: j + 2) + [1])
+            case .one: (term.coefficient.scalar, [1])
             }
           }))
     }

@@ -16,9 +16,11 @@ struct CalibrateCommand: AsyncParsableCommand {
         quickstep calibrate olss --model digits --steps 6 -o digits-6.json
         quickstep generate 7 --model digits --solver olss:plan=digits-6.json
         quickstep calibrate gaussian --model digits --per-class --samples 1000 -o digits.gaussian.safetensors
+        quickstep calibrate statistics --model digits -o digits.statistics.safetensors
+        quickstep generate 7 --model digits --solver dpm-v3:statistics=digits.statistics.safetensors
         quickstep generate 7 --model digits --start teleport:data=digits.gaussian.safetensors,skip=4
       """,
-    subcommands: [CalibrateGaussian.self, CalibrateOLSS.self])
+    subcommands: [CalibrateGaussian.self, CalibrateOLSS.self, CalibrateStatistics.self])
 }
 
 /// What all calibrations ask for: a model and what its runs are made of.
@@ -51,11 +53,12 @@ struct CalibrationOptions: ParsableArguments {
     if file != nil, !prompts.isEmpty { throw ValidationError("--prompts brings its own prompts; give one or the other.") }
   }
 
-  func load() throws -> LoadedModel {
+  /// - Parameter kernels: what layers compute with; `nil` is the standard of the device.
+  func load(kernels: KernelChoice? = nil) throws -> LoadedModel {
     let device = try Device(named: device)
     return try LoadedModel(
       folder: try model.map(ModelLibrary.find) ?? ModelLibrary.standard(), device: device,
-      kernels: KernelOption.choice(nil, dtype: .float32, device: device))
+      kernels: kernels ?? KernelOption.choice(nil, dtype: .float32, device: device))
   }
 
   /// The runs: prompts in turn, seeds counting up.
