@@ -5,7 +5,7 @@ import QuickstepTensor
 /// are held within ±c by c·tanh(s/c). `[B, L, D] → [B, L, D]`.
 struct Gemma2Attention: Sendable {
   /// Queries whose scores are held at once: those of a long text would not fit.
-  private static let rows = 256
+  static let rows = 256
 
   let keyHeads: Int, heads: Int
   let query: Linear, key: Linear, value: Linear, output: Linear

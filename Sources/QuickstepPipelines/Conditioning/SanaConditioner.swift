@@ -34,6 +34,17 @@ struct SanaConditioner: Conditioner {
   var pooledChannels: Int? { nil }
   var takesMask: Bool { true }
   var guidance: GuidanceKind { embedsGuidance ? .told : .branches }
+  var promptLength: Int { Self.length }
+
+  func workingBytes(batch: Int, elementBytes: Int) -> Int {
+    stage?.encoder.workingBytes(length: places(.positive), batch: batch, elementBytes: elementBytes) ?? 0
+  }
+
+  /// Tokens that the instruction, where there is one, and a prompt may have together.
+  private func places(_ side: GuidanceSide) -> Int {
+    // Two less than both together, as in the reference: what surrounds a text is counted in the instruction already.
+    side == .positive ? max(Self.length, instructionTokens + Self.length - 2) : Self.length
+  }
 
   func condition(
     _ prompts: [String], side: GuidanceSide, frame: ConditioningFrame, warnings: inout [String]
@@ -44,11 +55,9 @@ struct SanaConditioner: Conditioner {
           + "guidance acts, 'negative_prompt_embeds', with 'prompt_attention_mask' and 'negative_prompt_attention_mask' [B, L] where not "
           + "all positions count")
     }
-    let isInstructed = side == .positive
-    // Two less than both together, as in the reference: what surrounds a text is counted in the instruction already.
-    let places = isInstructed ? max(Self.length, instructionTokens + Self.length - 2) : Self.length
     let (sequence, mask) = try stage.encode(
-      prompts.map { $0.lowercased().trimmingSpaces }, behind: isInstructed ? SanaInstruction.text : "", places: places, length: Self.length,
+      prompts.map { $0.lowercased().trimmingSpaces }, behind: side == .positive ? SanaInstruction.text : "", places: places(side),
+      length: Self.length,
       device: device, warnings: &warnings)
     var result = try condition(encoded: sequence, pooled: nil, frame: frame)
     result.mask = mask
