@@ -1,4 +1,4 @@
-"""Drawn configurations of T5 and of the transformers of text-to-image models; see checkpoints.py."""
+"""Drawn configurations of T5, Gemma 2 and of the transformers of text-to-image models; see checkpoints.py."""
 import torch
 from random_weights import disturb, noise
 
@@ -31,6 +31,38 @@ def draw_t5(rng, seed):
         inputs["attention_mask"] = mask_of(rng, batch, length).long()
     with torch.inference_mode():
         return model, inputs, {"last_hidden_state": model(**inputs).last_hidden_state}
+
+
+def draw_gemma(rng, seed):
+    from transformers import Gemma2Config, Gemma2ForCausalLM, Gemma2Model
+
+    layers, key_heads = rng.choice([1, 2, 3, 4]), rng.choice([1, 2, 3])
+    heads = key_heads * rng.choice([1, 2, 4])
+    kinds = ["sliding_attention", "full_attention"]
+    config = Gemma2Config(
+        # Not below 12 channels: with three, one draw in thirty differed by 1e-3, probably where normalising a vector near zero multiplies
+        # rounding errors (not confirmed in higher precision); the same draw with twelve differs by 3e-5.
+        vocab_size=50, hidden_size=heads * rng.choice([3, 5]) * (4 if heads < 4 else 1), intermediate_size=rng.choice([20, 36]),
+        num_hidden_layers=layers,
+        num_attention_heads=heads, num_key_value_heads=key_heads, head_dim=rng.choice([4, 6, 10]),
+        hidden_activation=rng.choice(["gelu_pytorch_tanh", "gelu_pytorch_tanh", "gelu"]), rms_norm_eps=rng.choice([1e-6, 1e-5]),
+        rope_parameters={"rope_type": "default", "rope_theta": rng.choice([10000.0, 10000.0, 500.0])},
+        attention_bias=rng.random() < 0.3, query_pre_attn_scalar=rng.choice([4, 6, 256]), sliding_window=rng.choice([1, 3, 20, 4096]),
+        layer_types=rng.choice([None, None, [rng.choice(kinds) for _ in range(layers)]]),
+        # Scores of random weights are small; with the published 50 their cap would not show.
+        attn_logit_softcapping=rng.choice([0.5, 2.0, 50.0, None]), pad_token_id=0)
+    model = disturb(seed, rng.choice([Gemma2Model, Gemma2ForCausalLM])(config))
+    assert model.config._attn_implementation == "eager"
+    batch, length = rng.choice([1, 2, 3]), rng.choice([7, 40, 300])
+    inputs = {"input_ids": torch.randint(0, 50, (batch, length), generator=torch.Generator().manual_seed(seed))}
+    if rng.random() < 0.6:
+        inputs["attention_mask"] = mask_of(rng, batch, length).long()
+        if rng.random() < 0.3:
+            # Filled in front: there are rows that see nothing at all.
+            inputs["attention_mask"] = inputs["attention_mask"].flip(1)
+    with torch.inference_mode():
+        encoder = getattr(model, "model", model)
+        return model, inputs, {"last_hidden_state": encoder(**inputs).last_hidden_state}
 
 
 def draw_flux(rng, seed):
@@ -146,5 +178,5 @@ def draw_sana(rng, seed):
 
 
 DRAWERS = {
-    "t5": draw_t5, "flux": draw_flux, "sd3": draw_sd3, "pixart": draw_pixart, "sana": draw_sana,
+    "t5": draw_t5, "gemma": draw_gemma, "flux": draw_flux, "sd3": draw_sd3, "pixart": draw_pixart, "sana": draw_sana,
 }

@@ -140,9 +140,30 @@ def flux(name):
     save(FOLDER / name, pipeline, latents, states, picture, arguments)
 
 
+def gemma(seed, size):
+    from transformers import Gemma2Config, Gemma2Model
+
+    # The instruction alone has hundreds of tokens of so small a vocabulary: a window that they exceed, and a cap that shows.
+    return disturb(seed, Gemma2Model(Gemma2Config(
+        vocab_size=500, hidden_size=size, intermediate_size=20, num_hidden_layers=3, num_attention_heads=2, num_key_value_heads=1, head_dim=6,
+        query_pre_attn_scalar=6, sliding_window=90, attn_logit_softcapping=2.0)))
+
+
+def gemma_tokenizer():
+    """The small vocabulary of the tokenizer tests."""
+    from tokenizers import processors
+    from transformers import GemmaTokenizer
+
+    model = json.loads((ROOT / "QuickstepTokenizersTests/Fixtures/gemma/tokenizer.json").read_text(encoding="utf8"))["model"]
+    made = GemmaTokenizer(vocab=model["vocab"], merges=[tuple(pair) for pair in model["merges"]], model_max_length=10**30, padding_side="left")
+    made.backend_tokenizer.post_processor = processors.TemplateProcessing(single="<bos> $A", special_tokens=[("<bos>", 2)])
+    return made
+
+
 def sana(name):
     from diffusers import AutoencoderDC, DPMSolverMultistepScheduler, SanaPipeline, SanaTransformer2DModel
 
+    encoded = name == "sana"
     network = disturb(35, SanaTransformer2DModel(
         in_channels=4, out_channels=4, num_attention_heads=2, attention_head_dim=8, num_layers=2, num_cross_attention_heads=2,
         cross_attention_head_dim=8, cross_attention_dim=16, caption_channels=10, sample_size=8, patch_size=1))
@@ -153,22 +174,29 @@ def sana(name):
         decoder_qkv_multiscales=((), (5,)), upsample_block_type="interpolate", downsample_block_type="conv",
         decoder_norm_types="rms_norm", decoder_act_fns="silu", scaling_factor=0.41407))
     scheduler = DPMSolverMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0)
-    pipeline = SanaPipeline(tokenizer=None, text_encoder=None, vae=vae, transformer=network, scheduler=scheduler)
+    pipeline = SanaPipeline(
+        tokenizer=None if encoded else gemma_tokenizer(), text_encoder=None if encoded else gemma(37, 10), vae=vae, transformer=network,
+        scheduler=scheduler)
     latents = noise(name, "latents", 2, 4, 8, 8)
     # The pipeline asks for multiples of 32, which a codec this small has no need of.
     pipeline.check_inputs = lambda *_, **__: None
     given = dict(
         prompt_embeds=noise(name, "prompt", 2, 7, 10), negative_prompt_embeds=noise(name, "negative", 2, 7, 10),
         prompt_attention_mask=torch.tensor([[1.0] * 7, [1, 1, 1, 1, 0, 0, 0]]), negative_prompt_attention_mask=torch.tensor([[1.0] * 2 + [0] * 5] * 2))
-    arguments = dict(guidance_scale=4.5)
+    arguments = dict(guidance_scale=4.5) | ({} if encoded else dict(negative_prompt=" Trending "))
+    prompts = dict(prompt=None, negative_prompt=None, **given) if encoded else dict(prompt=PROMPTS)
     picture, states = recorded(pipeline, lambda: pipeline(
-        prompt=None, negative_prompt=None, latents=latents, num_inference_steps=STEPS, height=16, width=16, use_resolution_binning=False,
-        output_type="pt", **given, **arguments).images)
-    save(FOLDER / name, pipeline, latents, states, picture, arguments, **given)
+        latents=latents, num_inference_steps=STEPS, height=16, width=16, use_resolution_binning=False, output_type="pt",
+        **(prompts | arguments)).images)
+    save(FOLDER / name, pipeline, latents, states, picture, arguments, **(given if encoded else {}))
+    if not encoded:
+        # As published: the pipeline fills up behind the prompt whatever the tokenizer's file says, and writes what it made of it.
+        path = FOLDER / name / "tokenizer/tokenizer_config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"padding_side": "left"}, indent=2, sort_keys=True) + "\n")
 
 
 CASES = {"dit": dit, "pixart-alpha": pixart, "pixart-sigma": pixart, "sd3": sd3, "sd3-clip": sd3, "flux-dev": flux, "flux-schnell": flux,
-         "sana": sana}
+         "sana": sana, "sana-gemma": sana}
 
 
 def write_all(names=CASES):

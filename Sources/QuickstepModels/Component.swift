@@ -89,7 +89,12 @@ public protocol Backbone: Component {
   /// Channels of the embedded guidance scale a distilled network takes; `nil` for all others.
   var guidanceSize: Int? { get }
   /// Bytes in use at once during an evaluation, beside the weights: an estimate from above, `nil` where there is none.
-  func workingBytes(sampleSide: (width: Int, height: Int), batch: Int, elementBytes: Int) -> Int?
+  /// - Parameters:
+  ///   - sampleSide: of a sample.
+  ///   - promptLength: places of an encoded prompt.
+  ///   - batch: samples that are evaluated together, the branches of guidance included.
+  ///   - elementBytes: of a number that is computed with.
+  func workingBytes(sampleSide: (width: Int, height: Int), promptLength: Int, batch: Int, elementBytes: Int) -> Int?
 
   /// The network's raw output for a noisy sample, in the parametrisation it was trained with.
   /// - Parameters:
@@ -172,7 +177,7 @@ extension Backbone {
   /// None.
   public var guidanceSize: Int? { nil }
   /// Not known.
-  public func workingBytes(sampleSide: (width: Int, height: Int), batch: Int, elementBytes: Int) -> Int? { nil }
+  public func workingBytes(sampleSide: (width: Int, height: Int), promptLength: Int, batch: Int, elementBytes: Int) -> Int? { nil }
   /// The argument names of diffusers' transformers; which of the optional ones are needed depends on the model.
   public static var inputs: [String] {
     ["sample", "timestep", "encoder_hidden_states?", "encoder_attention_mask?", "pooled_projections?", "class_labels?"]

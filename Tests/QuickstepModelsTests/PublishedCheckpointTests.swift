@@ -27,7 +27,8 @@ import Testing
     let classes = Set(try Case.all.map { try ConfigurationFile(path: $0.folder + "/config.json").className })
     for name in [
       "UNet2DConditionModel", "UNet2DModel", "AutoencoderKL", "AutoencoderTiny", "CLIPTextModel", "CLIPTextModelWithProjection",
-      "DiTTransformer2DModel", "T5EncoderModel", "FluxTransformer2DModel", "SD3Transformer2DModel", "PixArtTransformer2DModel",
+      "DiTTransformer2DModel", "T5EncoderModel", "Gemma2Model", "Gemma2ForCausalLM", "FluxTransformer2DModel", "SD3Transformer2DModel",
+      "PixArtTransformer2DModel",
       "SanaTransformer2DModel", "AutoencoderDC", "VQModel", "ControlNetModel",
     ] {
       #expect(classes.contains(name), "\(name)")
@@ -67,7 +68,7 @@ import Testing
 
   @Test(
     "other types are the same network, rounded",
-    arguments: Case.all.filter { item in ["t5", "flux", "sd3", "pixart", "sana", "dc"].contains { item.name.hasPrefix($0) } },
+    arguments: Case.all.filter { item in ["t5", "gemma", "flux", "sd3", "pixart", "sana", "dc"].contains { item.name.hasPrefix($0) } },
     [DType.bfloat16, .float64])
   func otherTypes(_ item: Case, _ dtype: DType) throws {
     let component = try Architectures.load(folder: item.folder, dtype: dtype).component

@@ -43,7 +43,7 @@ import Testing
 
   @Test(
     "trajectory and picture are those of the reference",
-    arguments: ["sd", "sdxl", "dit", "pixart-alpha", "pixart-sigma", "sd3", "sd3-clip", "flux-dev", "flux-schnell", "sana"])
+    arguments: ["sd", "sdxl", "dit", "pixart-alpha", "pixart-sigma", "sd3", "sd3-clip", "flux-dev", "flux-schnell", "sana", "sana-gemma"])
   func trajectory(_ name: String) throws {
     let file = try golden(name)
     let model = try LoadedModel(folder: "\(Self.root)/\(name)")

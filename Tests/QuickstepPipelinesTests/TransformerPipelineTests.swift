@@ -49,6 +49,54 @@ import Testing
     #expect(try message("sana", orphan).contains("without 'prompt_embeds'"))
   }
 
+  @Test("Sana's instruction stands before what is asked for, and not before what is steered away from")
+  func sanaInstruction() throws {
+    let model = try model("sana-gemma")
+    var warnings: [String] = []
+    func encoded(_ prompts: [String], _ side: GuidanceSide) throws -> (sequence: Tensor, mask: [Bool]) {
+      let frame = ConditioningFrame(width: 16, height: 16)
+      let condition = try withInference {
+        try withTensorErrors { try model.conditioner.condition(prompts, side: side, frame: frame, warnings: &warnings) }
+      }
+      let (sequence, mask) = (try #require(condition.sequence), try #require(condition.mask))
+      #expect(sequence.shape == [prompts.count, 300, 10] && mask.shape == [prompts.count, 300] && mask.dtype == .bool)
+      return (sequence, try withTensorErrors { mask.to(.int64) }.scalars(Int64.self).map { $0 != 0 })
+    }
+    let (asked, askedMask) = try encoded(["mars"], .positive)
+    let (avoided, avoidedMask) = try encoded(["mars"], .negative)
+    // The beginning and the last token of the instruction, and the beginning alone.
+    let count = askedMask.count { $0 }
+    #expect(askedMask.prefix(count).allSatisfy(\.self) && avoidedMask.count { $0 } <= count)
+    func first(_ tensor: Tensor) throws -> Tensor { try withTensorErrors { tensor.narrow(1, start: 0, length: 1) } }
+    #expect(try first(asked).largestDifference(from: first(avoided)) < 1e-5)
+    #expect(try asked.largestDifference(from: avoided) > 0.1)
+    // Upper case and white space around do not count; a longer neighbour in the batch neither.
+    let (both, _) = try encoded(["  MARS\n", "a photo of the astronaut riding a horse"], .positive)
+    #expect(try withTensorErrors { both.narrow(0, start: 0, length: 1) }.largestDifference(from: asked) < 1e-5)
+    let (empty, emptyMask) = try encoded([""], .negative)
+    #expect(emptyMask.count { $0 } == 1 && warnings.isEmpty)
+    #expect(try withTensorErrors { empty.narrow(1, start: 1, length: 299).abs().max() }.item() == 0)
+  }
+
+  @Test func sanaEncoderThatDoesNotFit() throws {
+    let copy = try TemporaryFolder()
+    let folder = copy.path + "/model"
+    try FileManager.default.copyItem(atPath: Self.root + "/sana-gemma", toPath: folder)
+    try FileManager.default.removeItem(atPath: folder + "/text_encoder")
+    func message() throws -> String {
+      let error = #expect(throws: (any Error).self) { try LoadedModel(folder: folder) }
+      return "\(try #require(error))"
+    }
+    #expect(try message().contains("text_encoder"))
+    let other = Self.root + "/../../QuickstepModelsTests/Fixtures/checkpoints/gemma-1"
+    try FileManager.default.copyItem(atPath: other, toPath: folder + "/text_encoder")
+    // Its vocabulary is too small as well.
+    #expect(try message().contains("500 tokens"))
+    try FileManager.default.removeItem(atPath: folder + "/text_encoder")
+    try FileManager.default.copyItem(atPath: Self.root + "/pixart-alpha/text_encoder", toPath: folder + "/text_encoder")
+    #expect(try message().contains("T5EncoderModel"))
+  }
+
   @Test func masksAreRefusedWhereTheyHaveNoEffect() throws {
     let given = request("a fox") {
       $0.given.promptEmbeds = .zeros([1, 30, 30])
@@ -75,7 +123,9 @@ import Testing
     #expect(isWarned)
   }
 
-  @Test("long prompts are reported with the length of T5", arguments: [("pixart-alpha", 120), ("sd3", 256), ("flux-dev", 512)])
+  @Test(
+    "long prompts are reported with the length of their encoder",
+    arguments: [("pixart-alpha", 120), ("sd3", 256), ("flux-dev", 512), ("sana-gemma", 300)])
   func longPrompts(_ name: String, _ length: Int) throws {
     let prompt = Array(repeating: "astronaut", count: 600).joined(separator: " ")
     let warnings = try ImagePipeline(model(name)).generate(request(prompt) { $0.steps = 1 }).warnings

@@ -23,13 +23,17 @@ public struct AutoencoderDC: PictureCodec {
   /// `in_channels`.
   public var pictureChannels: Int { configuration.inChannels }
 
-  /// The most that a level needs: six tensors of its size in residual blocks and around changes of size; where it attends, the gated
-  /// convolution's inner tensors of eight times its channels, before and after the depthwise one, and what is around them.
+  /// The most that a level needs: seven tensors of its size in residual blocks and around changes of size; where it attends, 28 for the gated
+  /// convolution's inner tensors of eight times its channels, before and after the depthwise one, what is around them, and what is kept.
+  ///
+  /// Seen with prepared layers, beside weights and an idle program: of the published widths (a block per level) 0.30, 0.92, 1.59 and 2.53 GB at
+  /// 256, 512, 768 and 1024 pixels a side, four tensors of the outermost level for every pixel more; of two levels, the inner one attending
+  /// with 512 channels, 0.40 and 0.86 GB at 128 and 256 pixels, 18 tensors of that level for every pixel more. Plain layers took as much.
   public func workingBytes(pictureSide: (width: Int, height: Int), elementBytes: Int, inStrips: Bool) -> Int {
     let pixels = pictureSide.width * pictureSide.height
     let levels = [configuration.encoder, configuration.decoder].flatMap { levels in
       levels.enumerated().map { index, level in
-        (pixels >> (2 * index)) * level.channels * (level.blocks > 0 && level.block == .attention ? 26 : 6)
+        (pixels >> (2 * index)) * level.channels * (level.blocks > 0 && level.block == .attention ? 28 : 7)
       }
     }
     return elementBytes * (levels.max() ?? 0)

@@ -44,21 +44,21 @@ extension UNet2DShape {
 
 extension UNet2DCondition {
   /// Skip connections and the largest layer.
-  public func workingBytes(sampleSide: (width: Int, height: Int), batch: Int, elementBytes: Int) -> Int? {
+  public func workingBytes(sampleSide: (width: Int, height: Int), promptLength: Int, batch: Int, elementBytes: Int) -> Int? {
     configuration.shape.workingBytes(side: sampleSide, batch: batch, elementBytes: elementBytes)
   }
 }
 
 extension UNet2D {
   /// Skip connections and the largest layer.
-  public func workingBytes(sampleSide: (width: Int, height: Int), batch: Int, elementBytes: Int) -> Int? {
+  public func workingBytes(sampleSide: (width: Int, height: Int), promptLength: Int, batch: Int, elementBytes: Int) -> Int? {
     configuration.shape.workingBytes(side: sampleSide, batch: batch, elementBytes: elementBytes)
   }
 }
 
 extension PromptUNet {
   /// Skip connections and the largest layer of its levels, which begin with patches.
-  public func workingBytes(sampleSide: (width: Int, height: Int), batch: Int, elementBytes: Int) -> Int? {
+  public func workingBytes(sampleSide: (width: Int, height: Int), promptLength: Int, batch: Int, elementBytes: Int) -> Int? {
     let attentions = configuration.attentionLevels.map { $0 ? UNet2DAttention.pixels(heads: configuration.heads) : nil }
     let channels = configuration.blockChannels
     let shape = UNet2DShape(
@@ -66,32 +66,6 @@ extension PromptUNet {
       middleBlocks: 2, middle: attentions.last ?? nil, groups: 1, epsilon: 1e-5, residualScale: 1, middleScale: 1, padsEnd: false)
     let side = (sampleSide.width / configuration.patchSize, sampleSide.height / configuration.patchSize)
     return shape.workingBytes(side: side, batch: batch, elementBytes: elementBytes)
-  }
-}
-
-/// Transformers over patches hold, of the size of their tokens: the tokens, the same normalised and modulated, a gated layer's or a plain one's
-/// inner tensors, queries, keys and values.
-enum TokenMemory {
-  static func bytes(_ side: (width: Int, height: Int), patch: Int, size: Int, batch: Int, elementBytes: Int) -> Int {
-    let tokens = (side.width / max(1, patch)) * (side.height / max(1, patch))
-    return KeptMemory.bytes(20 * tokens * size, batch: batch, elementBytes: elementBytes)
-  }
-}
-
-extension DiT {
-  /// The largest layer.
-  public func workingBytes(sampleSide: (width: Int, height: Int), batch: Int, elementBytes: Int) -> Int? {
-    TokenMemory.bytes(sampleSide, patch: configuration.patchSize, size: configuration.hiddenSize, batch: batch, elementBytes: elementBytes)
-  }
-}
-
-extension PromptTransformer {
-  /// The largest layer, and the convolutions of a head that has them.
-  public func workingBytes(sampleSide: (width: Int, height: Int), batch: Int, elementBytes: Int) -> Int? {
-    let head = 6 * (configuration.headChannels ?? 0) * sampleSide.width * sampleSide.height
-    return TokenMemory.bytes(
-      sampleSide, patch: configuration.patchSize, size: configuration.hiddenSize, batch: batch, elementBytes: elementBytes)
-      + KeptMemory.bytes(head, batch: batch, elementBytes: elementBytes)
   }
 }
 

@@ -91,6 +91,8 @@ public enum Architectures {
       "FluxTransformer2DModel", "Transformer of FLUX.1 with two streams, then one", weightsName: "diffusion_pytorch_model",
       tellingKey: "single_transformer_blocks.0.proj_mlp.weight", as: FluxTransformer.self
     ) { FluxTransformer(try FluxConfiguration($0), weights: $1) },
+    gemma2("Gemma2ForCausalLM", "Gemma 2 with its word predictor, as a text encoder", prefix: "model."),
+    gemma2("Gemma2Model", "Gemma 2 as a text encoder (Sana)", prefix: ""),
     Architecture(
       "PixArtTransformer2DModel", "Transformer of PixArt-α and PixArt-Σ", weightsName: "diffusion_pytorch_model",
       tellingKey: "adaln_single.linear.weight", as: PixArtTransformer.self
@@ -143,6 +145,14 @@ public enum Architectures {
       className, summary, weightsName: "model", tellingKey: tellingKey, as: CLIPTextEncoder.self,
       ignoring: { $0.hasSuffix("embeddings.position_ids") }
     ) { CLIPTextEncoder(try CLIPTextConfiguration($0), weights: $1) }
+  }
+
+  /// The word predictor is not part of an encoder, and rotary frequencies follow from the configuration.
+  private static func gemma2(_ className: String, _ summary: String, prefix: String) -> Architecture {
+    Architecture(
+      className, summary, weightsName: "model", tellingKey: prefix + "layers.0.pre_feedforward_layernorm.weight", as: Gemma2Encoder.self,
+      ignoring: { $0 == "lm_head.weight" || $0.hasSuffix(".rotary_emb.inv_freq") }
+    ) { Gemma2Encoder(try Gemma2Configuration($0), weights: $1) }
   }
 
   /// - Throws: `FormatError` naming the file and what is supported.

@@ -11,6 +11,8 @@ struct StableDiffusionConditioner: Conditioner {
   var pooledChannels: Int? { nil }
   var takesWeights: Bool { true }
 
+  func workingBytes(batch: Int, elementBytes: Int) -> Int { stage.workingBytes(batch: batch, elementBytes: elementBytes) }
+
   func condition(
     _ prompts: [String], side: GuidanceSide, frame: ConditioningFrame, warnings: inout [String]
   ) throws -> Conditioning {
@@ -36,6 +38,10 @@ struct StableDiffusionXLConditioner: Conditioner {
   var promptChannels: Int? { stages.reduce(0) { $0 + $1.encoder.configuration.hiddenSize } }
   var pooledChannels: Int? { stages.last?.encoder.configuration.projectionSize }
   var takesWeights: Bool { true }
+
+  func workingBytes(batch: Int, elementBytes: Int) -> Int {
+    stages.reduce(0) { $0 + $1.workingBytes(batch: batch, elementBytes: elementBytes) }
+  }
 
   func condition(
     _ prompts: [String], side: GuidanceSide, frame: ConditioningFrame, warnings: inout [String]

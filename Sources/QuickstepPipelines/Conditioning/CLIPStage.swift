@@ -28,11 +28,18 @@ struct CLIPStage: Sendable {
     }
   }
 
+  /// Tokens of a prompt, or of a chunk of one.
+  var length: Int { tokenizer.length ?? encoder.configuration.length }
+
+  /// Bytes in use at once while prompts are encoded.
+  func workingBytes(batch: Int, elementBytes: Int) -> Int {
+    encoder.workingBytes(length: length, batch: batch, elementBytes: elementBytes)
+  }
+
   /// Prompts through tokenizer and encoder. Padding counts: Stable Diffusion was trained with it.
   func encode(
     _ prompts: [String], _ layer: Layer, model: String, device: Device, weighting: PromptWeighting = .none, warnings: inout [String]
   ) throws -> Output {
-    let length = tokenizer.length ?? encoder.configuration.length
     guard length <= encoder.configuration.length, tokenizer.vocabularySize <= encoder.configuration.vocabularySize else {
       throw GenerationError(
         "the tokenizer of '\(model)' (\(tokenizer.vocabularySize) tokens, length \(length)) does not suit its text encoder "

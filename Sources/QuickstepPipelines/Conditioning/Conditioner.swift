@@ -18,6 +18,14 @@ public protocol Conditioner: Sendable {
   var takesMask: Bool { get }
   /// How a guidance scale acts.
   var guidance: GuidanceKind { get }
+  /// Places of an encoded prompt; 0 where its length is of no account for memory.
+  var promptLength: Int { get }
+
+  /// Bytes in use at once, beside the weights, while prompts become a condition: an estimate from above.
+  /// - Parameters:
+  ///   - batch: prompts that are encoded together.
+  ///   - elementBytes: of a number that is computed with.
+  func workingBytes(batch: Int, elementBytes: Int) -> Int
 
   /// The condition of a batch.
   /// - Parameters:
@@ -80,6 +88,8 @@ extension Conditioner {
   public var takesWeights: Bool { false }
   public var takesMask: Bool { false }
   public var guidance: GuidanceKind { .branches }
+  public var promptLength: Int { 0 }
+  public func workingBytes(batch: Int, elementBytes: Int) -> Int { 0 }
 
   /// The positive and negative conditions of a batch, from prompts or from what the caller brought along.
   func conditions(

@@ -13,6 +13,13 @@ struct FluxConditioner: Conditioner {
   var promptChannels: Int? { t5.encoder.configuration.hiddenSize }
   var pooledChannels: Int? { clip.encoder.configuration.hiddenSize }
   var guidance: GuidanceKind { embedsGuidance ? .told : .none }
+  var promptLength: Int { t5.length }
+
+  func workingBytes(batch: Int, elementBytes: Int) -> Int {
+    max(
+      clip.workingBytes(batch: batch, elementBytes: elementBytes),
+      t5.workingBytes(masksPadding: false, batch: batch, elementBytes: elementBytes))
+  }
 
   func condition(
     _ prompts: [String], side: GuidanceSide, frame: ConditioningFrame, warnings: inout [String]

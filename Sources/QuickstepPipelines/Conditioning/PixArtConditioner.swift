@@ -14,6 +14,11 @@ struct PixArtConditioner: Conditioner {
   var promptChannels: Int? { stage.encoder.configuration.hiddenSize }
   var pooledChannels: Int? { nil }
   var takesMask: Bool { true }
+  var promptLength: Int { stage.length }
+
+  func workingBytes(batch: Int, elementBytes: Int) -> Int {
+    stage.workingBytes(masksPadding: true, batch: batch, elementBytes: elementBytes)
+  }
 
   func condition(
     _ prompts: [String], side: GuidanceSide, frame: ConditioningFrame, warnings: inout [String]

@@ -15,6 +15,12 @@ struct StableDiffusion3Conditioner: Conditioner {
 
   var promptChannels: Int? { channels }
   var pooledChannels: Int? { stages.reduce(0) { $0 + ($1.encoder.configuration.projectionSize ?? 0) } }
+  var promptLength: Int { length + (stages.first?.length ?? 0) }
+
+  func workingBytes(batch: Int, elementBytes: Int) -> Int {
+    let words = stages.reduce(0) { $0 + $1.workingBytes(batch: batch, elementBytes: elementBytes) }
+    return max(words, t5?.workingBytes(masksPadding: false, batch: batch, elementBytes: elementBytes) ?? 0)
+  }
 
   func condition(
     _ prompts: [String], side: GuidanceSide, frame: ConditioningFrame, warnings: inout [String]

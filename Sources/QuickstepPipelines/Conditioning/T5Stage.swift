@@ -20,6 +20,11 @@ struct T5Stage: Sendable {
     self.length = length
   }
 
+  /// Bytes in use at once while prompts are encoded.
+  func workingBytes(masksPadding: Bool, batch: Int, elementBytes: Int) -> Int {
+    encoder.workingBytes(length: length, masksPadding: masksPadding, batch: batch, elementBytes: elementBytes)
+  }
+
   /// Prompts through tokenizer and encoder.
   /// - Parameter masksPadding: whether the encoder sees the tokens of the prompt only, and not the padding.
   /// - Returns: `[B, L, D]`, and which positions hold tokens, `[B, L]` boolean.

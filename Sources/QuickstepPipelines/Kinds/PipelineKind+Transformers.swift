@@ -22,9 +22,9 @@ extension PipelineKind {
     pixArt("PixArtSigmaPipeline", length: 300),
     PipelineKind(className: "SanaPipeline", hasCodec: true, guidanceScale: 4.5, steps: 20) { loader, backbone, index in
       let network = try loader.network(backbone, as: SanaTransformer.self).configuration
-      let encoder = index.members["text_encoder"]?.array?.last?.string ?? "Gemma2Model"
-      return EncodedConditioner(
-        model: loader.name, encoder: encoder, channels: network.promptSize, embedsGuidance: network.embedsGuidance)
+      let hasEncoder = index.members["text_encoder"]?.array?.last?.string != nil
+      return try SanaConditioner(
+        model: loader.name, stage: hasEncoder ? try loader.gemmaStage() : nil, network: network, device: loader.device)
     },
     PipelineKind(className: "StableDiffusion3Pipeline", hasCodec: true, guidanceScale: 7, steps: 28) { loader, backbone, index in
       let network = try loader.network(backbone, as: SD3Transformer.self).configuration
@@ -77,5 +77,12 @@ extension ComponentLoader {
     let tokenizer = try SubwordTokenizer(folder: files.tokenizer("tokenizer" + suffix).folder)
     let encoder = try component("text_encoder" + suffix, as: T5Encoder.self)
     return try T5Stage(tokenizer: tokenizer, encoder: encoder, length: length, model: name)
+  }
+
+  /// The tokenizer and Gemma 2 encoder of a folder.
+  mutating func gemmaStage() throws -> GemmaStage {
+    let tokenizer = try SubwordTokenizer(folder: files.tokenizer("tokenizer").folder)
+    let encoder = try component("text_encoder", as: Gemma2Encoder.self)
+    return try GemmaStage(tokenizer: tokenizer, encoder: encoder, model: name)
   }
 }

@@ -7,6 +7,8 @@ public import QuickstepTensor
 public struct MemoryEstimate: Sendable, Hashable {
   /// Bytes of all parameters in the type computed with; those of a ControlNet included.
   public var weights: Int
+  /// Bytes in use beside them while prompts are encoded; 0 where they come encoded.
+  public var encode: Int
   /// Bytes in use beside them while states are denoised; `nil` for networks that do not tell.
   public var denoise: Int?
   /// Bytes in use beside them while a picture is decoded or encoded; 0 without a codec.
@@ -18,7 +20,7 @@ public struct MemoryEstimate: Sendable, Hashable {
   public var stateShape: [Int]
 
   /// Weights and the largest stage.
-  public var peak: Int { weights + max(denoise ?? 0, decode) }
+  public var peak: Int { weights + max(encode, denoise ?? 0, decode) }
 
   /// What the program needs besides: libraries, their kernels and their buffers. 170 MB are seen in the smallest runs on x86 with two threads, and
   /// twice as much in large ones.
@@ -34,7 +36,10 @@ extension ImagePipeline {
     let side = (width: plan.sampleShape[2], height: plan.sampleShape[1])
     let bytes = model.computeType.byteCount
     let branches = batch * (plan.needsNegative ? 2 : 1)
-    var denoise = model.backbone.workingBytes(sampleSide: side, batch: branches, elementBytes: bytes)
+    let encode = plan.given.promptEmbeds == nil ? model.conditioner.workingBytes(batch: batch, elementBytes: bytes) : 0
+    var denoise = model.backbone.workingBytes(
+      sampleSide: side, promptLength: plan.given.promptEmbeds?.size(1) ?? model.conditioner.promptLength, batch: branches,
+      elementBytes: bytes)
     var weights = model.parameterBytes
     if let control = plan.pictures.control?.network {
       let added = control.workingBytes(sampleSide: side, batch: branches, elementBytes: bytes)
@@ -48,7 +53,8 @@ extension ImagePipeline {
     }
     let isDecoded = !request.stopsAtLatents || request.pictures.start != nil
     return MemoryEstimate(
-      weights: weights, denoise: denoise, decode: isDecoded ? decode ?? 0 : 0, decodesInStrips: isDecoded && plan.worksInStrips,
+      weights: weights, encode: encode, denoise: denoise, decode: isDecoded ? decode ?? 0 : 0,
+      decodesInStrips: isDecoded && plan.worksInStrips,
       stateShape: [request.prompts.count] + plan.sampleShape)
   }
 }

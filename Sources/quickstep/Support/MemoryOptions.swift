@@ -45,7 +45,8 @@ struct MemoryOptions: ParsableArguments {
     guard json else { return print("\(Quantity.bytes(estimate.bytes)) of memory expected: \(estimate.summary)") }
     let parts = estimate.parts.map { name, part in
       JSONValue.object([
-        "model": .string(name), "weights_bytes": .integer(part.weights), "denoise_bytes": .optional(part.denoise),
+        "model": .string(name), "weights_bytes": .integer(part.weights), "encode_bytes": .integer(part.encode),
+        "denoise_bytes": .optional(part.denoise),
         "decode_bytes": .integer(part.decode), "decodes_in_strips": .bool(part.decodesInStrips),
       ])
     }
@@ -67,7 +68,8 @@ struct RunEstimate {
     let texts = parts.map { name, part in
       let denoise = part.denoise.map { Quantity.bytes($0) } ?? "an unknown amount"
       let decode = part.decode == 0 ? "" : ", \(Quantity.bytes(part.decode)) to decode\(part.decodesInStrips ? " in strips" : "")"
-      return "'\(name)' has \(Quantity.bytes(part.weights)) of weights, needs \(denoise) to denoise\(decode)"
+      let encode = part.encode == 0 ? "" : "\(Quantity.bytes(part.encode)) to encode prompts, "
+      return "'\(name)' has \(Quantity.bytes(part.weights)) of weights, needs \(encode)\(denoise) to denoise\(decode)"
     }
     return (texts + ["the program needs \(Quantity.bytes(MemoryEstimate.program))"]).joined(separator: "; ")
   }
