@@ -6,10 +6,16 @@ public enum AllSolvers {
   public static let all: [any Solver.Type] = [
     DDIM.self,
     DPMSolverPP2M.self,
+    DPMSolverPP2S.self,
+    DPMSolverPP3M.self,
+    DPMSolverPP3S.self,
+    DPMSolverMultistep.self,
+    DPMSolverSinglestep.self,
     Euler.self,
     EulerAncestral.self,
     Heun.self,
     OLSS.self,
+    SDEDPMSolverPP.self,
   ]
 
   /// What a name stands for: the solver, and what a foreign name implies besides.
