@@ -7,6 +7,8 @@ import QuickstepNN
 /// |---|---|---|---|
 /// | denoised | (σ'/σ)·e^{−ηh} | (1+η)·α'·h^{k+1}·φ_{k+1}(−(1+η)h) | h = λ' − λ |
 /// | epsilon | α'/α | −(1+η)·σ'·h^{k+1}·φ_{k+1}(h) | |
+/// | epsilon-sigma | α'/α | α'·Δ^{k+1}/(k+1)! | Δ = σ'/α' − σ/α |
+/// | epsilon-time | α'/α | −α'·∫ e^{−λ}·(t(λ) − t)^k/k! dλ | by quadrature |
 /// | velocity | (α'+σ')/(α+σ) | (α'+σ')·Δ^{k+1}/(k+1)! | Δ = τ' − τ |
 /// | blend κ | (α'/α)^{1−κ}·(σ'/σ)^κ | κ·α'·h^{k+1}·φ_{k+1}(−κh) on x̂0, −(1−κ)·σ'·h^{k+1}·φ_{k+1}((1−κ)h) on ε̂ | |
 ///
@@ -15,7 +17,7 @@ import QuickstepNN
 struct ExponentialStep {
   /// One prediction's share of the step.
   struct Part {
-    let kind: PredictionKind
+    let quantity: PredictedQuantity
     /// What stands before h^{k+1}·φ_{k+1}.
     let scale: Double
     /// What φ is taken at.
@@ -25,48 +27,56 @@ struct ExponentialStep {
   /// Coefficient of the state.
   let state: Double
   /// Standard deviation of the fresh noise.
-  let noise: Double
+  private(set) var noise = 0.0
   /// Length of the step in its own coordinate.
   let h: Double
   let parts: [Part]
+  /// The integrals, where they have no closed form.
+  private var moment: ((Int) throws -> Double)?
 
-  /// `nil` where the step has no finite length in its coordinate: from pure noise and to clean data, except for ``PredictionKind/velocity``.
-  init?(_ kind: PredictionKind, from: NoiseLevel, to: NoiseLevel, eta: Double = 0) {
-    h = kind.coordinate(to) - kind.coordinate(from)
+  /// `nil` where the step has no finite length in its coordinate: from pure noise (except for ``PredictionKind/velocity``), and to clean
+  /// data in λ and in time.
+  init?(_ kind: PredictionKind, from: NoiseLevel, to: NoiseLevel, schedule: any NoiseSchedule, eta: Double = 0) throws {
+    h = try kind.coordinate(to, schedule) - kind.coordinate(from, schedule)
     guard h.isFinite else { return nil }
     switch kind {
     case .denoised:
       state = to.sigma / from.sigma * exp(-eta * h)
       noise = to.sigma * (-expm1(-2 * eta * h)).squareRoot()
-      parts = [Part(kind: kind, scale: (1 + eta) * to.alpha, z: -(1 + eta) * h)]
+      parts = [Part(quantity: .denoised, scale: (1 + eta) * to.alpha, z: -(1 + eta) * h)]
     case .epsilon:
       state = to.alpha / from.alpha
       noise = to.sigma * (eta * expm1(2 * h)).squareRoot()
-      parts = [Part(kind: kind, scale: -(1 + eta) * to.sigma, z: h)]
+      parts = [Part(quantity: .epsilon, scale: -(1 + eta) * to.sigma, z: h)]
+    case .epsilonInSigma:
+      state = to.alpha / from.alpha
+      parts = [Part(quantity: .epsilon, scale: to.alpha, z: 0)]
+    case .epsilonInTime:
+      state = to.alpha / from.alpha
+      parts = [Part(quantity: .epsilon, scale: -to.alpha, z: 0)]
+      let time = try kind.coordinate(from, schedule)
+      moment = { order in
+        let factorial = (0..<order).reduce(1.0) { $0 * Double($1 + 1) }
+        // The timestep of a discrete model is piecewise linear in λ; its kinks are what the many pieces are for.
+        return try integral(from: from.lambda, to: to.lambda, pieces: 64) { lambda in
+          try exp(-lambda) * pow(schedule.level(lambda: lambda).timestep - time, Double(order)) / factorial
+        }
+      }
     case .velocity:
       state = Frame.flow.scale(to) / Frame.flow.scale(from)
-      noise = 0
-      parts = [Part(kind: kind, scale: Frame.flow.scale(to), z: 0)]
+      parts = [Part(quantity: .velocity, scale: Frame.flow.scale(to), z: 0)]
     case .blend(let share):
       state = pow(to.alpha / from.alpha, 1 - share) * pow(to.sigma / from.sigma, share)
-      noise = 0
       parts = [
-        Part(kind: .denoised, scale: share * to.alpha, z: -share * h),
-        Part(kind: .epsilon, scale: -(1 - share) * to.sigma, z: (1 - share) * h),
+        Part(quantity: .denoised, scale: share * to.alpha, z: -share * h),
+        Part(quantity: .epsilon, scale: -(1 - share) * to.sigma, z: (1 - share) * h),
       ]
     }
   }
 
   /// What multiplies the k-th derivative of a part's prediction.
-  func weight(_ order: Int, _ part: Part) -> Double {
-    part.scale * pow(h, Double(order + 1)) * phi(order + 1, part.z)
+  func weight(_ order: Int, _ part: Part) throws -> Double {
+    if let moment { return try part.scale * moment(order) }
+    return part.scale * pow(h, Double(order + 1)) * phi(order + 1, part.z)
   }
-}
-
-extension PredictionKind {
-  /// In which the prediction is a polynomial.
-  func coordinate(_ level: NoiseLevel) -> Double { self == .velocity ? Frame.flow.coordinate(level) : level.lambda }
-
-  /// Whether it needs nothing but the x̂0 of an evaluation, and not the state it was made from.
-  var isDenoised: Bool { self == .denoised }
 }

@@ -10,7 +10,8 @@ struct MultistepOrders {
   /// `lower-order-final`, `lower-order-below` and `euler-at-final`.
   static let parameters = [
     ParameterDeclaration(
-      name: "lower-order-final", summary: "End short runs at lower orders: …, 2, 1.", domain: .flag, standard: .flag(true)),
+      name: "lower-order-final", summary: "End short runs at lower orders: …, 2, 1.", domain: .flag, standard: .flag(true),
+      neutral: .flag(false)),
     ParameterDeclaration(
       name: "lower-order-below", summary: "Runs of fewer steps than this are short; 15 in diffusers, 10 in the authors' code.",
       domain: .integer(0...1_000_000), standard: .integer(15)),

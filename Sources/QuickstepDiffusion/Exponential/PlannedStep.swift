@@ -51,6 +51,6 @@ extension PlannedSolver {
   /// The table of the plan.
   /// - Throws: what the plan throws; ``TableauError`` naming the step whose decision cannot be carried out.
   public func compile(schedule: any NoiseSchedule, grid: Grid) throws -> Tableau {
-    try UnifiedCompiler.compile(plan(schedule: schedule, grid: grid), solver: Self.name, grid: grid)
+    try UnifiedCompiler.compile(plan(schedule: schedule, grid: grid), solver: Self.name, schedule: schedule, grid: grid)
   }
 }

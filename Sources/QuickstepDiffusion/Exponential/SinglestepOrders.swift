@@ -1,11 +1,11 @@
 import QuickstepNN
 
 /// Of how many evaluations the blocks of a singlestep run consist: a block of k evaluations is one step of order k.
-enum SinglestepOrders {
+package enum SinglestepOrders {
   /// The list for N evaluations of the authors' code ("DPM-Solver-fast"): as many blocks of the greatest order as leave an end of lower ones.
   ///
   /// Order 3: N = 3K → 3^(K−1), 2, 1; 3K+1 → 3^K, 1; 3K+2 → 3^K, 2. Order 2: 2^K and a 1 for an odd N.
-  static func official(evaluations: Int, order: Int) -> [Int] {
+  package static func official(evaluations: Int, order: Int) -> [Int] {
     guard order > 1 else { return Array(repeating: 1, count: evaluations) }
     let (whole, rest) = (evaluations / order, evaluations % order)
     if order == 3, rest == 0 { return Array(repeating: 3, count: whole - 1) + [2, 1] }
@@ -13,14 +13,14 @@ enum SinglestepOrders {
   }
 
   /// The list of diffusers with `lower_order_final`: as the official one, but a run of order 2 and even length ends with two blocks of one.
-  static func loweredAtEnd(evaluations: Int, order: Int) -> [Int] {
+  package static func loweredAtEnd(evaluations: Int, order: Int) -> [Int] {
     let official = official(evaluations: evaluations, order: order)
     guard order == 2, evaluations % 2 == 0 else { return official }
     return official.dropLast() + [1, 1]
   }
 
   /// Blocks of the greatest order alone; a rest that does not fill one is a block of its own.
-  static func fixed(evaluations: Int, order: Int) -> [Int] {
+  package static func fixed(evaluations: Int, order: Int) -> [Int] {
     Array(repeating: order, count: evaluations / order) + (evaluations % order > 0 ? [evaluations % order] : [])
   }
 }
@@ -76,6 +76,7 @@ struct DPMSinglestep {
     self.prediction = prediction
     self.order = order
     variant = SlopeVariant(values)
+    // A solver may declare only some of them.
     stages = Stages(rawValue: values.choice("stages") ?? "") ?? .between
     blocks = Blocks(rawValue: values.choice("blocks") ?? "") ?? .fixed
     evaluations = values.integer("evaluations") ?? 0
@@ -106,41 +107,48 @@ struct DPMSinglestep {
   private func blockOrders(_ steps: Int, _ solver: String) throws -> [Int] {
     if evaluations == 0, blocks == .fixed { return Array(repeating: order, count: steps) }
     // Without a number of evaluations: as many as fill the steps, the most there are.
-    let range = evaluations > 0 ? [evaluations] : Array((1...order * steps + order).reversed())
+    let range = evaluations > 0 ? [evaluations] : Array((max(1, order * (steps - 1))...order * (steps + 1)).reversed())
     if let found = range.lazy.map({ list($0) }).first(where: { $0.count == steps }) { return found }
     throw TableauError(
       "solver '\(solver)' divides \(evaluations) evaluations into \(list(evaluations).count) steps; the grid has \(steps)")
   }
 
-  /// One step of the grid with stages inside it.
-  private func block(_ from: NoiseLevel, _ to: NoiseLevel, _ order: Int, _ schedule: any NoiseSchedule) throws -> [PlannedStep] {
-    let last = PlannedStep(to: to, decision(stage: order, of: order)).ancestral(from: from, eta: eta, noiseScale: noiseScale)
+  /// One step of the grid with stages inside it, evenly in λ.
+  /// - Parameter fractions: the stages lie at multiples of this part of the step; its order where `nil`.
+  func block(
+    _ from: NoiseLevel, _ to: NoiseLevel, _ order: Int, _ schedule: any NoiseSchedule, fractions: Int? = nil
+  ) throws -> [PlannedStep] {
+    let last = PlannedStep(to: to, decision(stage: order)).ancestral(from: from, eta: eta, noiseScale: noiseScale)
     // A step of infinite length has no place for a stage; it is first order.
     guard order > 1, from.alpha > 0, last.landing.sigma > 0 else {
-      return [PlannedStep(to: to, decision(stage: 1, of: 1)).ancestral(from: from, eta: eta, noiseScale: noiseScale)]
+      return [PlannedStep(to: to, decision(stage: 1)).ancestral(from: from, eta: eta, noiseScale: noiseScale)]
     }
     let h = last.landing.lambda - from.lambda
     return try (1..<order).map { stage in
-      let inner = try schedule.level(lambda: from.lambda + h * Double(stage) / Double(order))
-      return PlannedStep(to: inner, decision(stage: stage, of: order, isInner: true), finishesStep: false)
+      let inner = try schedule.level(lambda: from.lambda + h * Double(stage) / Double(fractions ?? order))
+      return PlannedStep(to: inner, decision(stage: stage, isInner: true), finishesStep: false)
     } + [last]
   }
 
   /// Blocks whose stages are the grid's own levels.
   private func gridPlan(_ grid: Grid) -> [PlannedStep] {
-    let stageNumbers = list(grid.steps).flatMap { Array(1...$0) }
     var first = 0
-    return stageNumbers.enumerated().map { index, stage in
-      let to = grid.levels[index + 1]
-      if stage == 1 { first = index }
-      // From pure noise and to clean data there is only a first-order step, and it begins where the run has come to.
-      let isInfinite = to.sigma == 0 || grid.levels[first].alpha == 0
-      return PlannedStep(to: to, isInfinite ? decision(stage: 1, of: 1) : decision(stage: stage, of: order))
+    return list(grid.steps).flatMap { size in
+      let steps = (1...size).map { stage -> PlannedStep in
+        let to = grid.levels[first + stage]
+        // From pure noise and to clean data there is only a first-order step, and it begins where the run has come to.
+        let isInfinite = to.sigma == 0 || grid.levels[first].alpha == 0
+        // diffusers takes a stage as the end of a shorter block; the authors' code gives it its exact slope.
+        let isInner = blocks == .official && stage < size
+        return PlannedStep(to: to, isInfinite ? decision(stage: 1) : decision(stage: stage, isInner: isInner))
+      }
+      first += size
+      return steps
     }
   }
 
   /// The step from the block's start through the stages so far.
-  private func decision(stage: Int, of order: Int, isInner: Bool = false) -> UnifiedStep {
+  private func decision(stage: Int, isInner: Bool = false) -> UnifiedStep {
     switch stage {
     case 1: return UnifiedStep(prediction)
     case 2:

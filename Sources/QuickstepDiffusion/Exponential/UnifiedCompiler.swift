@@ -5,31 +5,35 @@ import QuickstepNN
 struct UnifiedCompiler {
   private var table: TableauBuilder
   private var visits: [Visit]
-  private let stored: [Int: Set<PredictionKind>]
+  private let schedule: any NoiseSchedule
+  private let stored: [Int: Set<PredictedQuantity>]
   private let plan: [PlannedStep]
 
   /// - Throws: ``TableauError`` naming the step whose decision cannot be carried out.
-  static func compile(_ plan: [PlannedStep], solver: String, grid: Grid, skipsFirstEvaluation: Bool = false) throws -> Tableau {
+  static func compile(
+    _ plan: [PlannedStep], solver: String, schedule: any NoiseSchedule, grid: Grid, skipsFirstEvaluation: Bool = false
+  ) throws -> Tableau {
     try PlanCheck.check(plan, solver: solver)
-    var compiler = UnifiedCompiler(plan, solver: solver, grid: grid)
+    var compiler = UnifiedCompiler(plan, solver: solver, schedule: schedule, grid: grid)
     if skipsFirstEvaluation { compiler.visits[0].denoised = LinearForm() }
-    for index in plan.indices { compiler.step(index) }
+    for index in plan.indices { try compiler.step(index) }
     return try compiler.table.build()
   }
 
-  private init(_ plan: [PlannedStep], solver: String, grid: Grid) {
+  private init(_ plan: [PlannedStep], solver: String, schedule: any NoiseSchedule, grid: Grid) {
     self.plan = plan
+    self.schedule = schedule
     table = TableauBuilder(solver: solver, grid: grid)
     visits = [Visit(level: grid.levels[0], state: table.initial)]
     stored = Self.storedPredictions(plan)
   }
 
-  private mutating func step(_ index: Int) {
-    if index > 0, let corrector = plan[index - 1].decision.corrector { correct(corrector, of: index - 1) }
+  private mutating func step(_ index: Int) throws {
+    if index > 0, let corrector = plan[index - 1].decision.corrector { try correct(corrector, of: index - 1) }
     if visits[index].denoised == nil { visits[index].denoised = LinearForm(table.evaluate(visits[index].state, at: visits[index].level)) }
     store(index)
     let (step, decision) = (plan[index], plan[index].decision)
-    let form = taylor(
+    let form = try taylor(
       decision.prediction, start: index - decision.start, to: step.landing, derivatives: decision.derivatives, newest: index,
       eta: decision.eta)
     let noise = step.addedNoise > 0 ? step.addedNoise : form.noise * decision.noiseScale
@@ -39,14 +43,14 @@ struct UnifiedCompiler {
   }
 
   /// Computes the state of visit `index` + 1 once more, with the prediction that was made there.
-  private mutating func correct(_ corrector: Corrector, of index: Int) {
+  private mutating func correct(_ corrector: Corrector, of index: Int) throws {
     let new = index + 1
     let start = index - corrector.start
     // A step of infinite length has no slope, and the state stays as it was predicted.
     guard visits[start].level.alpha > 0 || plan[index].decision.prediction == .velocity else { return }
     visits[new].denoised = LinearForm(table.evaluate(visits[new].state, at: visits[new].level))
     let decision = plan[index].decision
-    let form = taylor(
+    let form = try taylor(
       decision.prediction, start: start, to: visits[new].level, derivatives: corrector.derivatives, newest: index, eta: decision.eta)
     visits[new].continued = table.combine(form.sum, to: visits[new].level, finishing: false)
     if corrector.kind == .implicit {
@@ -58,38 +62,44 @@ struct UnifiedCompiler {
   /// The Taylor step: the exact step for a fixed prediction, and one term for each estimated derivative.
   private func taylor(
     _ kind: PredictionKind, start index: Int, to level: NoiseLevel, derivatives: [DerivativeEstimate], newest: Int, eta: Double
-  ) -> (sum: LinearForm, noise: Double) {
+  ) throws -> (sum: LinearForm, noise: Double) {
     let start = visits[index]
-    guard let step = ExponentialStep(kind, from: start.level, to: level, eta: eta) else { return firstOrder(start, to: level, eta: eta) }
+    guard let step = try ExponentialStep(kind, from: start.level, to: level, schedule: schedule, eta: eta) else {
+      return firstOrder(start, to: level, eta: eta)
+    }
     var sum = LinearForm()
-    if eta == 0, !start.isCorrected {
+    // With a register of its own a prediction stands for its x̂0 too, which then need not be held any longer.
+    let isStored = step.parts.allSatisfy { start.stored[$0.quantity] != nil }
+    if eta == 0, !start.isCorrected, !isStored {
       // All kinds agree here; written on x̂0 the table has the bits of the first-order solvers.
       sum = firstOrder(start, to: level, eta: 0).sum
     } else {
       sum = step.state * LinearForm(start.continued)
-      for part in step.parts { sum += step.weight(0, part) * start.value(part.kind) }
+      for part in step.parts { sum += try step.weight(0, part) * start.value(part.quantity) }
     }
     for part in step.parts {
       for (order, estimate) in zip(1..., derivatives) {
-        sum += slope(order, estimate, part, step, start: index, newest: newest)
+        let weight = try step.weight(order, part) * estimate.factor * estimate.relaxation.factor(h: step.h, z: part.z)
+        sum += try weight * derivative(order, estimate, kind, part.quantity, start: index, newest: newest)
       }
     }
     return (sum, step.noise)
   }
 
-  /// One term of the Taylor step. Points at pure noise are infinitely far away and count for nothing.
-  private func slope(
-    _ order: Int, _ estimate: DerivativeEstimate, _ part: ExponentialStep.Part, _ step: ExponentialStep, start: Int, newest: Int
-  ) -> LinearForm {
-    let origin = part.kind.coordinate(visits[start].level)
-    let points = estimate.points.map { newest - $0 }
-    let near = points.filter { part.kind.coordinate(visits[$0].level).isFinite }
-    guard near.count >= order else { return LinearForm() }
-    let weights = derivativeStencil(order, offsets: near.map { part.kind.coordinate(visits[$0].level) - origin })
-    let scale = step.weight(order, part) * estimate.factor * estimate.relaxation.factor(h: step.h, z: part.z)
+  /// An estimated derivative at the start. Points at pure noise are infinitely far away and count for nothing.
+  private func derivative(
+    _ order: Int, _ estimate: DerivativeEstimate, _ kind: PredictionKind, _ quantity: PredictedQuantity, start: Int, newest: Int
+  ) throws -> LinearForm {
+    let origin = try kind.coordinate(visits[start].level, schedule)
+    let points = try estimate.points.map { visits[newest - $0] }
+      .map { (visit: $0, offset: try kind.coordinate($0.level, schedule) - origin) }
+      .filter { $0.offset.isFinite }
     var sum = LinearForm()
-    let base = visits[start].value(part.kind)
-    for (weight, point) in zip(weights, near) { sum += scale * weight * (visits[point].value(part.kind) - base) }
+    guard points.count >= order else { return sum }
+    let base = visits[start].value(quantity)
+    for (weight, point) in zip(derivativeStencil(order, offsets: points.map(\.offset)), points) {
+      sum += weight * (point.visit.value(quantity) - base)
+    }
     return sum
   }
 
@@ -112,24 +122,24 @@ struct UnifiedCompiler {
 
   /// Gives predictions a register of their own that later steps need: one register then stands for a state and an x̂0.
   private mutating func store(_ index: Int) {
-    for kind in (stored[index] ?? []).sorted(by: { "\($0)" < "\($1)" }) {
-      let register = table.combine(visits[index].value(kind), to: visits[index].level, finishing: false)
-      visits[index].stored[kind] = register
+    for quantity in PredictedQuantity.allCases where stored[index]?.contains(quantity) == true {
+      let register = table.combine(visits[index].value(quantity), to: visits[index].level, finishing: false)
+      visits[index].stored[quantity] = register
     }
   }
 
   /// The predictions besides x̂0 that are read when the state they belong to is no longer held for its own sake.
-  private static func storedPredictions(_ plan: [PlannedStep]) -> [Int: Set<PredictionKind>] {
-    var stored: [Int: Set<PredictionKind>] = [:]
+  private static func storedPredictions(_ plan: [PlannedStep]) -> [Int: Set<PredictedQuantity>] {
+    var stored: [Int: Set<PredictedQuantity>] = [:]
     for (index, step) in plan.enumerated() {
       let decision = step.decision
       let corrected = index > 0 && plan[index - 1].decision.corrector?.kind == .pseudo
-      for kind in decision.prediction.parts where kind != .denoised {
+      for quantity in decision.prediction.quantities where quantity != .denoised {
         let corrector = decision.corrector?.derivatives.flatMap(\.points) ?? []
         for point in decision.derivatives.flatMap(\.points).filter({ $0 > 0 }) + corrector.filter({ $0 > 0 }) {
-          stored[index - point, default: []].insert(kind)
+          stored[index - point, default: []].insert(quantity)
         }
-        if corrected { stored[index, default: []].insert(kind) }
+        if corrected { stored[index, default: []].insert(quantity) }
       }
       if let anchor = decision.anchor, anchor.strength != 0 {
         let point = anchor.point == .first ? 0 : index - decision.start - 1
@@ -138,9 +148,4 @@ struct UnifiedCompiler {
     }
     return stored
   }
-}
-
-extension PredictionKind {
-  /// The predictions it is made of.
-  var parts: [PredictionKind] { if case .blend = self { [.denoised, .epsilon] } else { [self] } }
 }

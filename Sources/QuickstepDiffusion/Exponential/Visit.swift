@@ -10,8 +10,8 @@ struct Visit {
   var continued: Register
   /// x̂0; empty stands for 0, `nil` for an evaluation that has not been made.
   var denoised: LinearForm?
-  /// ε̂ − (0 or x̂0) by kind, where it has a register of its own.
-  var stored: [PredictionKind: Register] = [:]
+  /// Predictions that have a register of their own.
+  var stored: [PredictedQuantity: Register] = [:]
 
   init(level: NoiseLevel, state: Register) {
     self.level = level
@@ -23,11 +23,11 @@ struct Visit {
   var isCorrected: Bool { state != continued }
 
   /// A prediction as a form over registers.
-  func value(_ kind: PredictionKind) -> LinearForm {
-    if let register = stored[kind] { return LinearForm(register) }
+  func value(_ quantity: PredictedQuantity) -> LinearForm {
+    if let register = stored[quantity] { return LinearForm(register) }
     let denoised = denoised ?? LinearForm()
-    switch kind {
-    case .denoised, .blend: return denoised
+    switch quantity {
+    case .denoised: return denoised
     case .epsilon: return 1 / level.sigma * LinearForm(state) - level.alpha / level.sigma * denoised
     case .velocity: return 1 / level.sigma * LinearForm(state) - Frame.flow.scale(level) / level.sigma * denoised
     }

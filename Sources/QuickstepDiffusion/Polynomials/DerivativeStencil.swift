@@ -7,7 +7,7 @@
 ///   - order: k, 1…n.
 ///   - offsets: δ_j, distinct, finite and not 0.
 /// - Returns: one weight for each offset.
-func derivativeStencil(_ order: Int, offsets: [Double]) -> [Double] {
+package func derivativeStencil(_ order: Int, offsets: [Double]) -> [Double] {
   let nodes = [0] + offsets
   return offsets.indices.map { Polynomial(nodes: nodes, oneAt: $0 + 1).derivativeAtZero(order) }
 }

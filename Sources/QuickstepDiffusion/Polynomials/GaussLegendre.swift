@@ -3,7 +3,7 @@
 ///   - start: where the integral begins.
 ///   - end: where it ends; may lie below `start`.
 ///   - pieces: number of equal pieces, for integrands that change fast or have kinks.
-func integral(from start: Double, to end: Double, pieces: Int = 16, _ f: (Double) throws -> Double) rethrows -> Double {
+package func integral(from start: Double, to end: Double, pieces: Int = 16, _ f: (Double) throws -> Double) rethrows -> Double {
   // Abramowitz and Stegun, table 25.4.
   let points: [(node: Double, weight: Double)] = [
     (0.1834346424956498, 0.3626837833783620), (0.5255324099163290, 0.3137066458778873),
