@@ -229,7 +229,7 @@ def usf(folder):
             theirs, ours = decisions(numbers, steps)
             for first in ["network", "zero"]:
                 # The program's own zero_x0 gives its two predictions different meanings; here x0 = 0 for both.
-                sampler.model = lambda x, t: x / sigma_std(t) if first == "zero" and float(t.reshape(-1)[0]) == 1 else noise(x, t)
+                sampler.model = lambda x, t: x / sigma_std(t) if first == "zero" and float(t.reshape(-1)[0]) > 0.999999 else noise(x, t)
                 end = sampler.sample(start(), dict(theirs, afs="no_afs"), steps=steps, t_start=1.0, t_end=1e-3, skip_type=skip)
                 text = json.dumps({"first-evaluation": first, "steps": ours}, separators=(",", ":"))
                 if max(abs(v) for v in end.flatten().tolist()) < 50:
