@@ -76,6 +76,10 @@ import Testing
     #expect(try count(#"{"every":{"order":2}}"#) == 5)
     #expect(try count(#"{"first-evaluation":"zero","every":{"order":2}}"#) == 4)
     #expect(try count(#"{"every":{"order":2,"corrector":{"order":3}}}"#) == 5)
+    let zero = #"usf:decisions={"first-evaluation":"zero","every":{"order":2}}"#
+    for solver in ["unic", "dualfast"] {
+      #expect(try AllSolvers.make(solver, ["base": zero]).compile(schedule: schedule, grid: grid).evaluationCount == 4)
+    }
     #expect(try count(#"{"every":{"order":2,"corrector":{"order":3,"kind":"implicit"}}}"#) == 9)
   }
 
@@ -89,7 +93,8 @@ import Testing
       } catch { return "\(error)" }
     }
     #expect(problem("unic", "deis:order=3;variable=rho") == "")
-    #expect(problem("unic", "heun").contains("'heun', which is no list of exponential steps; allowed: ddim"))
+    #expect(problem("unic", "heun").contains("'heun', which is no list of exponential steps that is known beforehand; allowed: ddim"))
+    #expect(problem("unic", "dpm-adaptive").contains("known beforehand"))
     #expect(problem("unic", "hun").contains("did you mean 'heun'"))
     #expect(problem("unic", "unipc").contains("has correctors already"))
     #expect(problem("unic", "sde-dpm++").contains("correctors need eta 0"))

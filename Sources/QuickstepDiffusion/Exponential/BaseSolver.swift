@@ -23,10 +23,11 @@ enum BaseSolver {
       parameters[sides[0]] = sides[1]
     }
     let base = try AllSolvers.make(parts.first ?? "", parameters)
-    guard let planned = base as? any PlannedSolver else {
-      let known = AllSolvers.all.filter { $0 is any PlannedSolver.Type }.map { $0.declaration.name }
+    guard let planned = base as? any PlannedSolver, !(base is any AdaptiveSolver) else {
+      let known = AllSolvers.all.filter { $0 is any PlannedSolver.Type && !($0 is any AdaptiveSolver.Type) }.map { $0.declaration.name }
       throw ParameterError(
-        "\(solver) cannot go on top of '\(text)', which is no list of exponential steps; allowed: \(known.joined(separator: ", "))")
+        "\(solver) cannot go on top of '\(text)', which is no list of exponential steps that is known beforehand; allowed: \(known.joined(separator: ", "))"
+      )
     }
     return planned
   }

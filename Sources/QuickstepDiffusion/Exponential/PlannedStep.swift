@@ -45,12 +45,19 @@ public protocol PlannedSolver: Solver {
   /// The decisions of a run over `grid`. Pure: the same arguments give the same list.
   /// - Throws: ``TableauError`` when the grid does not suit the solver.
   func plan(schedule: any NoiseSchedule, grid: Grid) throws -> [PlannedStep]
+  /// Whether the first prediction is x̂0 = 0 instead of an evaluation.
+  var skipsFirstEvaluation: Bool { get }
 }
 
 extension PlannedSolver {
+  /// The first prediction is an evaluation.
+  public var skipsFirstEvaluation: Bool { false }
+
   /// The table of the plan.
   /// - Throws: what the plan throws; ``TableauError`` naming the step whose decision cannot be carried out.
   public func compile(schedule: any NoiseSchedule, grid: Grid) throws -> Tableau {
-    try UnifiedCompiler.compile(plan(schedule: schedule, grid: grid), solver: Self.name, schedule: schedule, grid: grid)
+    try UnifiedCompiler.compile(
+      plan(schedule: schedule, grid: grid), solver: Self.name, schedule: schedule, grid: grid,
+      skipsFirstEvaluation: skipsFirstEvaluation)
   }
 }

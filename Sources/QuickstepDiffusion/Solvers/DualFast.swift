@@ -47,6 +47,9 @@ public struct DualFast: PlannedSolver {
   /// The base's at strength 0; otherwise at most 1, the way c falls with the step.
   public var order: Int { strength == 0 ? base.order : 1 }
 
+  /// That of the base.
+  public var skipsFirstEvaluation: Bool { base.skipsFirstEvaluation }
+
   /// As many evaluations as the base.
   /// - Throws: what the base throws.
   public func plan(schedule: any NoiseSchedule, grid: Grid) throws -> [PlannedStep] {

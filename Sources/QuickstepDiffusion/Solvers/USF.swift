@@ -56,11 +56,6 @@ public struct USF: PlannedSolver {
     return try decisions.plan(grid, solver: Self.name)
   }
 
-  /// The table of the plan.
-  /// - Throws: what ``plan(schedule:grid:)`` throws; ``TableauError`` naming the step whose decision cannot be carried out.
-  public func compile(schedule: any NoiseSchedule, grid: Grid) throws -> Tableau {
-    try UnifiedCompiler.compile(
-      plan(schedule: schedule, grid: grid), solver: Self.name, schedule: schedule, grid: grid,
-      skipsFirstEvaluation: decisions.firstEvaluation == .zero)
-  }
+  /// As the decisions say.
+  public var skipsFirstEvaluation: Bool { decisions.firstEvaluation == .zero }
 }

@@ -35,6 +35,9 @@ public struct UniC: PlannedSolver {
   /// One more than the base's, as far as its own reaches.
   public var order: Int { greatest == 0 ? base.order : max(base.order, min(base.order, greatest) + 1) }
 
+  /// That of the base.
+  public var skipsFirstEvaluation: Bool { base.skipsFirstEvaluation }
+
   /// As many evaluations as the base.
   /// - Throws: what the base throws; ``TableauError`` for a base with noise or correctors of its own.
   public func plan(schedule: any NoiseSchedule, grid: Grid) throws -> [PlannedStep] {
