@@ -16,12 +16,12 @@ public struct MethodChoice: Sendable, Hashable, Codable, CustomStringConvertible
   /// A method without parameters.
   public init(stringLiteral name: String) { self.init(name) }
 
-  /// Reads `name` or `name:parameter=value,parameter=value`.
+  /// Reads `name` or `name:parameter=value,parameter=value`. Commas inside brackets and braces belong to the value.
   /// - Throws: ``GenerationError`` naming the part that is not of that form.
   public init(parsing text: String) throws {
     let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
     var values: [String: String] = [:]
-    for pair in parts.count == 2 ? parts[1].split(separator: ",") : [] {
+    for pair in parts.count == 2 ? Self.pairs(parts[1]) : [] {
       let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
       guard sides.count == 2, !sides[0].isEmpty else { throw GenerationError("'\(pair)' in '\(text)' is not of the form parameter=value") }
       guard values.updateValue(sides[1], forKey: sides[0]) == nil else {
@@ -29,6 +29,18 @@ public struct MethodChoice: Sendable, Hashable, Codable, CustomStringConvertible
       }
     }
     self.init(parts[0], parameters: values)
+  }
+
+  /// The parts between commas that are outside of all brackets.
+  private static func pairs(_ text: String) -> [String] {
+    var pairs = [""]
+    var depth = 0
+    for character in text {
+      if "[{".contains(character) { depth += 1 }
+      if "]}".contains(character) { depth -= 1 }
+      if character == ",", depth <= 0 { pairs.append("") } else { pairs[pairs.count - 1].append(character) }
+    }
+    return pairs.filter { !$0.isEmpty }
   }
 
   /// The text that ``init(parsing:)`` reads back.

@@ -64,22 +64,13 @@ struct ResolvedRequest {
       ?? AllSolvers.named(request.solver ?? model.defaults.solver)
     solverName = match.solver.declaration.name
     let implied = request.solver == nil ? model.scheduler.solverParameters(for: solverName) : [:]
-    solverParameters = implied.merging(match.alias?.parameters ?? [:]) { _, given in given }
-      .merging(request.solverParameters) { _, given in given }
+    solverParameters = try match.solver.resolved(
+      implied.merging(match.alias?.parameters ?? [:]) { _, given in given }.merging(request.solverParameters) { _, given in given })
     solver = try request.ownSolver ?? match.make(solverParameters)
     schedule = try model.scheduler.schedule(tokens: Self.tokens(sampleShape, model))
-    let standard = request.spacing == nil && match.alias?.spacing == nil
-    let spacingName = request.spacing ?? match.alias?.spacing ?? model.scheduler.spacing
-    let own = standard ? model.scheduler.spacingParameters(for: solverName) : [:]
-    spacingParameters = solver is any FittedSolver ? [:] : own.merging(request.spacingParameters) { _, given in given }
-    if let fitted = solver as? any FittedSolver {
-      grid = try fitted.grid(on: schedule)
-      self.spacingName = grid.spacing
-      try Self.checkSpacing(request, solverName, fitted: grid)
-    } else {
-      self.spacingName = try AllGrids.named(spacingName).declaration.name
-      grid = try AllGrids.make(spacingName, spacingParameters).grid(schedule: schedule, steps: request.steps ?? model.defaults.steps)
-    }
+    let levels = try Self.levels(request, model: model, match: match, solver: solver, schedule: schedule)
+    (grid, spacingName, spacingParameters) = (levels.grid, levels.spacing, levels.parameters)
+    warnings += levels.warnings
     guidanceScale = request.guidanceScale ?? (model.conditioner.guidance == .none ? 1 : model.defaults.guidanceScale)
     let comparesBranches = model.conditioner.guidance == .branches && model.backbone.guidanceSize == nil
     let interval = request.guidanceInterval
@@ -152,14 +143,35 @@ struct ResolvedRequest {
     return prepared
   }
 
-  /// A fitted solver's levels are its own.
-  private static func checkSpacing(_ request: GenerationRequest, _ name: String, fitted grid: Grid) throws {
+  /// A solver that brings its levels takes no others.
+  private static func checkSpacing(_ request: GenerationRequest, _ name: String, own grid: Grid) throws {
     if let spacing = request.spacing, spacing != grid.spacing {
       throw GenerationError("the grid '\(spacing)' has no effect on '\(name)', whose levels are fitted; leave it out")
     }
     if let steps = request.steps, steps != grid.steps {
       throw GenerationError("\(steps) steps were asked for; the plan of '\(name)' was fitted to \(grid.steps)")
     }
+  }
+
+  /// The levels of a whole run and where they come from: the solver's own, or a spacing's.
+  private static func levels(
+    _ request: GenerationRequest, model: LoadedModel, match: AllSolvers.Match, solver: any Solver, schedule: any NoiseSchedule
+  ) throws -> (grid: Grid, spacing: String, parameters: [String: String], warnings: [String]) {
+    var warnings: [String] = []
+    if let own = try solver.ownGrid(schedule: schedule) {
+      try checkSpacing(request, match.solver.declaration.name, own: own)
+      return (own, own.spacing, [:], [])
+    }
+    if solver is any AdaptiveSolver {
+      guard !request.recordsTrajectory else { throw GenerationError("adaptive steps have no trajectory of a known length to be recorded") }
+      if request.steps != nil { warnings.append("adaptive steps are chosen while running; the number of steps has no effect") }
+    }
+    let standard = request.spacing == nil && match.alias?.spacing == nil
+    let name = request.spacing ?? match.alias?.spacing ?? model.scheduler.spacing
+    let implied = standard ? model.scheduler.spacingParameters(for: match.solver.declaration.name) : [:]
+    let parameters = implied.merging(request.spacingParameters) { _, given in given }
+    let grid = try AllGrids.make(name, parameters).grid(schedule: schedule, steps: request.steps ?? model.defaults.steps)
+    return (grid, try AllGrids.named(name).declaration.name, parameters, warnings)
   }
 
   /// The levels of the steps that are run.

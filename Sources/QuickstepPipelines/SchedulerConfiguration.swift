@@ -58,9 +58,9 @@ public struct SchedulerConfiguration: Sendable {
     let steps = try keys.integer("num_train_timesteps", 1000, 2...1_000_000)
     let className = file.className ?? ""
     let match = try? AllSolvers.named(className)
-    solver = className.isEmpty ? nil : match?.solver.declaration.name ?? "dpm++-2m"
-    missingSolver = match == nil && !className.isEmpty ? className : nil
     let kind = SchedulerKind.of(className)
+    solver = className.isEmpty ? nil : try kind.solver(keys) ?? match?.solver.declaration.name ?? "dpm++-2m"
+    missingSolver = match == nil && !className.isEmpty ? className : nil
     (ownParameters, warnings) = (try kind.parameters(keys), try kind.warnings(keys))
     endsAtLeastNoise = try kind.endsAtLeastNoise(keys)
     if className.hasPrefix("FlowMatch") {
@@ -74,11 +74,9 @@ public struct SchedulerConfiguration: Sendable {
     dynamicShift = nil
     parametrisation = try Parametrisation.named(try keys.text("prediction_type", "epsilon"))
     if try keys.flag("use_flow_sigmas") {
-      // One trained time below the whole noise, and what the network is told are whole numbers.
-      schedule = try FlowSchedule(
-        shift: try keys.number("flow_shift", 1), trainedTimes: steps, timestepScale: Double(steps), largestTime: 1 - 1 / Double(steps),
-        tellsWholeTimesteps: true)
-      (spacing, spacingParameters) = ("trailing", [:])
+      let flow: FlowSchedule
+      (flow, spacing, spacingParameters) = try kind.flow(keys, steps)
+      schedule = flow
       return
     }
     let betas: BetaSchedule =

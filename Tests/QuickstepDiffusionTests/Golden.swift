@@ -3,7 +3,7 @@ import QuickstepDiffusion
 import QuickstepNN
 import Testing
 
-/// What Parity/schedulers.py wrote.
+/// What Parity/schedulers.py and its companions wrote.
 struct Golden: Decodable {
   struct GridEntry: Decodable, CustomTestStringConvertible {
     var scheduler: String
@@ -21,30 +21,49 @@ struct Golden: Decodable {
     var prediction: String
     var steps: Int
     var eta: Double
-    var mid: [Double]
+    /// After half of the steps; not recorded from programs that do not show it.
+    var mid: [Double]?
     var end: [Double]
-    var end32: [Double]
+    /// As the program computes in float32, where it does.
+    var end32: [Double]?
     var testDescription: String { "\(solver) \(scheduler) \(spacing) \(prediction) \(steps) η \(eta)" }
+  }
+
+  /// A run with steps of its own choice.
+  struct Adaptive: Decodable, CustomTestStringConvertible {
+    var order: Int
+    var prediction: String
+    var tolerance: Double
+    var evaluations: Int
+    var end: [Double]
+    var testDescription: String { "order \(order) \(prediction) \(tolerance)" }
   }
 
   var versions: [String: String]
   var initial: [Double]
   var noises: [[Double]]
-  var alphasCumprod: [String: [Double]]
+  var alphasCumprod: [String: [Double]]?
   var grids: [GridEntry]
   var cases: [Case]
-  var thresholded: [Double]
+  var thresholded: [Double]?
+  var adaptive: [Adaptive]?
 
-  static let shared = Result {
-    let url = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures/schedulers.json")
+  /// One file for each script.
+  static let files = ["schedulers", "schedulers-exponential", "schedulers-authors"]
+  static let all = Result { try files.map(read) }
+  static let shared = Result { try read("schedulers") }
+
+  private static func read(_ name: String) throws -> Golden {
+    let url = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures/\(name).json")
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
     return try decoder.decode(Golden.self, from: Data(contentsOf: url))
   }
 
-  /// Empty (and then failing in `goldensAreThere`) when the file is missing, so that parameterised tests can be declared.
-  static var grids: [GridEntry] { (try? shared.get().grids) ?? [] }
-  static var cases: [Case] { (try? shared.get().cases) ?? [] }
+  /// Empty (and then failing in `goldensAreThere`) when a file is missing, so that parameterised tests can be declared.
+  static var grids: [GridEntry] { (try? all.get())?.flatMap(\.grids) ?? [] }
+  static var adaptive: [Adaptive] { (try? all.get())?.compactMap(\.adaptive).flatMap { $0 } ?? [] }
+  static var cases: [Case] { (try? all.get())?.flatMap(\.cases) ?? [] }
 }
 
 /// Our words for what a diffusers scheduler does when it is configured with a spacing.
@@ -62,11 +81,31 @@ struct Translation {
       self.spacing = try AllGrids.make(spacing.contains("trailing") ? "trailing" : "linspace")
       return
     }
-    schedule = try DiscreteVPSchedule(.scaledLinear(0.00085, 0.012), precision: precision, interpolation: .sigma)
-    let isDPM = scheduler.hasPrefix("DPM")
+    let isDPM = ["DPM", "UniPC", "DEIS"].contains { scheduler.hasPrefix($0) }
+    if isDPM, spacing.hasPrefix("flow-") {
+      let shift = Double(spacing.dropFirst(5)) ?? 1
+      // UniPC spaces from pure noise to the least trained time; the others from one trained time below it to clean data.
+      schedule =
+        scheduler.hasPrefix("UniPC")
+        ? try FlowSchedule(shift: shift, isDynamic: true, largestSigma: 1 - 1e-6, tellsWholeTimesteps: true)
+        : try FlowSchedule(shift: shift, largestTime: 0.999, tellsWholeTimesteps: true)
+      self.spacing =
+        scheduler.hasPrefix("UniPC") ? try AllGrids.make("linspace", ["skip-last": "true"]) : try AllGrids.make("trailing")
+      return
+    }
+    if scheduler.contains("/") {
+      schedule = try ContinuousVPSchedule.linear()
+      self.spacing = try AllGrids.make(spacing, ["final": "smallest"])
+      return
+    }
+    schedule = try DiscreteVPSchedule(
+      .scaledLinear(0.00085, 0.012), terminalSNR: spacing == "zero-snr" ? .nearZero : .trained, precision: precision, interpolation: .sigma)
     switch (spacing, isDPM) {
+    case ("zero-snr", _): self.spacing = try AllGrids.make("trailing")
     case ("linspace", true): self.spacing = try AllGrids.make("linspace", ["round": "true", "skip-last": "true"])
     case ("linspace-smallest", _): self.spacing = try AllGrids.make("linspace", ["round": "true", "final": "smallest"])
+    case ("leading-smallest", _): self.spacing = try AllGrids.make("leading", ["skip-last": "true", "final": "smallest"])
+    case ("trailing-smallest", _): self.spacing = try AllGrids.make("trailing", ["final": "smallest"])
     case ("linspace", false): self.spacing = try AllGrids.make("linspace", scheduler.hasPrefix("DDIM") ? ["round": "true"] : [:])
     case ("leading", true): self.spacing = try AllGrids.make("leading", ["skip-last": "true"])
     case ("leading", false): self.spacing = try AllGrids.make("leading", scheduler.hasPrefix("DDIM") ? ["offset": "1"] : [:])

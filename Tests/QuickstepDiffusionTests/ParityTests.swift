@@ -7,9 +7,10 @@ import Testing
 /// Grids and trajectories against diffusers, see Parity/schedulers.py.
 @Suite struct ParityTests {
   @Test func goldensAreThere() throws {
-    let golden = try Golden.shared.get()
-    #expect(golden.cases.count > 200)
-    #expect(golden.versions["diffusers"] != nil)
+    let files = try Golden.all.get()
+    #expect(files.map(\.cases.count).allSatisfy { $0 > 30 } && files[0].cases.count > 200)
+    #expect(files[0].versions["diffusers"] != nil)
+    #expect(files.allSatisfy { $0.initial == files[0].initial && $0.noises == files[0].noises })
   }
 
   @Test(arguments: Golden.grids) func grid(_ entry: Golden.GridEntry) throws {
@@ -24,7 +25,7 @@ import Testing
     }
   }
 
-  /// Equal to 1e-9 of the largest value when diffusers computes in float64; as shipped its float32 tables and states allow 1e-5. Only the
+  /// Equal to 1e-9 of the largest value when diffusers computes in float64; as shipped its float32 tables and states allow 2e-5. Only the
   /// exponential DPM grid differs more (1e-3): float32 rounding there moves a timestep over the integer it is truncated to.
   @Test(arguments: Golden.cases) func trajectory(_ golden: Golden.Case) throws {
     let shared = try Golden.shared.get()
@@ -45,15 +46,17 @@ import Testing
       if executor.completedSteps == golden.steps / 2, middle.isEmpty { middle = try executor.state.scalars() }
     }
     let end: [Double] = try executor.result.scalars()
-    #expect(distance(middle, golden.mid) < 1e-9, "middle \(middle), diffusers \(golden.mid)")
-    #expect(distance(end, golden.end) < 1e-9, "end \(end), diffusers \(golden.end)")
-    let isTruncated = golden.scheduler.hasPrefix("DPM") && golden.spacing == "exponential"
-    #expect(distance(end, golden.end32) < (isTruncated ? 1e-3 : 1e-5), "end \(end), diffusers as shipped \(golden.end32)")
+    if let expected = golden.mid { #expect(distance(middle, expected) < 1e-9, "middle \(middle), expected \(expected)") }
+    #expect(distance(end, golden.end) < 1e-9, "end \(end), expected \(golden.end)")
+    guard let shipped = golden.end32 else { return }
+    // diffusers' DEIS subtracts logarithms of float32.
+    let isRough = golden.scheduler.hasPrefix("DEIS") || !golden.scheduler.hasPrefix("Euler") && golden.spacing == "exponential"
+    #expect(distance(end, shipped) < (isRough ? 1e-3 : 2e-5), "end \(end), as shipped \(shipped)")
   }
 
   @Test(arguments: ["linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid", "exp"], TablePrecision.allTested)
   func table(_ name: String, _ precision: TablePrecision) throws {
-    let tables = try Golden.shared.get().alphasCumprod
+    let tables = try #require(try Golden.shared.get().alphasCumprod)
     for terminal in [DiscreteVPSchedule.TerminalSNR.trained, .zero] {
       let key = name + (terminal == .zero ? " zero" : "") + (precision == .float32 ? " float32" : "")
       guard let expected = tables[key] else { continue }
@@ -70,7 +73,7 @@ import Testing
     let name = words.removeFirst()
     var parameters: [String: String] = [:]
     for word in words {
-      let pair = word.split(separator: "=").map(String.init)
+      let pair = word.split(separator: "=", maxSplits: 1).map(String.init)
       parameters[pair[0]] = pair[1]
     }
     if name == "ddim" { parameters["eta"] = "\(golden.eta)" }

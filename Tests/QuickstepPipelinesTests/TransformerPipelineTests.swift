@@ -170,10 +170,71 @@ import Testing
     #expect(try schedule.level(at: 998.7).timestep == 998)
   }
 
+  /// Class, settings, and what stands for them: a solver with parameters.
+  @Test func exponentialClassesHaveSolvers() throws {
+    let cases: [(String, [String: JSONValue], String, [String: String])] = [
+      ("DPMSolverMultistepScheduler", ["solver_order": .integer(1)], "ddim", [:]),
+      ("DPMSolverMultistepScheduler", ["solver_order": .integer(1), "algorithm_type": .string("sde-dpmsolver++")], "ddim", ["eta": "1"]),
+      (
+        "DPMSolverMultistepScheduler", ["solver_order": .integer(3), "lower_order_final": .bool(false)], "dpm++-3m",
+        ["variant": "midpoint", "lower-order-final": "false", "euler-at-final": "false"]
+      ),
+      (
+        "DPMSolverMultistepScheduler", ["algorithm_type": .string("sde-dpmsolver++"), "solver_type": .string("heun")], "sde-dpm++",
+        ["order": "2", "variant": "taylor", "lower-order-final": "true", "euler-at-final": "false"]
+      ),
+      (
+        "DPMSolverMultistepScheduler",
+        ["solver_order": .integer(3), "algorithm_type": .string("dpmsolver"), "final_sigmas_type": .string("sigma_min")], "dpm-multistep",
+        ["order": "3", "variant": "midpoint", "lower-order-final": "true", "euler-at-final": "false"]
+      ),
+      (
+        "DPMSolverMultistepScheduler", ["algorithm_type": .string("sde-dpmsolver")], "dpm-multistep",
+        ["order": "2", "eta": "1", "variant": "midpoint", "lower-order-final": "true", "euler-at-final": "false"]
+      ),
+      ("DPMSolverSinglestepScheduler", [:], "dpm++-2s", ["variant": "midpoint", "stages": "grid", "blocks": "lowered"]),
+      (
+        "DPMSolverSinglestepScheduler",
+        ["solver_order": .integer(3), "algorithm_type": .string("dpmsolver"), "final_sigmas_type": .string("sigma_min")], "dpm-singlestep",
+        ["order": "3", "variant": "midpoint", "stages": "grid", "blocks": "fixed"]
+      ),
+      (
+        "UniPCMultistepScheduler",
+        ["solver_order": .integer(3), "solver_type": .string("bh1"), "disable_corrector": .array([.integer(0)])],
+        "unipc", ["order": "3", "variant": "bh1", "prediction": "denoised", "lower-order-final": "true", "disable-corrector": "[0]"]
+      ),
+      (
+        "UniPCMultistepScheduler", ["predict_x0": .bool(false), "lower_order_final": .bool(false)], "unipc",
+        ["order": "2", "variant": "bh2", "prediction": "epsilon", "lower-order-final": "false", "disable-corrector": "[]"]
+      ),
+      ("DEISMultistepScheduler", ["solver_order": .integer(3)], "deis", ["order": "3", "lower-order-final": "true"]),
+    ]
+    for (className, members, solver, parameters) in cases {
+      let read = try scheduler(className, members)
+      #expect(read.solver == solver && read.solverParameters(for: solver) == parameters, "\(className) \(members)")
+      #expect(read.warnings.isEmpty && read.missingSolver == nil)
+      _ = try AllSolvers.make(solver, parameters)
+    }
+    let unipc = try scheduler("UniPCMultistepScheduler", ["use_flow_sigmas": .bool(true), "flow_shift": .number(3)])
+    #expect(unipc.spacing == "linspace" && unipc.spacingParameters == ["skip-last": "true"])
+    let grid = try AllGrids.make(unipc.spacing, unipc.spacingParameters).grid(schedule: unipc.schedule, steps: 4)
+    #expect(abs(grid.levels[0].sigma - (1 - 1e-6)) < 1e-12 && grid.levels[0].timestep == 999 && grid.levels[4].sigma == 0)
+    let karras = try scheduler("UniPCMultistepScheduler", ["use_karras_sigmas": .bool(true), "sigma_max": .number(10)])
+    #expect(karras.spacingParameters == ["timestep": "round", "sigma-max": "10.0"])
+    let deis = try scheduler("DEISMultistepScheduler", [:])
+    #expect(deis.spacingParameters(for: "deis") == ["skip-last": "true", "round": "true", "final": "smallest"])
+  }
+
   @Test func settingsWithoutCounterpartAreTold() throws {
     let cases: [(String, [String: JSONValue], String)] = [
-      ("DPMSolverMultistepScheduler", ["solver_order": .integer(3)], "solver_order"),
-      ("DPMSolverMultistepScheduler", ["algorithm_type": .string("sde-dpmsolver++")], "algorithm_type"),
+      (
+        "DPMSolverMultistepScheduler", ["solver_order": .integer(3), "algorithm_type": .string("sde-dpmsolver++")],
+        "third-order step with noise"
+      ),
+      ("DPMSolverSinglestepScheduler", ["algorithm_type": .string("sde-dpmsolver++")], "algorithm_type"),
+      ("UniPCMultistepScheduler", ["solver_p": .object([:])], "solver_p"),
+      ("UniPCMultistepScheduler", ["use_flow_sigmas": .bool(true), "use_karras_sigmas": .bool(true)], "use_karras_sigmas"),
+      ("DEISMultistepScheduler", ["thresholding": .bool(true)], "thresholding"),
       ("DPMSolverMultistepScheduler", ["lambda_min_clipped": .number(-5.1)], "lambda_min_clipped"),
       ("DPMSolverMultistepScheduler", ["use_lu_lambdas": .bool(true)], "use_lu_lambdas"),
       ("FlowMatchEulerDiscreteScheduler", ["shift_terminal": .number(0.02)], "shift_terminal"),
@@ -195,7 +256,11 @@ import Testing
       ("FlowMatchEulerDiscreteScheduler", ["use_dynamic_shifting": .bool(true), "time_shift_type": .string("cubic")]),
       ("FlowMatchEulerDiscreteScheduler", ["use_dynamic_shifting": .string("yes")]),
       ("DPMSolverMultistepScheduler", ["use_flow_sigmas": .bool(true), "flow_shift": .integer(0)]),
-      ("DPMSolverMultistepScheduler", ["solver_order": .integer(9)]), ("DPMSolverMultistepScheduler", ["euler_at_final": .integer(1)]),
+      ("DPMSolverMultistepScheduler", ["solver_order": .integer(9)]),
+      ("DPMSolverMultistepScheduler", ["algorithm_type": .string("dpm")]),
+      ("UniPCMultistepScheduler", ["disable_corrector": .string("all")]),
+      ("UniPCMultistepScheduler", ["disable_corrector": .array([.number(-1)])]),
+      ("DPMSolverMultistepScheduler", ["euler_at_final": .integer(1)]),
     ]
     for (className, members) in cases { #expect(throws: (any Error).self, "\(members)") { try scheduler(className, members) } }
     // A shift so great that the smallest time is beyond the largest one.

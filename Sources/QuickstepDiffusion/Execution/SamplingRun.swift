@@ -8,6 +8,8 @@ public struct SamplingRun: Sendable {
   /// Steps of the grid left out at the beginning, because the run starts from a given state.
   public let skippedSteps: Int
   private let start: Start
+  /// The solver, where it chooses its steps while running, with the levels it runs between.
+  private let adaptive: (solver: any AdaptiveSolver, schedule: any NoiseSchedule, grid: Grid)?
 
   /// The initial state.
   public struct Start: Sendable {
@@ -50,6 +52,8 @@ public struct SamplingRun: Sendable {
     public var evaluations = 0
     /// Solver steps done.
     public var steps = 0
+    /// Steps that an adaptive solver computed and did not take.
+    public var rejectedSteps = 0
     /// Wall-clock seconds of each step, model and solver together.
     public var stepSeconds: [Double] = []
   }
@@ -84,6 +88,10 @@ public struct SamplingRun: Sendable {
     tableau = try stopAfter.map { try full.prefix(steps: $0) } ?? full
     skippedSteps = skipped
     self.start = start
+    adaptive = try (solver as? any AdaptiveSolver).map { solver in
+      guard stopAfter == nil else { throw SamplingError("adaptive steps cannot be stopped after a number of them (\(stopAfter ?? 0))") }
+      return (solver, schedule, try grid.suffix(fromStep: skipped))
+    }
   }
 
   /// Runs to the end. Cancellation of the surrounding task is honoured between evaluations.
@@ -100,6 +108,12 @@ public struct SamplingRun: Sendable {
   ) throws -> (state: Tensor, report: Report) {
     var noise = noise
     let initial = try initialState(&noise)
+    if let adaptive {
+      guard change == nil else { throw SamplingError("adaptive steps cannot be changed between them, as inpainting would") }
+      let run = AdaptiveRun(
+        solver: adaptive.solver, schedule: adaptive.schedule, grid: adaptive.grid, noise: noise, checksFinite: checksFinite)
+      return try self.run(run, denoiser, initial, progress)
+    }
     let executor = try TableauExecutor(tableau, initial: initial, noise: noise, checksFinite: checksFinite, change: change)
     var report = Report()
     let clock = ContinuousClock()
@@ -118,6 +132,26 @@ public struct SamplingRun: Sendable {
       }
     }
     return (try executor.result, report)
+  }
+
+  /// Steps chosen while running. How many there will be is estimated from the way that is done.
+  private func run(
+    _ adaptive: AdaptiveRun, _ denoiser: any Denoiser, _ initial: Tensor, _ progress: ((Progress) throws -> Void)?
+  ) throws -> (state: Tensor, report: Report) {
+    var (adaptive, report) = (adaptive, Report())
+    let clock = ContinuousClock()
+    var stepStart = clock.now
+    let state = try adaptive.run(denoiser, initial: initial) { step in
+      let now = clock.now
+      report.stepSeconds.append(seconds(now - stepStart))
+      stepStart = now
+      let done = report.steps + 1
+      let expected = step.fraction > 0 ? max(done, Int((Double(done) / step.fraction).rounded(.up))) : done
+      try progress?(Progress(step: report.steps, stepCount: expected, state: step.state, denoised: step.denoised))
+      report.steps = done
+    }
+    (report.evaluations, report.rejectedSteps) = (adaptive.evaluations, adaptive.rejected)
+    return (state, report)
   }
 
   /// The state at the table's initial level.

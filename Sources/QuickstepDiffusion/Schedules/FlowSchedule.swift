@@ -13,6 +13,8 @@ public struct FlowSchedule: NoiseSchedule {
   public let isDynamic: Bool
   /// The noisiest time a run begins at, before the shift: 1, or one trained time below it (diffusers' `use_flow_sigmas`).
   public let largestTime: Double
+  /// No level has more noise than this, whatever the time: 1, or a little less so that λ stays finite (diffusers' UniPC).
+  public let largestSigma: Double
   /// Whether the network is told whole timesteps only, cut towards 0, as some schedulers do that were made for discrete models.
   public let tellsWholeTimesteps: Bool
 
@@ -22,11 +24,12 @@ public struct FlowSchedule: NoiseSchedule {
   ///   - trainedTimes: at least 2.
   ///   - timestepScale: 1000 in diffusers.
   ///   - largestTime: above the smallest time, at most 1.
+  ///   - largestSigma: above 0, at most 1.
   ///   - tellsWholeTimesteps: whether timesteps of levels are cut to whole numbers.
   /// - Throws: ``ScheduleError`` naming the value.
   public init(
     shift: Double = 1, isDynamic: Bool = false, trainedTimes: Int = 1000, timestepScale: Double = 1000, largestTime: Double = 1,
-    tellsWholeTimesteps: Bool = false
+    largestSigma: Double = 1, tellsWholeTimesteps: Bool = false
   ) throws {
     guard shift > 0, shift.isFinite else { throw ScheduleError("flow shift is \(shift); allowed: above 0, finite") }
     guard trainedTimes >= 2 else { throw ScheduleError("flow schedule has \(trainedTimes) trained times; allowed: 2 and above") }
@@ -34,6 +37,10 @@ public struct FlowSchedule: NoiseSchedule {
     guard largestTime <= 1, largestTime * Double(trainedTimes) > 1 else {
       throw ScheduleError("the largest time is \(largestTime); allowed: above 1/\(trainedTimes), at most 1")
     }
+    guard largestSigma > 0, largestSigma <= 1 else {
+      throw ScheduleError("the largest sigma is \(largestSigma); allowed: above 0, at most 1")
+    }
+    self.largestSigma = largestSigma
     self.shift = shift
     self.isDynamic = isDynamic
     self.trainedTimes = trainedTimes
@@ -80,8 +87,8 @@ public struct FlowSchedule: NoiseSchedule {
     guard timestep >= 0, timestep <= timestepScale else {
       throw ScheduleError("timestep \(timestep) is outside \(summary); allowed: 0…\(timestepScale)")
     }
-    let t = timestep / timestepScale
-    return NoiseLevel(timestep: told(timestep), alpha: 1 - t, sigma: t)
+    let t = min(timestep / timestepScale, largestSigma)
+    return NoiseLevel(timestep: told(timestepScale * t), alpha: 1 - t, sigma: t)
   }
 
   private func told(_ timestep: Double) -> Double { tellsWholeTimesteps ? timestep.rounded(.down) : timestep }

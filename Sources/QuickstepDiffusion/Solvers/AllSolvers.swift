@@ -5,12 +5,24 @@ public enum AllSolvers {
   /// The registered solvers.
   public static let all: [any Solver.Type] = [
     DDIM.self,
+    DEIS.self,
     DPMSolverPP2M.self,
     DPMSolverV3.self,
+    DPMSolverPP2S.self,
+    DPMSolverPP3M.self,
+    DPMSolverPP3S.self,
+    AdaptiveDPMSolver.self,
+    DPMSolverMultistep.self,
+    DPMSolverSinglestep.self,
+    DualFast.self,
     Euler.self,
     EulerAncestral.self,
     Heun.self,
     OLSS.self,
+    SDEDPMSolverPP.self,
+    UniC.self,
+    UniPC.self,
+    USF.self,
   ]
 
   /// What a name stands for: the solver, and what a foreign name implies besides.

@@ -5,3 +5,9 @@ public protocol FittedSolver: Solver {
   /// - Throws: ``TableauError`` when it was given no plan, or the plan was made for another schedule.
   func grid(on schedule: any NoiseSchedule) throws -> Grid
 }
+
+extension FittedSolver {
+  /// The levels it was fitted to.
+  /// - Throws: what ``grid(on:)`` throws.
+  public func ownGrid(schedule: any NoiseSchedule) throws -> Grid? { try grid(on: schedule) }
+}

@@ -15,12 +15,21 @@ public protocol Solver: Sendable {
   /// The table of a run over `grid`. Pure: the same arguments give the same bits.
   /// - Throws: ``TableauError`` or ``ScheduleError`` when the grid does not suit the solver.
   func compile(schedule: any NoiseSchedule, grid: Grid) throws -> Tableau
+  /// The levels the solver was made for, if it brings its own; it compiles on no others then.
+  /// - Throws: ``GridError`` or ``ScheduleError`` when the schedule does not have them.
+  func ownGrid(schedule: any NoiseSchedule) throws -> Grid?
+  /// Parameter texts that mean the same everywhere: contents in the place of paths.
+  static func resolved(_ parameters: [String: String]) throws -> [String: String]
 }
 
 extension Solver {
   /// None.
   public static var aliases: [SolverAlias] { [] }
   static var name: String { declaration.name }
+  /// Any grid will do.
+  public func ownGrid(schedule: any NoiseSchedule) throws -> Grid? { nil }
+  /// As they are.
+  public static func resolved(_ parameters: [String: String]) throws -> [String: String] { parameters }
 
   /// A solver with standard parameters, some of them replaced by raw texts.
   /// - Throws: `ParameterError` for unknown names and values.

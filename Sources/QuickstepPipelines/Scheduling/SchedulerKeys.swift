@@ -35,6 +35,14 @@ struct SchedulerKeys {
     return flag
   }
 
+  /// A list of step numbers; none where the key is absent.
+  func integers(_ key: String) throws -> [Int] {
+    guard let value = value(key) else { return [] }
+    let numbers = value.array?.map { $0.double.flatMap { Int(exactly: $0) } }
+    guard let numbers, numbers.allSatisfy({ ($0 ?? -1) >= 0 }) else { throw FormatError(path, "'\(key)' is not a list of step numbers") }
+    return numbers.compactMap { $0 }
+  }
+
   /// The `trained_betas`, if there are any.
   func betas() throws -> [Double]? {
     guard let value = value("trained_betas") else { return nil }

@@ -6,7 +6,7 @@ import Foundation
 /// - Parameters:
 ///   - order: k ≥ 0.
 ///   - z: any number; −∞ gives the limit 0.
-func phi(_ order: Int, _ z: Double) -> Double {
+package func phi(_ order: Int, _ z: Double) -> Double {
   if order == 0 { return exp(z) }
   if z == -.infinity { return 0 }
   if order == 1 && abs(z) > 1e-8 { return expm1(z) / z }

@@ -1,0 +1,24 @@
+public import QuickstepNN
+
+/// DPM-Solver++ 3S: third-order singlestep on the data prediction; three evaluations per step, at thirds of the step in λ.
+///
+/// The formulas of DPM-Solver-3 (Lu et al. 2022, arXiv 2206.00927, algorithm 2) with the data prediction, as in the authors' code.
+public struct DPMSolverPP3S: PlannedSolver {
+  public static let declaration = MethodDeclaration(
+    name: "dpm++-3s", family: .solver, summary: "Third-order singlestep in log-SNR on the data prediction.", points: [.step],
+    reads: ["state", "denoised"], changes: ["state"], parameters: DPMSinglestep.parameters, exactness: .approximate,
+    reference: "arXiv 2206.00927, algorithm 2; arXiv 2211.01095; LuChengTHU/dpm-solver")
+
+  let method: DPMSinglestep
+
+  /// Reads `variant`, `stages`, `blocks` and `evaluations`.
+  public init(_ values: ParameterValues) throws { method = DPMSinglestep(values, prediction: .denoised, order: 3) }
+
+  /// 3.
+  public var order: Int { 3 }
+
+  /// Three evaluations per step, or one in a step from pure noise or to σ = 0.
+  public func plan(schedule: any NoiseSchedule, grid: Grid) throws -> [PlannedStep] {
+    try method.plan(schedule, grid, solver: Self.name)
+  }
+}

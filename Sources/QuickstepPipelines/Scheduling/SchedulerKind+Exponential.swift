@@ -1,0 +1,154 @@
+import QuickstepDiffusion
+import QuickstepFormats
+
+extension SchedulerKind {
+  /// The families whose classes are exponential integrators.
+  static let exponential = [multistep, singlestep, unipc, deis]
+
+  private static let multistep = SchedulerKind(
+    prefix: "DPMSolverMultistep", spacing: { try shared($0, roundsAlways: false) },
+    parameters: { keys in
+      let (order, algorithm) = try (order(keys), algorithm(keys))
+      if order == 1 { return algorithm.hasPrefix("sde") ? ["eta": "1"] : [:] }
+      var parameters = [
+        "variant": try variant(keys), "lower-order-final": String(try keys.flag("lower_order_final", true)),
+        "euler-at-final": String(try keys.flag("euler_at_final")),
+      ]
+      if algorithm == "dpmsolver++" { return parameters }
+      parameters["order"] = String(order)
+      if algorithm == "sde-dpmsolver" { parameters["eta"] = "1" }
+      return parameters
+    },
+    endsAtLeastNoise: { try $0.text("final_sigmas_type", "zero") == "sigma_min" && !$0.flag("use_flow_sigmas") },
+    solver: { keys in
+      let order = try order(keys)
+      if order == 1 { return "ddim" }
+      switch try algorithm(keys) {
+      case "dpmsolver++": return order == 2 ? "dpm++-2m" : "dpm++-3m"
+      case "sde-dpmsolver++": return "sde-dpm++"
+      default: return "dpm-multistep"
+      }
+    },
+    warnings: { keys in
+      var result = try unused(keys, spacings)
+      if keys.members["lambda_min_clipped"]?.double != nil {
+        result.append("the scheduler's 'lambda_min_clipped' has no counterpart here: a run begins at the most trained noise")
+      }
+      if try algorithm(keys) == "sde-dpmsolver++", try order(keys) == 3 {
+        result.append("the scheduler's third-order step with noise has a term that does not vanish in small steps; the exact one is used")
+      }
+      return try result + flowWarnings(keys)
+    })
+
+  private static let singlestep = SchedulerKind(
+    prefix: "DPMSolverSinglestep",
+    spacing: { keys in
+      try sigmaSpacing(keys, karras: ["timestep": "round"], exponential: ["timestep": "floor"])
+        ?? ("linspace", ["skip-last": "true", "round": "true"])
+    },
+    parameters: { keys in
+      let order = try order(keys)
+      if order == 1 { return [:] }
+      // A list that ends at high order cannot end at clean data.
+      let lowers = try keys.flag("lower_order_final") || keys.text("final_sigmas_type", "zero") == "zero"
+      var parameters = ["variant": try variant(keys), "stages": "grid", "blocks": lowers ? "lowered" : "fixed"]
+      if try algorithm(keys) == "dpmsolver" { parameters["order"] = String(order) }
+      return parameters
+    },
+    endsAtLeastNoise: { try $0.text("final_sigmas_type", "zero") == "sigma_min" && !$0.flag("use_flow_sigmas") },
+    solver: { keys in
+      let order = try order(keys)
+      if order == 1 { return "ddim" }
+      return try algorithm(keys) == "dpmsolver" ? "dpm-singlestep" : "dpm++-\(order)s"
+    },
+    warnings: { keys in
+      var result = try unused(keys, spacings)
+      if try algorithm(keys).hasPrefix("sde") {
+        result.append("the scheduler's 'algorithm_type' adds noise to singlestep steps, which has no counterpart here; none is added")
+      }
+      if keys.members["lambda_min_clipped"]?.double != nil {
+        result.append("the scheduler's 'lambda_min_clipped' has no counterpart here: a run begins at the most trained noise")
+      }
+      return try result + flowWarnings(keys)
+    })
+
+  private static let unipc = SchedulerKind(
+    prefix: "UniPC",
+    spacing: { keys in
+      var (name, parameters) = try shared(keys, roundsAlways: true)
+      for (key, ours) in [("sigma_min", "sigma-min"), ("sigma_max", "sigma-max")] where ["karras", "exponential"].contains(name) {
+        if keys.has(key) { parameters[ours] = String(try keys.number(key, 0)) }
+      }
+      return (name, parameters)
+    },
+    parameters: { keys in
+      [
+        "order": String(try order(keys)), "variant": try keys.text("solver_type", "bh2") == "bh1" ? "bh1" : "bh2",
+        "prediction": try keys.flag("predict_x0", true) ? "denoised" : "epsilon",
+        "lower-order-final": String(try keys.flag("lower_order_final", true)),
+        "disable-corrector": "[" + (try keys.integers("disable_corrector")).map(String.init).joined(separator: ",") + "]",
+      ]
+    },
+    endsAtLeastNoise: { try $0.text("final_sigmas_type", "zero") == "sigma_min" && !$0.flag("use_flow_sigmas") },
+    // From (nearly) pure noise to the least trained time, and then to clean data.
+    flow: { keys, steps in
+      let schedule = try FlowSchedule(
+        shift: try keys.number("flow_shift", 1), isDynamic: true, trainedTimes: steps, timestepScale: Double(steps),
+        largestSigma: 1 - 1e-6, tellsWholeTimesteps: true)
+      return (schedule, "linspace", ["skip-last": "true"])
+    },
+    warnings: { keys in
+      var result = try unused(keys, spacings)
+      if keys.has("solver_p") {
+        result.append("the scheduler's 'solver_p' has no counterpart here: the predictor is UniP (see solver unic)")
+      }
+      if keys.has("shift_terminal") { result.append("the scheduler's 'shift_terminal' has no counterpart here") }
+      return try result + flowWarnings(keys)
+    })
+
+  private static let deis = SchedulerKind(
+    prefix: "DEIS", spacing: { try shared($0, roundsAlways: true) },
+    parameters: { keys in
+      ["order": String(try order(keys)), "lower-order-final": String(try keys.flag("lower_order_final", true))]
+    },
+    endsAtLeastNoise: { try !$0.flag("use_flow_sigmas") }, warnings: { try unused($0, spacings) + flowWarnings($0) })
+
+  private static let spacings = [
+    "thresholding": "x̂0 is not thresholded", "use_lu_lambdas": "its spacing is not there", "use_beta_sigmas": "its spacing is not there",
+  ]
+
+  /// The spaced points are one more than the steps, and whole timesteps.
+  private static func shared(_ keys: SchedulerKeys, roundsAlways: Bool) throws -> (String, [String: String]) {
+    let rounds = try roundsAlways || keys.text("beta_schedule", "linear") != "squaredcos_cap_v2"
+    return try sigmaSpacing(keys, karras: rounds ? ["timestep": "round"] : [:], exponential: ["timestep": "floor"])
+      ?? plainSpacing(keys, standard: "linspace", more: ["skip-last": "true"], rounds: true)
+  }
+
+  private static func order(_ keys: SchedulerKeys) throws -> Int { try keys.integer("solver_order", 2, 1...3) }
+
+  private static func variant(_ keys: SchedulerKeys) throws -> String {
+    try keys.text("solver_type", "midpoint") == "heun" ? "taylor" : "midpoint"
+  }
+
+  private static func algorithm(_ keys: SchedulerKeys) throws -> String {
+    let known = ["dpmsolver", "dpmsolver++", "sde-dpmsolver", "sde-dpmsolver++"]
+    let name = try keys.text("algorithm_type", "dpmsolver++")
+    // A configuration that was DEIS's before.
+    if name == "deis" { return "dpmsolver++" }
+    guard known.contains(name) else {
+      throw FormatError(keys.path, "'algorithm_type' is '\(name)'; supported: \(known.joined(separator: ", "))")
+    }
+    return name
+  }
+
+  private static func flowWarnings(_ keys: SchedulerKeys) throws -> [String] {
+    guard try keys.flag("use_flow_sigmas") else { return [] }
+    var result = try unused(
+      keys,
+      ["use_karras_sigmas": "flow times are spaced evenly", "use_exponential_sigmas": "flow times are spaced evenly"])
+    if try keys.flag("use_dynamic_shifting") {
+      result.append("the scheduler's 'use_dynamic_shifting' has no counterpart here: 'flow_shift' is used")
+    }
+    return result
+  }
+}

@@ -1,0 +1,129 @@
+import Foundation
+import QuickstepDiffusion
+import QuickstepNN
+import Testing
+
+/// Decisions as data: what is read, what is written back, and what is refused by name.
+@Suite struct UnifiedDecisionTests {
+  private func problem(_ json: String, steps: Int = 3) -> String {
+    do {
+      let schedule = try DiscreteVPSchedule()
+      let grid = try AllGrids.make("linspace").grid(schedule: schedule, steps: steps)
+      _ = try AllSolvers.make("usf", ["decisions": json]).compile(schedule: schedule, grid: grid)
+      return ""
+    } catch { return "\(error)" }
+  }
+
+  @Test func mistakesAreNamed() {
+    #expect(problem(#"{"every":{"order":2}}"#) == "")
+    #expect(problem(#"{"evry":{}}"#).contains("no member 'evry'"))
+    #expect(problem(#"{}"#).contains("either 'every' or 'steps'"))
+    #expect(problem(#"{"every":{"ordr":2}}"#).contains("every: no member 'ordr'"))
+    #expect(problem(#"{"every":{"prediction":"noise"}}"#).contains("allowed: denoised, epsilon"))
+    #expect(problem(#"{"every":{"prediction":1.5}}"#).contains("0…1"))
+    #expect(problem(#"{"every":{"order":"two"}}"#).contains("every.order"))
+    #expect(problem(#"{"every":{"order":9}}"#, steps: 12).contains("order 7; allowed: 1…6"))
+    #expect(problem(#"{"steps":[{},{}]}"#).contains("decisions for 2 steps; the grid has 3"))
+    #expect(
+      problem(#"{"steps":[{"order":2},{},{}]}"#).contains("step 0 of solver 'usf' estimates derivative 1 from the evaluation of age 1"))
+    #expect(problem(#"{"steps":[{},{"order":2,"derivatives":[]},{}]}"#).contains("order 2 and 0 estimates"))
+    #expect(problem(#"{"steps":[{},{"order":2,"derivatives":[{"points":[0]}]},{}]}"#).contains("the start, not"))
+    #expect(problem(#"{"steps":[{},{"start":2},{}]}"#).contains("age 2; 2 states"))
+    #expect(problem(#"{"steps":[{},{},{"corrector":{"order":2}}]}"#).contains("no evaluation follows the last step"))
+    #expect(problem(#"{"steps":[{"eta":1,"corrector":{"order":2}},{},{}]}"#).contains("correctors need eta 0"))
+    #expect(problem(#"{"steps":[{"eta":0.5,"prediction":"velocity"},{},{}]}"#).contains("adds noise"))
+    #expect(problem(#"{"steps":[{"eta":2},{},{}]}"#).contains("eta 2"))
+    #expect(problem(#"{"every":{"order":2,"derivatives":[{"points":[1],"relaxation":"bh3"}]}}"#).contains("relaxation 'bh3'"))
+    #expect(problem(#"{"every":{"order":2,"derivatives":[{"points":[1],"relaxation":"bh2","coefficient":1}]}}"#).contains("coefficient"))
+    #expect(problem(#"{"every":{"order":2,"derivatives":[{}]}}"#).contains("'points' is missing"))
+    #expect(problem("/nowhere/decisions.json").contains("'/nowhere/decisions.json' cannot be read"))
+    #expect(problem(#"{"every":"#).contains("the decisions"))
+  }
+
+  @Test func writtenAndReadBack() throws {
+    let json =
+      #"{"first-evaluation":"zero","sigmas":[10,2,0.5,0],"steps":[{"order":1,"prediction":"epsilon"},"#
+      + #"{"corrector":{"kind":"implicit","order":3},"derivatives":[{"coefficient":0.1,"points":[1],"relaxation":"linear"}],"order":2,"#
+      + #""prediction":0.25},{"anchor":{"point":"previous","strength":0.1},"order":1,"prediction":"denoised"}]}"#
+    let decisions = try UnifiedDecisions(textOrPath: json)
+    #expect(try UnifiedDecisions(textOrPath: decisions.json) == decisions)
+    let file = URL.temporaryDirectory.appending(path: "decisions-\(UUID().uuidString).json")
+    try Data(json.utf8).write(to: file)
+    defer { try? FileManager.default.removeItem(at: file) }
+    #expect(try UnifiedDecisions(textOrPath: file.path()) == decisions)
+    // What is stored with a picture does not depend on the file.
+    #expect(try USF.resolved(["decisions": file.path()]) == ["decisions": decisions.json])
+  }
+
+  @Test func ownLevels() throws {
+    let schedule = try DiscreteVPSchedule()
+    let solver = try AllSolvers.make("usf", ["decisions": #"{"sigmas":[10,2,0.5,0],"steps":[{},{"order":2},{}]}"#])
+    let grid = try #require(try solver.ownGrid(schedule: schedule))
+    for (found, expected) in zip(grid.coordinates(), [10, 2, 0.5, 0]) { #expect(abs(found - expected) < 1e-12) }
+    #expect(try solver.compile(schedule: schedule, grid: grid).evaluationCount == 3)
+    let other = try AllGrids.make("linspace").grid(schedule: schedule, steps: 3)
+    #expect { try solver.compile(schedule: schedule, grid: other) } throws: { "\($0)".contains("levels of its own") }
+    #expect(try AllSolvers.make("ddim").ownGrid(schedule: schedule) == nil)
+  }
+
+  /// The saved evaluation is not made, an implicit corrector makes one more.
+  @Test func evaluationsAreCounted() throws {
+    let schedule = try DiscreteVPSchedule()
+    let grid = try AllGrids.make("linspace").grid(schedule: schedule, steps: 5)
+    func count(_ json: String) throws -> Int {
+      try AllSolvers.make("usf", ["decisions": json]).compile(schedule: schedule, grid: grid).evaluationCount
+    }
+    #expect(try count(#"{"every":{"order":2}}"#) == 5)
+    #expect(try count(#"{"first-evaluation":"zero","every":{"order":2}}"#) == 4)
+    #expect(try count(#"{"every":{"order":2,"corrector":{"order":3}}}"#) == 5)
+    let zero = #"usf:decisions={"first-evaluation":"zero","every":{"order":2}}"#
+    for solver in ["unic", "dualfast"] {
+      #expect(try AllSolvers.make(solver, ["base": zero]).compile(schedule: schedule, grid: grid).evaluationCount == 4)
+    }
+    #expect(try count(#"{"every":{"order":2,"corrector":{"order":3,"kind":"implicit"}}}"#) == 9)
+  }
+
+  @Test func basesAreChecked() {
+    func problem(_ solver: String, _ base: String) -> String {
+      do {
+        let schedule = try DiscreteVPSchedule()
+        let grid = try AllGrids.make("linspace").grid(schedule: schedule, steps: 4)
+        _ = try AllSolvers.make(solver, ["base": base]).compile(schedule: schedule, grid: grid)
+        return ""
+      } catch { return "\(error)" }
+    }
+    #expect(problem("unic", "deis:order=3;variable=rho") == "")
+    #expect(problem("unic", "heun").contains("'heun', which is no list of exponential steps that is known beforehand; allowed: ddim"))
+    #expect(problem("unic", "dpm-adaptive").contains("known beforehand"))
+    #expect(problem("unic", "hun").contains("did you mean 'heun'"))
+    #expect(problem("unic", "unipc").contains("has correctors already"))
+    #expect(problem("unic", "sde-dpm++").contains("correctors need eta 0"))
+    #expect(problem("unic", "ddim:eta=1").contains("allowed: eta 0"))
+    #expect(problem("dualfast", "dpm++-2m:variant").contains("parameter=value"))
+    #expect(problem("dualfast", "dpm++-2m:varint=taylor").contains("varint"))
+  }
+
+  @Test func listsAreChecked() throws {
+    for text in ["1", "[-1]", "[a]", "[1.5]", ""] {
+      #expect(throws: ParameterError.self) { try AllSolvers.make("unipc", ["disable-corrector": text]) }
+    }
+    let schedule = try DiscreteVPSchedule()
+    let grid = try AllGrids.make("linspace").grid(schedule: schedule, steps: 6)
+    func rows(_ text: String) throws -> Int {
+      try AllSolvers.make("unipc", ["disable-corrector": text]).compile(schedule: schedule, grid: grid).rows.count
+    }
+    #expect(try rows("[]") == 11 && rows("[0,3]") == 9)
+  }
+
+  @Test func blocksMustFit() throws {
+    let schedule = try DiscreteVPSchedule()
+    let grid = try AllGrids.make("log-snr").grid(schedule: schedule, steps: 5)
+    func compile(_ parameters: [String: String]) throws -> Tableau {
+      try AllSolvers.make("dpm-singlestep", parameters).compile(schedule: schedule, grid: grid)
+    }
+    #expect(try compile(["blocks": "official", "evaluations": "12"]).evaluationCount == 12)
+    #expect { try compile(["blocks": "official", "evaluations": "30"]) } throws: { "\($0)".contains("30 evaluations into 11 steps") }
+    #expect { try compile(["stages": "grid", "evaluations": "5"]) } throws: { "\($0)".contains("stages=grid") }
+    #expect(throws: TableauError.self) { try AllSolvers.make("dpm++-2s", ["eta": "1", "stages": "grid"]) }
+  }
+}
