@@ -20,6 +20,21 @@ extension TinyModel {
     ]
   }
 
+  static let gemma: [TinyModel] = ["Gemma2Model", "Gemma2ForCausalLM"].map { name in
+    TinyModel(
+      className: name, variant: "",
+      members: [
+        "vocab_size": .integer(12), "hidden_size": .integer(8), "intermediate_size": .integer(12), "num_hidden_layers": .integer(2),
+        "num_attention_heads": .integer(4), "num_key_value_heads": .integer(2), "head_dim": .integer(4), "sliding_window": .integer(3),
+      ]
+    ) {
+      [
+        "input_ids": Tensor([2, 5, 7, 11, 0, 2, 8, 1, 11, 9], shape: [2, 5]),
+        "attention_mask": Tensor([1, 1, 1, 1, 0, 1, 1, 1, 1, 1], shape: [2, 5]),
+      ]
+    }
+  }
+
   static let flux = TinyModel(
     className: "FluxTransformer2DModel", variant: "",
     members: [
@@ -85,5 +100,5 @@ extension TinyModel {
   /// Those that denoise.
   static let denoisers = [flux, sd3, pixArt, sana]
 
-  static let transformers = [t5] + denoisers
+  static let transformers = [t5] + gemma + denoisers
 }

@@ -28,7 +28,7 @@ public struct AutoencoderDC: PictureCodec {
   ///
   /// Seen with prepared layers, beside weights and an idle program: of the published widths (a block per level) 0.30, 0.92, 1.59 and 2.53 GB at
   /// 256, 512, 768 and 1024 pixels a side, four tensors of the outermost level for every pixel more; of two levels, the inner one attending
-  /// with 512 channels, 0.40 and 0.86 GB at 128 and 256 pixels, 18 tensors of that level for every pixel more. Plain layers took as much.
+  /// with 512 channels, 0.40 and 0.86 GB at 128 and 256 pixels, 18 tensors of that level for every pixel more. Plain layers took as much at 512 pixels.
   public func workingBytes(pictureSide: (width: Int, height: Int), elementBytes: Int, inStrips: Bool) -> Int {
     let pixels = pictureSide.width * pictureSide.height
     let levels = [configuration.encoder, configuration.decoder].flatMap { levels in
