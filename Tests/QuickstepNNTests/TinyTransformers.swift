@@ -21,7 +21,7 @@ extension TinyModel {
   }
 
   static let gemma: [TinyModel] = ["Gemma2Model", "Gemma2ForCausalLM"].map { name in
-    TinyModel(
+    var tiny = TinyModel(
       className: name, variant: "",
       members: [
         "vocab_size": .integer(12), "hidden_size": .integer(8), "intermediate_size": .integer(12), "num_hidden_layers": .integer(2),
@@ -33,6 +33,8 @@ extension TinyModel {
         "attention_mask": Tensor([1, 1, 1, 1, 0, 1, 1, 1, 1, 1], shape: [2, 5]),
       ]
     }
+    tiny.savedAs = "Gemma2Model"
+    return tiny
   }
 
   static let flux = TinyModel(
