@@ -71,14 +71,17 @@ struct ResolvedRequest {
     let standard = request.spacing == nil && match.alias?.spacing == nil
     let spacingName = request.spacing ?? match.alias?.spacing ?? model.scheduler.spacing
     let own = standard ? model.scheduler.spacingParameters(for: solverName) : [:]
-    spacingParameters = solver is any FittedSolver ? [:] : own.merging(request.spacingParameters) { _, given in given }
+    let found = try AllGrids.match(spacingName)
+    spacingParameters =
+      solver is any FittedSolver ? [:] : own.merging(found.parameters(request.spacingParameters)) { _, given in given }
     if let fitted = solver as? any FittedSolver {
       grid = try fitted.grid(on: schedule)
       self.spacingName = grid.spacing
       try Self.checkSpacing(request, solverName, fitted: grid)
     } else {
-      self.spacingName = try AllGrids.named(spacingName).declaration.name
-      grid = try AllGrids.make(spacingName, spacingParameters).grid(schedule: schedule, steps: request.steps ?? model.defaults.steps)
+      self.spacingName = found.spacing.declaration.name
+      let spacing = try AllGrids.make(self.spacingName, spacingParameters)
+      grid = try spacing.grid(schedule: schedule, steps: request.steps ?? spacing.fixedSteps ?? model.defaults.steps)
     }
     guidanceScale = request.guidanceScale ?? (model.conditioner.guidance == .none ? 1 : model.defaults.guidanceScale)
     let comparesBranches = model.conditioner.guidance == .branches && model.backbone.guidanceSize == nil
@@ -131,8 +134,10 @@ struct ResolvedRequest {
     if request.solver == nil, let missing = model.scheduler.missingSolver {
       warnings.append("'\(missing)', which '\(model.name)' is meant to be sampled with, is not there yet; \(solverName) is used")
     }
-    // Compiling once up front finds out whether the solver can serve this grid at all.
-    _ = try solver.compile(schedule: schedule, grid: Self.part(grid, steps))
+    // Compiling once up front finds out whether the solver can serve this grid at all, and the network its levels.
+    let table = try solver.compile(schedule: schedule, grid: Self.part(grid, steps))
+    for row in table.rows { if let call = row.evaluation { _ = try model.scheduler.parametrisation.coefficients(at: call.level) } }
+    warnings += solver.fallbacks(steps: steps.count)
   }
 
   /// A start method, where nothing else says how the run begins.

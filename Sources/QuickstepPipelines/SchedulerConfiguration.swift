@@ -58,9 +58,9 @@ public struct SchedulerConfiguration: Sendable {
     let steps = try keys.integer("num_train_timesteps", 1000, 2...1_000_000)
     let className = file.className ?? ""
     let match = try? AllSolvers.named(className)
-    solver = className.isEmpty ? nil : match?.solver.declaration.name ?? "dpm++-2m"
-    missingSolver = match == nil && !className.isEmpty ? className : nil
     let kind = SchedulerKind.of(className)
+    solver = className.isEmpty ? nil : try kind.solver(keys) ?? match?.solver.declaration.name ?? "dpm++-2m"
+    missingSolver = match == nil && !className.isEmpty ? className : nil
     (ownParameters, warnings) = (try kind.parameters(keys), try kind.warnings(keys))
     endsAtLeastNoise = try kind.endsAtLeastNoise(keys)
     if className.hasPrefix("FlowMatch") {
@@ -84,9 +84,10 @@ public struct SchedulerConfiguration: Sendable {
     let betas: BetaSchedule =
       try keys.betas().map { .trained($0) }
       ?? .named(
-        try keys.text("beta_schedule", "linear"), start: try keys.number("beta_start", 0.0001), end: try keys.number("beta_end", 0.02))
+        try keys.text("beta_schedule", kind.betas.schedule), start: try keys.number("beta_start", kind.betas.start),
+        end: try keys.number("beta_end", kind.betas.end))
     let rescaled = try keys.flag("rescale_betas_zero_snr")
-    schedule = try DiscreteVPSchedule(betas, trainSteps: steps, terminalSNR: rescaled ? .zero : .trained)
+    schedule = try DiscreteVPSchedule(betas, trainSteps: steps, terminalSNR: rescaled ? .zero : .trained, interpolation: kind.interpolation)
     (spacing, spacingParameters) = try kind.spacing(keys)
   }
 }

@@ -125,7 +125,6 @@ import Testing
       ("DPMSolverMultistepScheduler", ["solver_order": .integer(3)], "solver_order"),
       ("DPMSolverMultistepScheduler", ["algorithm_type": .string("sde-dpmsolver++")], "algorithm_type"),
       ("DPMSolverMultistepScheduler", ["lambda_min_clipped": .number(-5.1)], "lambda_min_clipped"),
-      ("DPMSolverMultistepScheduler", ["use_lu_lambdas": .bool(true)], "use_lu_lambdas"),
       ("FlowMatchEulerDiscreteScheduler", ["shift_terminal": .number(0.02)], "shift_terminal"),
       ("FlowMatchEulerDiscreteScheduler", ["use_karras_sigmas": .bool(true)], "use_karras_sigmas"),
       ("DDIMScheduler", ["clip_sample": .bool(true)], "clip_sample"),

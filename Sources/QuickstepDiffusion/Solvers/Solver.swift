@@ -10,17 +10,26 @@ public protocol Solver: Sendable {
   static var aliases: [SolverAlias] { get }
   /// - Throws: when the values contradict each other.
   init(_ values: ParameterValues) throws
+  /// Which laws its runs obey; ``SolverNature/flow`` unless said otherwise.
+  static var nature: SolverNature { get }
   /// The order of convergence in the largest step, on a grid whose steps shrink evenly and that ends above σ = 0.
   var order: Int { get }
   /// The table of a run over `grid`. Pure: the same arguments give the same bits.
   /// - Throws: ``TableauError`` or ``ScheduleError`` when the grid does not suit the solver.
   func compile(schedule: any NoiseSchedule, grid: Grid) throws -> Tableau
+  /// What of the asked-for method runs of so few steps do not reach, in sentences for the user.
+  func fallbacks(steps: Int) -> [String]
 }
 
 extension Solver {
   /// None.
   public static var aliases: [SolverAlias] { [] }
   static var name: String { declaration.name }
+  /// ``SolverNature/flow``.
+  public static var nature: SolverNature { .flow }
+
+  /// None.
+  public func fallbacks(steps: Int) -> [String] { [] }
 
   /// A solver with standard parameters, some of them replaced by raw texts.
   /// - Throws: `ParameterError` for unknown names and values.

@@ -1,13 +1,20 @@
+import QuickstepDiffusion
 import QuickstepFormats
 
 /// How one family of diffusers' scheduler classes reads its settings. Classes without a family of their own are read as `DDIMScheduler` is.
 struct SchedulerKind: Sendable {
   /// Classes whose names begin with this.
   let prefix: String
+  /// β where the file says nothing: name of the schedule, first and last.
+  var betas = (schedule: "linear", start: 0.0001, end: 0.02)
+  /// How levels between two trained timesteps are found.
+  var interpolation = DiscreteVPSchedule.Interpolation.lambda
   /// The registered spacing and its parameters, for schedules of trained timesteps.
   var spacing: @Sendable (SchedulerKeys) throws -> (String, [String: String]) = {
     try Self.plainSpacing($0, standard: "leading", more: [:])
   }
+  /// The solver, where settings of the file decide which one stands for the class.
+  var solver: @Sendable (SchedulerKeys) throws -> String? = { _ in nil }
   /// Parameters of the solver that stands for the class.
   var parameters: @Sendable (SchedulerKeys) throws -> [String: String] = { _ in [:] }
   /// Whether a run ends at the least trained noise.
@@ -17,13 +24,15 @@ struct SchedulerKind: Sendable {
 
   private static let all = [
     SchedulerKind(prefix: "DDIM", endsAtLeastNoise: { try !$0.flag("set_alpha_to_one", true) }, warnings: { try unused($0, clipping) }),
-    SchedulerKind(prefix: "DDPM", warnings: { try unused($0, clipping) }),
+    ddpm,
     SchedulerKind(
       prefix: "DPMSolverMultistep",
       spacing: { keys in
         // The spaced points are one more than the steps, and whole timesteps.
         let rounds = try keys.text("beta_schedule", "linear") != "squaredcos_cap_v2"
-        return try sigmaSpacing(keys, karras: rounds ? ["timestep": "round"] : [:])
+        let rounding = rounds ? ["timestep": "round"] : [:]
+        if try keys.flag("use_lu_lambdas") { return ("exponential", rounding) }
+        return try sigmaSpacing(keys, karras: rounding, others: ["timestep": "floor"])
           ?? plainSpacing(keys, standard: "linspace", more: ["skip-last": "true"], rounds: true)
       },
       parameters: { keys in
@@ -34,12 +43,7 @@ struct SchedulerKind: Sendable {
       },
       endsAtLeastNoise: { try $0.text("final_sigmas_type", "zero") == "sigma_min" && !$0.flag("use_flow_sigmas") },
       warnings: { keys in
-        var result = try unused(
-          keys,
-          [
-            "thresholding": "x̂0 is not thresholded", "use_lu_lambdas": "its spacing is not there",
-            "use_beta_sigmas": "its spacing is not there",
-          ])
+        var result = try unused(keys, ["thresholding": "x̂0 is not thresholded"])
         let (order, algorithm) = (try keys.integer("solver_order", 2, 1...3), try keys.text("algorithm_type", "dpmsolver++"))
         if order != 2 { result.append("the scheduler's 'solver_order' is \(order); dpm++-2m has order 2") }
         if keys.members["lambda_min_clipped"]?.double != nil {
@@ -48,22 +52,85 @@ struct SchedulerKind: Sendable {
         if algorithm != "dpmsolver++" { result.append("the scheduler's 'algorithm_type' is '\(algorithm)'; dpm++-2m is 'dpmsolver++'") }
         return result
       }),
-    SchedulerKind(prefix: "Euler", spacing: { try sigmaSpacing($0) ?? plainSpacing($0, standard: "linspace", more: [:]) }),
+    SchedulerKind(prefix: "Euler", interpolation: .sigma, spacing: sigmaOrPlain),
     SchedulerKind(
       prefix: "FlowMatch",
+      // Jumping to clean data and noising it anew is what a consistency model's sampler does without boundary conditions.
+      solver: { try $0.flag("stochastic_sampling") ? "lcm" : nil },
+      parameters: { try $0.flag("stochastic_sampling") ? ["timestep-scaling": "0"] : [:] },
       warnings: { keys in
         var result = try unused(
           keys,
           [
             "invert_sigmas": "time runs from noise to data here", "use_karras_sigmas": "times are spaced evenly",
             "use_exponential_sigmas": "times are spaced evenly", "use_beta_sigmas": "times are spaced evenly",
-            "stochastic_sampling": "no noise is added",
           ])
         if try keys.number("shift_terminal", 0) != 0 { result.append("the scheduler's 'shift_terminal' has no counterpart here") }
         return result
       }),
-    SchedulerKind(prefix: "Heun", spacing: { try sigmaSpacing($0) ?? plainSpacing($0, standard: "linspace", more: [:]) }),
+    SchedulerKind(prefix: "Heun", betas: latent, interpolation: .sigma, spacing: sigmaOrPlain, warnings: { try unused($0, clipping) }),
+    SchedulerKind(
+      prefix: "KDPM2", betas: latent, interpolation: .sigma,
+      spacing: { try sigmaSpacing($0, karras: ["timestep": "round"]) ?? plainSpacing($0, standard: "linspace", more: [:]) }),
+    SchedulerKind(
+      prefix: "LCM", betas: scaled, spacing: distilled, parameters: { ["timestep-scaling": "\(try $0.number("timestep_scaling", 10))"] },
+      warnings: { try unused($0, clipping) }),
+    SchedulerKind(prefix: "LMS", interpolation: .sigma, spacing: sigmaOrPlain),
+    pndm,
+    SchedulerKind(
+      prefix: "TCD", betas: scaled, spacing: distilled, endsAtLeastNoise: { _ in true }, warnings: { try unused($0, clipping) }),
   ]
+
+  /// diffusers' own choices for some classes.
+  private static let latent = (schedule: "linear", start: 0.00085, end: 0.012)
+  private static let scaled = (schedule: "scaled_linear", start: 0.00085, end: 0.012)
+
+  private static let ddpm = SchedulerKind(
+    prefix: "DDPM",
+    parameters: { ["variance": try $0.text("variance_type", "fixed_small").hasPrefix("fixed_large") ? "fixed-large" : "fixed-small"] },
+    warnings: { keys in
+      let variance = try keys.text("variance_type", "fixed_small")
+      guard ["fixed_small", "fixed_small_log", "fixed_large", "fixed_large_log", "learned", "learned_range"].contains(variance) else {
+        throw FormatError(keys.path, "'variance_type' is '\(variance)'; supported: fixed_small, fixed_large, their _log, learned, learned_range")
+      }
+      let learned = "the scheduler's 'variance_type' is '\(variance)'; the network's variance is not used, but the small fixed one"
+      return try unused(keys, clipping) + (variance.hasPrefix("learned") ? [learned] : [])
+    })
+
+  private static let pndm = SchedulerKind(
+    prefix: "PNDM",
+    spacing: { try plainSpacing($0, standard: "leading", more: [:], rounds: true) },
+    parameters: { keys in
+      [
+        "start": try keys.flag("skip_prk_steps") ? "improved-euler" : "runge-kutta",
+        "averages": try keys.text("prediction_type", "epsilon") == "v_prediction" ? "v" : "auto", "half-steps": "cut",
+      ]
+    },
+    endsAtLeastNoise: { try !$0.flag("set_alpha_to_one") && !endsWhereItBegins($0) },
+    warnings: { keys in
+      var result: [String] = []
+      if try keys.text("timestep_spacing", "leading") == "linspace" {
+        result.append("the scheduler's 'timestep_spacing' is 'linspace', with which diffusers steps past the next timestep; here steps end on it")
+      }
+      if try !keys.flag("set_alpha_to_one"), try endsWhereItBegins(keys) {
+        result.append("the scheduler's last step ends at the level it begins at ('steps_offset' 0); here the run ends at clean data")
+      }
+      return result
+    })
+
+  /// Spacings that evaluate the least trained noise, and have no step left to take to it.
+  private static func endsWhereItBegins(_ keys: SchedulerKeys) throws -> Bool {
+    let spacing = try keys.text("timestep_spacing", "leading")
+    return try spacing == "linspace" || spacing == "leading" && keys.integer("steps_offset", 0, -1_000_000...1_000_000) == 0
+  }
+
+  private static let sigmaOrPlain: @Sendable (SchedulerKeys) throws -> (String, [String: String]) = {
+    try sigmaSpacing($0) ?? plainSpacing($0, standard: "linspace", more: [:])
+  }
+
+  private static let distilled: @Sendable (SchedulerKeys) throws -> (String, [String: String]) = {
+    ("lcm", ["original-steps": String(try $0.integer("original_inference_steps", 50, 1...1000))])
+  }
 
   private static let clipping = [
     "clip_sample": "x̂0 is clipped by '--correct clip' only", "thresholding": "x̂0 is thresholded by '--correct' only",
@@ -84,9 +151,12 @@ struct SchedulerKind: Sendable {
   }
 
   /// Spacings of noise instead of time, where the file asks for one.
-  private static func sigmaSpacing(_ keys: SchedulerKeys, karras: [String: String] = [:]) throws -> (String, [String: String])? {
+  private static func sigmaSpacing(
+    _ keys: SchedulerKeys, karras: [String: String] = [:], others: [String: String] = [:]
+  ) throws -> (String, [String: String])? {
     if try keys.flag("use_karras_sigmas") { return ("karras", karras) }
-    if try keys.flag("use_exponential_sigmas") { return ("exponential", [:]) }
+    if try keys.flag("use_exponential_sigmas") { return ("exponential", others) }
+    if try keys.flag("use_beta_sigmas") { return ("beta", others) }
     return nil
   }
 
