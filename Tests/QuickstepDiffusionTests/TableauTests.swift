@@ -134,7 +134,8 @@ import Testing
   @Test func namesWithSpacings() throws {
     for (name, solver, spacing) in [
       ("Euler a Karras", "euler-ancestral", "karras"), ("dpmpp_2m_sgm_uniform", "dpm++-2m", "sgm_uniform"), ("heun beta", "heun", "beta"),
-      ("sample_dpm_2_ancestral exponential", "dpm2-ancestral", "exponential"), ("DPM2 a Align Your Steps", "dpm2-ancestral", "Align Your Steps"),
+      ("sample_dpm_2_ancestral exponential", "dpm2-ancestral", "exponential"),
+      ("DPM2 a Align Your Steps", "dpm2-ancestral", "align_your_steps"),
     ] {
       let match = try AllSolvers.named(name)
       #expect(match.solver.declaration.name == solver && match.alias?.spacing == spacing, "\(name)")

@@ -1,5 +1,6 @@
 import QuickstepDiffusion
 import QuickstepFormats
+import QuickstepNN
 import QuickstepPipelines
 import QuickstepTesting
 import Testing
@@ -40,7 +41,10 @@ import Testing
     let cases: [(String, [String: JSONValue], String, [String: String], String)] = [
       ("DDPMScheduler", [:], "ddpm", ["variance": "fixed-small"], "leading"),
       ("DDPMScheduler", ["variance_type": .string("fixed_large")], "ddpm", ["variance": "fixed-large"], "leading"),
-      ("PNDMScheduler", ["set_alpha_to_one": .bool(true)], "pndm", ["start": "runge-kutta", "averages": "auto", "half-steps": "cut"], "leading"),
+      (
+        "PNDMScheduler", ["set_alpha_to_one": .bool(true)], "pndm", ["start": "runge-kutta", "averages": "auto", "half-steps": "cut"],
+        "leading"
+      ),
       ("LMSDiscreteScheduler", ["use_karras_sigmas": .bool(true)], "lms", [:], "karras"),
       ("LMSDiscreteScheduler", ["use_beta_sigmas": .bool(true)], "lms", [:], "beta"),
       ("KDPM2DiscreteScheduler", [:], "dpm2", [:], "linspace"), ("KDPM2AncestralDiscreteScheduler", [:], "dpm2-ancestral", [:], "linspace"),

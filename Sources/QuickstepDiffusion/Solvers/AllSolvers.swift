@@ -41,7 +41,8 @@ public enum AllSolvers {
   public static func named(_ name: String) throws -> Match {
     let wanted = canonicalName(name)
     if let match = match(wanted) { return match }
-    let spacings = AllGrids.all.flatMap { [$0.declaration.name] + $0.aliases.map(\.name) }.sorted { $0.count > $1.count }
+    let spacings = AllGrids.all.flatMap { [$0.declaration.name] + $0.aliases.map(\.name) }
+      .sorted { ($0.count, $0) > ($1.count, $1) }
     for spacing in spacings where wanted.hasSuffix(canonicalName(spacing)) {
       guard let match = match(String(wanted.dropLast(canonicalName(spacing).count))) else { continue }
       let alias = SolverAlias(name, tool: match.alias?.tool ?? "", parameters: match.alias?.parameters ?? [:], spacing: spacing)

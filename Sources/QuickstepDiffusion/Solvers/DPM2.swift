@@ -60,8 +60,11 @@ struct MidpointStep {
     (self.from, self.to) = (from, to)
     slope = PathSlope(frame)
     let isFirstOrder = to.sigma == 0 || !slope.determinesStep(from: from)
-    middle = isFirstOrder ? nil : try schedule.level(
-      coordinate: (frame.coordinate(from) * frame.coordinate(to)).squareRoot(), in: frame)
+    middle =
+      isFirstOrder
+      ? nil
+      : try schedule.level(
+        coordinate: (frame.coordinate(from) * frame.coordinate(to)).squareRoot(), in: frame)
   }
 
   /// The evaluations, and the new state as a sum. The state in the middle is written out, so that its rounding is not multiplied by the

@@ -1,4 +1,5 @@
 public import QuickstepDiffusion
+import QuickstepNN
 
 /// Errors of solvers on normal data N(μ, d²), in closed form: every table is an affine map of the start and of its noises, so the result is
 /// normal as well, and its distance to the exact marginal is a number and not a sample.

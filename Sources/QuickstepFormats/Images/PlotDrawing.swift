@@ -19,7 +19,8 @@ struct PlotDrawing {
     self.plot = plot
     let scale = max(1, min(width / 480, height / 300))
     xAxis = PlotAxis(
-      values: plot.series.lazy.flatMap { $0.points.lazy.map(\.x) }, isLogarithmic: plot.hasLogarithmicX, count: max(2, width / (90 * scale)))
+      values: plot.series.lazy.flatMap { $0.points.lazy.map(\.x) }, isLogarithmic: plot.hasLogarithmicX, count: max(2, width / (90 * scale))
+    )
     yAxis = PlotAxis(
       values: plot.series.lazy.flatMap { $0.points.lazy.map(\.y) }, isLogarithmic: plot.isLogarithmic, count: max(2, height / (60 * scale)))
     let widest = yAxis.ticks.map { BitmapFont.width(of: PlotAxis.label($0), scale: scale) }.max() ?? 0

@@ -91,7 +91,8 @@ struct SchedulerKind: Sendable {
     warnings: { keys in
       let variance = try keys.text("variance_type", "fixed_small")
       guard ["fixed_small", "fixed_small_log", "fixed_large", "fixed_large_log", "learned", "learned_range"].contains(variance) else {
-        throw FormatError(keys.path, "'variance_type' is '\(variance)'; supported: fixed_small, fixed_large, their _log, learned, learned_range")
+        throw FormatError(
+          keys.path, "'variance_type' is '\(variance)'; supported: fixed_small, fixed_large, their _log, learned, learned_range")
       }
       let learned = "the scheduler's 'variance_type' is '\(variance)'; the network's variance is not used, but the small fixed one"
       return try unused(keys, clipping) + (variance.hasPrefix("learned") ? [learned] : [])
@@ -110,7 +111,8 @@ struct SchedulerKind: Sendable {
     warnings: { keys in
       var result: [String] = []
       if try keys.text("timestep_spacing", "leading") == "linspace" {
-        result.append("the scheduler's 'timestep_spacing' is 'linspace', with which diffusers steps past the next timestep; here steps end on it")
+        result.append(
+          "the scheduler's 'timestep_spacing' is 'linspace', with which diffusers steps past the next timestep; here steps end on it")
       }
       if try !keys.flag("set_alpha_to_one"), try endsWhereItBegins(keys) {
         result.append("the scheduler's last step ends at the level it begins at ('steps_offset' 0); here the run ends at clean data")

@@ -22,9 +22,10 @@ enum NameTable {
   private static var solvers: [String] {
     AllSolvers.all.flatMap { solver in
       let own = row(solver.declaration.name, "Quickstep", solver.declaration.name)
-      return [own] + solver.aliases.sorted { ($0.tool.lowercased(), $0.name) < ($1.tool.lowercased(), $1.name) }.map {
-        row($0.name, $0.tool, solver.declaration.name, $0.parameters, $0.spacing)
-      }
+      return [own]
+        + solver.aliases.sorted { ($0.tool.lowercased(), $0.name) < ($1.tool.lowercased(), $1.name) }.map {
+          row($0.name, $0.tool, solver.declaration.name, $0.parameters, $0.spacing)
+        }
     }
   }
 
@@ -47,7 +48,7 @@ enum NameTable {
   private static func row(
     _ name: String, _ tool: String, _ solver: String, _ parameters: [String: String] = [:], _ grid: String? = nil
   ) -> String {
-    "| `\(name)` | \(tool) | `\(solver)` | \(words(parameters)) | \(grid.map { "`\($0)`" } ?? "") |".replacing("|  |", with: "| |")
+    "| `\(name)` | \(tool) | `\(solver)` | \(words(parameters)) | \(grid.map { "`\($0)`" } ?? "") |".replacing("  |", with: " |")
   }
 
   private static func words(_ parameters: [String: String]) -> String {

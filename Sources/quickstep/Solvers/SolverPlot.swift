@@ -70,7 +70,9 @@ struct SolverPlot {
       for steps in modelSteps {
         line.show("\(used), \(steps) steps")
         let (pixels, work) = try run(used, steps)
-        let error = try withTensorErrors { let off = pixels - reference; return (off * off).mean() }.item().squareRoot()
+        let error = try withTensorErrors {
+          let off = pixels - reference; return (off * off).mean()
+        }.item().squareRoot()
         points.append((work, error))
       }
       curves.append(.init(used.description, points))
@@ -82,7 +84,8 @@ struct SolverPlot {
 
   var lines: [String] {
     var table = TextTable([
-      .init(title: "solver", style: Screen.cyan), .init(title: "slope", alignsRight: true), .init(title: "evaluations → error", fit: .wrapped),
+      .init(title: "solver", style: Screen.cyan), .init(title: "slope", alignsRight: true),
+      .init(title: "evaluations → error", fit: .wrapped),
     ])
     for curve in plot.curves {
       let last = Array(curve.points.suffix(6))

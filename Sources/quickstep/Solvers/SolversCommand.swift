@@ -1,5 +1,6 @@
 import ArgumentParser
 import QuickstepDiffusion
+import QuickstepEvaluation
 import QuickstepFormats
 import QuickstepNN
 import QuickstepPipelines
@@ -83,7 +84,8 @@ struct SolversCommand: ParsableCommand {
       table.add([one.name, order, "\(one.evaluations)", "\(one.noises)", "\(one.registers)", one.summary])
     }
     print(table.lines().joined(separator: "\n"))
-    print(Screen.faint("  calls, draws of noise and states held at once are those of 10 steps to clean data; order with standard parameters"))
+    print(
+      Screen.faint("  calls, draws of noise and states held at once are those of 10 steps to clean data; order with standard parameters"))
   }
 
   private func setting() throws -> SolverSetting { try SolverSetting(model: model, schedule: schedule, grid: grid) }
