@@ -10,7 +10,9 @@ import Testing
   /// A mean, three directions of their own variance, and a rest.
   private static func data(rest: Double = 0.02) throws -> GaussianData {
     let generator = try Generator(seed: 1)
-    let directions = try withTensorErrors { Tensor.qr(Tensor.randn([size, 3], generator: generator, dtype: .float64)).0.transposed.contiguous() }
+    let directions = try withTensorErrors {
+      Tensor.qr(Tensor.randn([size, 3], generator: generator, dtype: .float64)).0.transposed.contiguous()
+    }
     let mean = Tensor.randn([size], generator: generator) * 0.5
     return try GaussianData(mean: mean, basis: directions, variances: [2.5, 0.7, 0.1], rest: rest)
   }

@@ -80,7 +80,8 @@ public enum SolverLaws {
     // Large coefficients cancel (Heun's τ/τ' over a long step, slopes at little noise), and rounding grows with the product of two of them:
     // of the row that makes a slope and of the row that reads it.
     let largest = table.rows.flatMap(\.terms).map { abs($0.coefficient.scalar) }.max() ?? 1
-    for (state, level) in zip(states, grid.levels.dropFirst()) where abs(state[0] - level.alpha * 1.7) > 1e-14 * max(100, largest * largest) {
+    for (state, level) in zip(states, grid.levels.dropFirst()) where abs(state[0] - level.alpha * 1.7) > 1e-14 * max(100, largest * largest)
+    {
       throw LawViolation("\(name) on \(grid.spacing), \(grid.steps) steps: constant prediction 1.7 gave \(state[0]) at α \(level.alpha)")
     }
   }

@@ -4,7 +4,7 @@ import QuickstepNN
 /// The names of other tools and what they stand for, made from the declarations: `Docs/Solvers.md`.
 enum NameTable {
   static var text: String {
-    (head + solvers + middle + grids + tail).map { $0 + "\n" }.joined()
+    (head + solvers + middle + grids + tail).map { $0.replacing("  |", with: " |") + "\n" }.joined()
   }
 
   private static let head = [
@@ -48,7 +48,7 @@ enum NameTable {
   private static func row(
     _ name: String, _ tool: String, _ solver: String, _ parameters: [String: String] = [:], _ grid: String? = nil
   ) -> String {
-    "| `\(name)` | \(tool) | `\(solver)` | \(words(parameters)) | \(grid.map { "`\($0)`" } ?? "") |".replacing("  |", with: " |")
+    "| `\(name)` | \(tool) | `\(solver)` | \(words(parameters)) | \(grid.map { "`\($0)`" } ?? "") |"
   }
 
   private static func words(_ parameters: [String: String]) -> String {

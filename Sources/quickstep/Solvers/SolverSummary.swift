@@ -10,27 +10,25 @@ struct SolverSummary {
   let summary: String
   let nature: SolverNature
   let order: Int
-  /// Of ten steps on Stable Diffusion's schedule, ending at clean data.
-  let evaluations: Int
-  let noises: Int
-  let registers: Int
+  /// Of ten steps on Stable Diffusion's schedule, ending at clean data; `nil` for solvers that are fitted to a model's own levels.
+  let table: Tableau?
 
   static func all() throws -> [SolverSummary] {
     let schedule = try DiscreteVPSchedule()
     let grid = try AllGrids.make("trailing").grid(schedule: schedule, steps: 10)
     return try AllSolvers.all.map { type in
       let solver = try type.init(ParameterValues(for: type.declaration))
-      let table = try solver.compile(schedule: schedule, grid: grid)
       return SolverSummary(
         name: type.declaration.name, summary: type.declaration.summary, nature: type.nature, order: solver.order,
-        evaluations: table.evaluationCount, noises: table.noiseCount, registers: table.peakRegisters)
+        table: solver is any FittedSolver ? nil : try solver.compile(schedule: schedule, grid: grid))
     }
   }
 
   var json: JSONValue {
     .object([
       "name": .string(name), "summary": .string(summary), "nature": .string(nature.rawValue), "order": .integer(order),
-      "evaluations": .integer(evaluations), "noises": .integer(noises), "registers": .integer(registers),
+      "evaluations": .optional(table?.evaluationCount), "noises": .optional(table?.noiseCount),
+      "registers": .optional(table?.peakRegisters),
     ])
   }
 }

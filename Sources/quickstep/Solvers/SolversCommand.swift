@@ -80,8 +80,9 @@ struct SolversCommand: ParsableCommand {
       .init(title: "noise", alignsRight: true), .init(title: "memory", alignsRight: true), .init(title: "what it does", fit: .wrapped),
     ])
     for one in try SolverSummary.all() {
-      let order = one.nature == .consistency ? "–" : "\(one.order)"
-      table.add([one.name, order, "\(one.evaluations)", "\(one.noises)", "\(one.registers)", one.summary])
+      let order = one.nature == .consistency || one.table == nil ? "–" : "\(one.order)"
+      let costs = [one.table?.evaluationCount, one.table?.noiseCount, one.table?.peakRegisters].map { $0.map { "\($0)" } ?? "–" }
+      table.add([one.name, order] + costs + [one.summary])
     }
     print(table.lines().joined(separator: "\n"))
     print(
@@ -107,7 +108,8 @@ struct SolversCommand: ParsableCommand {
   }
 
   private func draw(_ path: String) throws {
-    let names = solver.isEmpty ? AllSolvers.all.filter { $0.nature == .flow }.map { $0.declaration.name } : solver
+    let names =
+      solver.isEmpty ? AllSolvers.all.filter { $0.nature == .flow && !($0 is any FittedSolver.Type) }.map { $0.declaration.name } : solver
     let choices = try names.map { try MethodChoice(parsing: $0) }
     let drawing =
       try model == nil
