@@ -63,7 +63,7 @@ let package = Package(
     library("QuickstepFormats", ["QuickstepTensor", "QuickstepNN", "CPNG"]),
     library("QuickstepModels", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats"]),
     library("QuickstepDiffusion", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "CKernels"]),
-    library("QuickstepEvaluation", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels"]),
+    library("QuickstepEvaluation", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels", "QuickstepDiffusion"]),
     library(
       "QuickstepTraining",
       ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepTokenizers", "QuickstepModels", "QuickstepDiffusion"]),
@@ -86,7 +86,7 @@ let package = Package(
     tests("QuickstepFormats", ["QuickstepTensor", "QuickstepNN"]),
     tests("QuickstepModels", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepTokenizers"]),
     tests("QuickstepDiffusion", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "CKernels"]),
-    tests("QuickstepEvaluation", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels"]),
+    tests("QuickstepEvaluation", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels", "QuickstepDiffusion"]),
     tests("QuickstepTraining", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels", "QuickstepDiffusion"]),
     tests("QuickstepPipelines", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels", "QuickstepDiffusion"]),
     .testTarget(

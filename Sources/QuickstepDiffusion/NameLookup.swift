@@ -21,12 +21,12 @@ package func canonicalName(_ name: String) -> String {
   String(name.lowercased().filter { $0.isLetter || $0.isNumber || $0 == "+" })
 }
 
-/// The candidate with the smallest edit distance, if that is at most a third of the name's length (and at least 2).
+/// The first candidate with the smallest edit distance, if that is at most a third of the name's length (and at least 2).
 func closestName(to name: String, in candidates: [String]) -> String? {
   let wanted = canonicalName(name)
   let limit = max(2, wanted.count / 3)
   let ranked = candidates.map { (distance: editDistance(wanted, canonicalName($0)), name: $0) }
-  guard let best = ranked.min(by: { ($0.distance, $0.name) < ($1.distance, $1.name) }), best.distance <= limit else { return nil }
+  guard let best = ranked.min(by: { $0.distance < $1.distance }), best.distance <= limit else { return nil }
   return best.name
 }
 

@@ -16,17 +16,25 @@ public struct MethodChoice: Sendable, Hashable, Codable, CustomStringConvertible
   /// A method without parameters.
   public init(stringLiteral name: String) { self.init(name) }
 
-  /// Reads `name` or `name:parameter=value,parameter=value`. Commas inside brackets and braces belong to the value.
+  /// Reads `name` or `name:parameter=value,parameter=value`. Commas inside brackets and braces belong to the value, as do those of a list of
+  /// numbers: `name:parameter=1,2,parameter=value`.
   /// - Throws: ``GenerationError`` naming the part that is not of that form.
   public init(parsing text: String) throws {
     let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
     var values: [String: String] = [:]
+    var last: String?
     for pair in parts.count == 2 ? Self.pairs(parts[1]) : [] {
+      // Lists of numbers are written with commas as well: timesteps=999,850,736.
+      if let last, Double(pair) != nil {
+        values[last]? += "," + pair
+        continue
+      }
       let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
       guard sides.count == 2, !sides[0].isEmpty else { throw GenerationError("'\(pair)' in '\(text)' is not of the form parameter=value") }
       guard values.updateValue(sides[1], forKey: sides[0]) == nil else {
         throw GenerationError("'\(sides[0])' is given twice in '\(text)'")
       }
+      last = sides[0]
     }
     self.init(parts[0], parameters: values)
   }

@@ -122,8 +122,10 @@ struct ResolvedRequest {
     if request.solver == nil, let missing = model.scheduler.missingSolver {
       warnings.append("'\(missing)', which '\(model.name)' is meant to be sampled with, is not there yet; \(solverName) is used")
     }
-    // Compiling once up front finds out whether the solver can serve this grid at all.
-    _ = try solver.compile(schedule: schedule, grid: Self.part(grid, steps))
+    // Compiling once up front finds out whether the solver can serve this grid at all, and the network its levels.
+    let table = try solver.compile(schedule: schedule, grid: Self.part(grid, steps))
+    for row in table.rows { if let call = row.evaluation { _ = try model.scheduler.parametrisation.coefficients(at: call.level) } }
+    warnings += solver.fallbacks(steps: steps.count)
   }
 
   /// A start method, where nothing else says how the run begins.
@@ -169,9 +171,12 @@ struct ResolvedRequest {
     let standard = request.spacing == nil && match.alias?.spacing == nil
     let name = request.spacing ?? match.alias?.spacing ?? model.scheduler.spacing
     let implied = standard ? model.scheduler.spacingParameters(for: match.solver.declaration.name) : [:]
-    let parameters = implied.merging(request.spacingParameters) { _, given in given }
-    let grid = try AllGrids.make(name, parameters).grid(schedule: schedule, steps: request.steps ?? model.defaults.steps)
-    return (grid, try AllGrids.named(name).declaration.name, parameters, warnings)
+    let found = try AllGrids.match(name)
+    let parameters = implied.merging(found.parameters(request.spacingParameters)) { _, given in given }
+    let own = found.spacing.declaration.name
+    let spacing = try AllGrids.make(own, parameters)
+    let grid = try spacing.grid(schedule: schedule, steps: request.steps ?? spacing.fixedSteps ?? model.defaults.steps)
+    return (grid, own, parameters, warnings)
   }
 
   /// The levels of the steps that are run.

@@ -82,9 +82,10 @@ public struct SchedulerConfiguration: Sendable {
     let betas: BetaSchedule =
       try keys.betas().map { .trained($0) }
       ?? .named(
-        try keys.text("beta_schedule", "linear"), start: try keys.number("beta_start", 0.0001), end: try keys.number("beta_end", 0.02))
+        try keys.text("beta_schedule", kind.betas.schedule), start: try keys.number("beta_start", kind.betas.start),
+        end: try keys.number("beta_end", kind.betas.end))
     let rescaled = try keys.flag("rescale_betas_zero_snr")
-    schedule = try DiscreteVPSchedule(betas, trainSteps: steps, terminalSNR: rescaled ? .zero : .trained)
+    schedule = try DiscreteVPSchedule(betas, trainSteps: steps, terminalSNR: rescaled ? .zero : .trained, interpolation: kind.interpolation)
     (spacing, spacingParameters) = try kind.spacing(keys)
   }
 }

@@ -27,9 +27,11 @@ struct GenerateCommand: AsyncParsableCommand {
   var prompts: [String] = []
   @Option(name: [.short, .long], help: "Id of a model (see 'quickstep models'), a model folder or a single file.", completion: .file())
   var model: String?
-  @Option(help: "NAME or NAME:parameter=value,… (see 'quickstep methods --family solver').")
+  @Option(help: "NAME or NAME:parameter=value,… (see 'quickstep solvers'; names of other tools: 'quickstep solvers --names').")
   var solver: String?
-  @Option(help: "How noise levels are spaced: NAME or NAME:parameter=value,… (see 'quickstep methods --family grid').")
+  @Option(
+    name: [.customLong("grid"), .customLong("spacing")],
+    help: "How noise levels are spaced: NAME or NAME:parameter=value,… (see 'quickstep methods --family grid').")
   var grid: String?
   @Option(help: "How a run begins later than at noise: NAME:parameter=value,… (see 'quickstep methods --family start').")
   var start: String?

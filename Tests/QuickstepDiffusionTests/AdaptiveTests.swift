@@ -16,7 +16,7 @@ import Testing
     let ours = GuidedDenoiser(parametrisation: .epsilon) { input, context in
       Tensor(network(try input.scalars(Double.self), timestep: context.level.timestep), shape: input.shape)
     }
-    let start = try Golden.shared.get().initial
+    let start = try Golden.shared.initial
     let run = try SamplingRun(
       solver: AllSolvers.make("dpm-adaptive", parameters), schedule: schedule,
       grid: AllGrids.make("linspace", ["final": final]).grid(schedule: schedule, steps: steps),

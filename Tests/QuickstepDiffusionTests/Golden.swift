@@ -11,7 +11,9 @@ struct Golden: Decodable {
     var steps: Int
     var timesteps: [Double]
     var sigmas: [Double]?
-    var testDescription: String { "\(scheduler) \(spacing) \(steps)" }
+    /// Our grid in words, where the script says it.
+    var grid: String?
+    var testDescription: String { "\(scheduler) \(grid ?? spacing) \(steps)" }
   }
 
   struct Case: Decodable, CustomTestStringConvertible {
@@ -26,7 +28,9 @@ struct Golden: Decodable {
     var end: [Double]
     /// As the program computes in float32, where it does.
     var end32: [Double]?
-    var testDescription: String { "\(solver) \(scheduler) \(spacing) \(prediction) \(steps) η \(eta)" }
+    /// Our grid in words, where the script says it.
+    var grid: String?
+    var testDescription: String { "\(solver) \(scheduler) \(grid ?? spacing) \(prediction) \(steps) η \(eta)" }
   }
 
   /// A run with steps of its own choice.
@@ -48,28 +52,49 @@ struct Golden: Decodable {
   var thresholded: [Double]?
   var adaptive: [Adaptive]?
 
-  /// One file for each script.
-  static let files = ["schedulers", "schedulers-exponential", "schedulers-authors"]
-  static let all = Result { try files.map(read) }
-  static let shared = Result { try read("schedulers") }
-
-  private static func read(_ name: String) throws -> Golden {
-    let url = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures/\(name).json")
+  /// Every file of the Fixtures folder, by name without extension; `schedulers` holds what is common.
+  static let files = Result {
+    let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures")
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
-    return try decoder.decode(Golden.self, from: Data(contentsOf: url))
+    return try Dictionary(
+      uniqueKeysWithValues: FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+        .filter { $0.lastPathComponent.hasPrefix("schedulers") && $0.pathExtension == "json" }
+        .map { ($0.deletingPathExtension().lastPathComponent, try decoder.decode(Golden.self, from: Data(contentsOf: $0))) })
   }
 
-  /// Empty (and then failing in `goldensAreThere`) when a file is missing, so that parameterised tests can be declared.
-  static var grids: [GridEntry] { (try? all.get())?.flatMap(\.grids) ?? [] }
-  static var adaptive: [Adaptive] { (try? all.get())?.compactMap(\.adaptive).flatMap { $0 } ?? [] }
-  static var cases: [Case] { (try? all.get())?.flatMap(\.cases) ?? [] }
+  static func named(_ name: String) throws -> Golden { try #require(try files.get()[name]) }
+  static var shared: Golden { get throws { try named("schedulers") } }
+
+  /// Empty (and then failing in `goldensAreThere`) when files are missing, so that parameterised tests can be declared.
+  private static var all: [Golden] { ((try? files.get()) ?? [:]).sorted { $0.key < $1.key }.map(\.value) }
+  static var grids: [GridEntry] { all.flatMap(\.grids) }
+  static var adaptive: [Adaptive] { all.compactMap(\.adaptive).flatMap { $0 } }
+  static var cases: [Case] { all.flatMap(\.cases) }
 }
 
 /// Our words for what a diffusers scheduler does when it is configured with a spacing.
 struct Translation {
   let schedule: any NoiseSchedule
   let spacing: any Spacing
+
+  /// Words such as `flow-3 linspace` or `leading offset=1`; without a flow it is the scaled-linear schedule.
+  init(words: String) throws {
+    var words = words.split(separator: " ").map(String.init)
+    if let shift = words.first.flatMap({ $0.hasPrefix("flow-") ? Double($0.dropFirst(5)) : nil }) {
+      schedule = try FlowSchedule(shift: shift)
+      words.removeFirst()
+    } else {
+      schedule = try DiscreteVPSchedule(
+        .scaledLinear(0.00085, 0.012), interpolation: ["normal", "sgm_uniform"].contains(words[0]) ? .lambda : .sigma)
+    }
+    spacing = try AllGrids.make(words[0], Self.parameters(words.dropFirst()))
+  }
+
+  /// `name=value` texts.
+  static func parameters(_ words: some Sequence<String>) -> [String: String] {
+    Dictionary(uniqueKeysWithValues: words.map { $0.split(separator: "=").map(String.init) }.map { ($0[0], $0[1]) })
+  }
 
   init(scheduler: String, spacing: String, precision: TablePrecision = .double) throws {
     if scheduler.hasPrefix("FlowMatch") {

@@ -7,7 +7,8 @@ import Testing
     let names = AllGrids.all.map { $0.declaration.name }
     #expect(names == names.sorted())
     #expect(Set(names).count == names.count)
-    #expect(try AllGrids.named("SGM_uniform") == Trailing.self)
+    let uniform = try AllGrids.match("SGM_uniform")
+    #expect(uniform.spacing == Linspace.self && uniform.parameters([:]) == ["skip-last": "true"])
     #expect { try AllGrids.named("karas") } throws: { "\($0)".contains("did you mean 'karras'") }
   }
 
@@ -15,6 +16,7 @@ import Testing
   /// not accepted is refused with a ``GridError``; the first schedule, discrete VP, is accepted by all.
   @Test(arguments: AllGrids.all.indices, [1, 2, 5, 50]) func shapes(_ index: Int, _ steps: Int) throws {
     let type = AllGrids.all[index]
+    if type == Explicit.self { return }
     for schedule in ScheduleTests.schedules {
       for final in FinalLevel.allCases {
         let spacing = try type.init(ParameterValues(["final": final.rawValue], for: type.declaration))
@@ -59,6 +61,54 @@ import Testing
     #expect(throws: GridError.self) { try Grid(levels: [schedule.clean], spacing: "explicit") }
     #expect(try grid.suffix(fromStep: 1).timesteps == [700, 12.5])
     #expect(throws: GridError.self) { try grid.suffix(fromStep: 3) }
+  }
+
+  @Test func explicitSpacing() throws {
+    let schedule = try DiscreteVPSchedule()
+    let spacing = try AllGrids.make("explicit", ["timesteps": "999,850.5;12 3/1"])
+    #expect(spacing.fixedSteps == 5)
+    let grid = try spacing.grid(schedule: schedule, steps: 5)
+    #expect(grid.timesteps == [999, 850.5, 12, 3, 1] && grid.levels[5].sigma == 0)
+    #expect { try spacing.grid(schedule: schedule, steps: 4) } throws: { "\($0)".contains("5 levels, but 4 steps") }
+    let sigmas = try AllGrids.make("explicit", ["sigmas": "80,3,0.2,0"])
+    #expect(sigmas.fixedSteps == 3)
+    #expect(try abs(sigmas.grid(schedule: EDMSchedule(), steps: 3).levels[1].sigma - 3) < 1e-14)
+    let refused: [([String: String], Int, String)] = [
+      ([:], 2, "without levels"), (["timesteps": "10,10"], 2, "value 2 (10.0) repeats value 1"),
+      (["timesteps": "10,20"], 2, "value 2 (20.0) is above value 1"), (["timesteps": "1000,3"], 2, "outside"),
+      (["timesteps": "nan,3"], 2, "numbers of"), (["timesteps": "5,x"], 2, "numbers of"), (["sigmas": "0"], 1, "nothing but the end"),
+      (["sigmas": "-1"], 1, "numbers of"), (["sigmas": "3,1", "timesteps": "3"], 2, "not both"),
+      (["sigmas": "3,0", "final": "smallest"], 1, "ends at 0"), (["timesteps": "5,0", "final": "smallest"], 2, "must fall strictly"),
+    ]
+    for (parameters, steps, reason) in refused {
+      #expect("\(parameters)") { try AllGrids.make("explicit", parameters).grid(schedule: schedule, steps: steps) } throws: {
+        "\($0)".contains(reason)
+      }
+    }
+  }
+
+  /// Respaced betas of all timesteps are the trained ones, and of some have ᾱ there as products (AutoDiffusion's card, check a).
+  @Test func respacedBetas() throws {
+    let schedule = try DiscreteVPSchedule()
+    let betas = try BetaSchedule.scaledLinear().betas(count: 1000)
+    for (ours, trained) in zip(try schedule.respacedBetas(Array(0..<1000)), betas) { #expect(abs(ours - trained) < 1e-13) }
+    let chosen = [94, 217, 354, 574, 834, 944]
+    var product = 1.0
+    for (beta, timestep) in zip(try schedule.respacedBetas(chosen), chosen) {
+      product *= 1 - beta
+      #expect(abs(product - schedule.alphasCumprod[timestep]) < 1e-14)
+    }
+    for wrong in [[], [5, 5], [7, 3], [1000], [-1]] { #expect(throws: ScheduleError.self) { try schedule.respacedBetas(wrong) } }
+  }
+
+  /// The quantile turns the distribution function around; symmetric shapes have their middle at ½.
+  @Test func betaQuantiles() {
+    for (a, b) in [(0.6, 0.6), (0.05, 20), (3, 0.5), (12, 7)] {
+      let beta = BetaDistribution(a: a, b: b)
+      for p in [1e-6, 0.01, 0.3, 0.5, 0.77, 0.999] { #expect(abs(beta.share(below: beta.quantile(p)) - p) < 1e-11, "\(a) \(b) \(p)") }
+    }
+    #expect(abs(BetaDistribution(a: 0.6, b: 0.6).quantile(0.5) - 0.5) < 1e-12)
+    #expect(abs(BetaDistribution(a: 1, b: 1).quantile(0.3) - 0.3) < 1e-12)
   }
 
   /// On VP and EDM schedules uniform log-SNR is the exponential spacing.

@@ -80,7 +80,7 @@ import Testing
 
   /// Equal to diffusers' _threshold_sample.
   @Test func dynamicThresholding() throws {
-    let golden = try #require(try Golden.shared.get().thresholded)
+    let golden = try #require(try Golden.shared.thresholded)
     let sample = Tensor((0..<24).map { -3 + 5 * Double($0) / 23 }, shape: [2, 3, 2, 2])
     let correction = try AllCorrections.make("dynamic-threshold", ["max": "1.5"])
     #expect(distance(try correction.apply(sample, state: sample, context: context).scalars(), golden) < 1e-12)

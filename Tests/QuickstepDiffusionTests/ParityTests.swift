@@ -7,16 +7,21 @@ import Testing
 /// Grids and trajectories against diffusers, see Parity/schedulers.py.
 @Suite struct ParityTests {
   @Test func goldensAreThere() throws {
-    let files = try Golden.all.get()
-    #expect(files.map(\.cases.count).allSatisfy { $0 > 30 } && files[0].cases.count > 200)
-    #expect(files[0].versions["diffusers"] != nil)
-    #expect(files.allSatisfy { $0.initial == files[0].initial && $0.noises == files[0].noises })
+    for (name, count) in [
+      ("schedulers", 200), ("schedulers-classical", 400), ("schedulers-exponential", 900), ("schedulers-authors", 500),
+    ] {
+      #expect(try Golden.named(name).cases.count > count)
+    }
+    let files = try Golden.files.get().values
+    let shared = try Golden.shared
+    #expect(shared.versions["diffusers"] != nil)
+    #expect(files.allSatisfy { $0.initial == shared.initial && $0.noises == shared.noises })
   }
 
   @Test(arguments: Golden.grids) func grid(_ entry: Golden.GridEntry) throws {
-    let words = try Translation(scheduler: entry.scheduler, spacing: entry.spacing)
+    let words = try entry.grid.map { try Translation(words: $0) } ?? Translation(scheduler: entry.scheduler, spacing: entry.spacing)
     let grid = try words.spacing.grid(schedule: words.schedule, steps: entry.steps)
-    #expect(grid.steps == entry.timesteps.count)
+    #expect(grid.steps == entry.steps)
     for (ours, theirs) in zip(grid.timesteps, entry.timesteps) {
       #expect(abs(ours - theirs) <= 1e-8 * max(1, abs(theirs)), "timesteps \(grid.timesteps) and \(entry.timesteps)")
     }
@@ -28,8 +33,8 @@ import Testing
   /// Equal to 1e-9 of the largest value when diffusers computes in float64; as shipped its float32 tables and states allow 2e-5. Only the
   /// exponential DPM grid differs more (1e-3): float32 rounding there moves a timestep over the integer it is truncated to.
   @Test(arguments: Golden.cases) func trajectory(_ golden: Golden.Case) throws {
-    let shared = try Golden.shared.get()
-    let words = try Translation(scheduler: golden.scheduler, spacing: golden.spacing)
+    let shared = try Golden.shared
+    let words = try golden.grid.map { try Translation(words: $0) } ?? Translation(scheduler: golden.scheduler, spacing: golden.spacing)
     let grid = try words.spacing.grid(schedule: words.schedule, steps: golden.steps)
     let table = try Self.solver(golden).compile(schedule: words.schedule, grid: grid)
     let network = ToyNetwork(prediction: golden.prediction)
@@ -46,7 +51,7 @@ import Testing
       if executor.completedSteps == golden.steps / 2, middle.isEmpty { middle = try executor.state.scalars() }
     }
     let end: [Double] = try executor.result.scalars()
-    if let expected = golden.mid { #expect(distance(middle, expected) < 1e-9, "middle \(middle), expected \(expected)") }
+    if let expected = golden.mid, !expected.isEmpty { #expect(distance(middle, expected) < 1e-9, "middle \(middle), expected \(expected)") }
     #expect(distance(end, golden.end) < 1e-9, "end \(end), expected \(golden.end)")
     guard let shipped = golden.end32 else { return }
     // diffusers' DEIS subtracts logarithms of float32.
@@ -56,7 +61,7 @@ import Testing
 
   @Test(arguments: ["linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid", "exp"], TablePrecision.allTested)
   func table(_ name: String, _ precision: TablePrecision) throws {
-    let tables = try #require(try Golden.shared.get().alphasCumprod)
+    let tables = try #require(try Golden.shared.alphasCumprod)
     for terminal in [DiscreteVPSchedule.TerminalSNR.trained, .zero] {
       let key = name + (terminal == .zero ? " zero" : "") + (precision == .float32 ? " float32" : "")
       guard let expected = tables[key] else { continue }
@@ -66,6 +71,13 @@ import Testing
       // float32: a β one rounding away from torch's vectorised linspace accumulates over 1000 factors.
       #expect(distance(found, expected) < (precision == .float32 ? 2e-6 : 1e-12), "\(key): \(found) and \(expected)")
     }
+  }
+
+  @Test(arguments: [5.0, 8.0]) func restorationSchedule(_ rate: Double) throws {
+    let expected = try #require(try Golden.named("schedulers-classical").alphasCumprod?[String(Int(rate))])
+    let schedule = try DiscreteVPSchedule(.restoration(rate))
+    #expect(distance([0, 1, 10, 250, 500, 750, 998, 999].map { schedule.alphasCumprod[$0] }, expected) < 1e-12)
+    if rate == 8 { #expect(abs(schedule.alphasCumprod[899] - 0.55) < 0.01 && abs(schedule.alphasCumprod[499] - 0.98) < 0.01) }
   }
 
   private static func solver(_ golden: Golden.Case) throws -> any Solver {

@@ -115,6 +115,38 @@ import Testing
     #expect(ddpm.noiseCount == 3)
   }
 
+  /// A foreign name means one thing: no two solvers share it, none is another solver's own name, and one that is its solver's own name
+  /// implies nothing, since that name is found first.
+  @Test func foreignNamesMeanOneThing() throws {
+    func folded(_ name: String) -> String { String(name.lowercased().filter { $0.isLetter || $0.isNumber || $0 == "+" }) }
+    let own = Set(AllSolvers.all.map { folded($0.declaration.name) })
+    var meanings: [String: String] = [:]
+    for solver in AllSolvers.all {
+      for alias in solver.aliases {
+        let meaning = "\(solver.declaration.name) \(alias.parameters) \(alias.spacing ?? "")"
+        #expect(meanings.updateValue(meaning, forKey: folded(alias.name)) ?? meaning == meaning, "\(alias.name)")
+        guard own.contains(folded(alias.name)) else { continue }
+        #expect(folded(alias.name) == folded(solver.declaration.name), "\(alias.name)")
+        // Spelled as ours it is ours; with other separators it is found as it is written.
+        let isOurs = alias.name.lowercased() == solver.declaration.name
+        #expect(!isOurs || (alias.parameters.isEmpty && alias.spacing == nil), "\(alias.name)")
+        if !isOurs { #expect(try AllSolvers.named(alias.name).alias == alias) }
+      }
+    }
+  }
+
+  @Test func namesWithSpacings() throws {
+    for (name, solver, spacing) in [
+      ("Euler a Karras", "euler-ancestral", "karras"), ("dpmpp_2m_sgm_uniform", "dpm++-2m", "sgm_uniform"), ("heun beta", "heun", "beta"),
+      ("sample_dpm_2_ancestral exponential", "dpm2-ancestral", "exponential"),
+      ("DPM2 a Align Your Steps", "dpm2-ancestral", "align_your_steps"),
+    ] {
+      let match = try AllSolvers.named(name)
+      #expect(match.solver.declaration.name == solver && match.alias?.spacing == spacing, "\(name)")
+    }
+    #expect(try AllSolvers.named("PLMS").alias?.parameters == ["start": "improved-euler"])
+  }
+
   @Test func mistakesAreExplained() {
     #expect { try AllSolvers.named("hune") } throws: { "\($0)".contains("did you mean 'heun'") && "\($0)".contains("ddim") }
     #expect { try AllSolvers.make("ddim", ["etta": "1"]) } throws: { "\($0)".contains("etta") }

@@ -18,9 +18,11 @@ import Testing
   static let variants = [
     Variant("defaults") { _ in },
     Variant("solver with a parameter") { ($0.solver, $0.solverParameters) = ("ddim", ["eta": "0.7"]) },
-    Variant("foreign name with a parameter") { $0.solver = "DDPMScheduler" },
-    Variant("foreign name, parameter overridden") { ($0.solver, $0.solverParameters) = ("DDPMScheduler", ["eta": "0.25"]) },
+    Variant("foreign name with a parameter") { $0.solver = "PLMS" },
+    Variant("foreign name, parameter overridden") { ($0.solver, $0.solverParameters) = ("PLMS", ["order": "2"]) },
     Variant("foreign name with a grid") { $0.solver = "DPM++ 2M Karras" },
+    Variant("two foreign names") { ($0.solver, $0.spacing) = ("dpm_2_ancestral", "sgm_uniform") },
+    Variant("levels one by one") { ($0.spacing, $0.spacingParameters) = ("explicit", ["timesteps": "999,500,20.5"]) },
     Variant("grid with a parameter") { ($0.spacing, $0.spacingParameters) = ("karras", ["rho": "3"]) },
     Variant("leading grid") { $0.spacing = "leading" },
     Variant("no style") { $0.style = "none" },

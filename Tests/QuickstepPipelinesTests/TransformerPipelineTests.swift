@@ -236,7 +236,6 @@ import Testing
       ("UniPCMultistepScheduler", ["use_flow_sigmas": .bool(true), "use_karras_sigmas": .bool(true)], "use_karras_sigmas"),
       ("DEISMultistepScheduler", ["thresholding": .bool(true)], "thresholding"),
       ("DPMSolverMultistepScheduler", ["lambda_min_clipped": .number(-5.1)], "lambda_min_clipped"),
-      ("DPMSolverMultistepScheduler", ["use_lu_lambdas": .bool(true)], "use_lu_lambdas"),
       ("FlowMatchEulerDiscreteScheduler", ["shift_terminal": .number(0.02)], "shift_terminal"),
       ("FlowMatchEulerDiscreteScheduler", ["use_karras_sigmas": .bool(true)], "use_karras_sigmas"),
       ("DDIMScheduler", ["clip_sample": .bool(true)], "clip_sample"),

@@ -71,7 +71,7 @@ public final class TableauExecutor {
   /// The next model call, or `nil` at the end. Asking again before ``accept(denoised:)`` gives the same answer.
   /// - Throws: what the combination of rows without evaluation throws.
   public func nextEvaluation() throws -> (state: Tensor, context: StepContext)? {
-    try finishPlainRows()
+    while !isFinished, tableau.rows[row].evaluation == nil { try combine() }
     guard !isFinished, let call = tableau.rows[row].evaluation else { return nil }
     let context = StepContext(
       step: tableau.rows[row].step, stepCount: tableau.stepCount, evaluation: evaluation, evaluationCount: evaluationCount,
@@ -94,12 +94,10 @@ public final class TableauExecutor {
     if checksFinite { try checkFinite(denoised) }
     registers[.denoised(evaluation)] = denoised
     evaluation += 1
+    let step = tableau.rows[row].step
     try combine()
-    try finishPlainRows()
-  }
-
-  private func finishPlainRows() throws {
-    while !isFinished, tableau.rows[row].evaluation == nil { try combine() }
+    // Rows that open the next step wait for ``nextEvaluation()``, so that between two calls ``state`` is what the step has reached.
+    while !isFinished, tableau.rows[row].evaluation == nil, tableau.rows[row].step == step { try combine() }
   }
 
   /// Makes the state of the current row and lets go of what nobody reads any more.

@@ -15,6 +15,9 @@ public struct Leading: Spacing {
       SpacingParameter.final,
     ], exactness: .approximate, reference: "arXiv 2305.08891, table 2")
 
+  /// ComfyUI's name. Where n does not divide N, ComfyUI takes more steps than were asked for.
+  public static let aliases = [SpacingAlias("ddim_uniform", tool: "ComfyUI", parameters: ["offset": "1"])]
+
   let offset: Int
   let skipsLast: Bool
   let final: FinalLevel

@@ -13,6 +13,13 @@ public struct Linspace: Spacing {
       SpacingParameter.final,
     ], exactness: .approximate, reference: "arXiv 2305.08891, table 2")
 
+  /// ComfyUI's and A1111's names.
+  public static let aliases = [
+    SpacingAlias("normal", tool: "ComfyUI"), SpacingAlias("Uniform", tool: "A1111"),
+    SpacingAlias("sgm_uniform", tool: "ComfyUI", parameters: ["skip-last": "true"]),
+    SpacingAlias("SGM Uniform", tool: "A1111", parameters: ["skip-last": "true"]),
+  ]
+
   let rounds: Bool
   let skipsLast: Bool
   let final: FinalLevel

@@ -5,9 +5,11 @@ public protocol Spacing: Sendable {
   /// What the rule says about itself.
   static var declaration: MethodDeclaration { get }
   /// Names other tools use for it.
-  static var aliases: [String] { get }
+  static var aliases: [SpacingAlias] { get }
   /// - Throws: when the values contradict each other.
   init(_ values: ParameterValues) throws
+  /// The only number of steps there is a grid of, for rules that hold their levels.
+  var fixedSteps: Int? { get }
   /// A grid of `steps` steps.
   /// - Throws: ``GridError`` when the schedule cannot carry so many steps or lacks what the rule needs.
   func grid(schedule: any NoiseSchedule, steps: Int) throws -> Grid
@@ -15,7 +17,9 @@ public protocol Spacing: Sendable {
 
 extension Spacing {
   /// None.
-  public static var aliases: [String] { [] }
+  public static var aliases: [SpacingAlias] { [] }
+  /// `nil`: any number.
+  public var fixedSteps: Int? { nil }
   static var name: String { declaration.name }
 
   func check(steps: Int, on schedule: any NoiseSchedule) throws {

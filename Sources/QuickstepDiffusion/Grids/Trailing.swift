@@ -7,9 +7,6 @@ public struct Trailing: Spacing {
   public static let declaration = MethodDeclaration(
     name: "trailing", family: .grid, summary: "Every N/n-th trained timestep counted from the noisy end.", points: [.grid],
     parameters: [SpacingParameter.final], exactness: .approximate, reference: "arXiv 2305.08891, table 2")
-  /// ComfyUI's names.
-  public static let aliases = ["sgm_uniform", "simple"]
-
   let final: FinalLevel
 
   /// Reads `final`.

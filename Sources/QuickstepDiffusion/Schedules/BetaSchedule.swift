@@ -7,6 +7,7 @@ public struct BetaSchedule: Sendable, Hashable, CustomStringConvertible {
     case scaledLinear(Double, Double)
     case sigmoid(Double, Double)
     case cosine, exponential, laplace
+    case restoration(Double)
     case trained([Double])
   }
   let kind: Kind
@@ -23,6 +24,10 @@ public struct BetaSchedule: Sendable, Hashable, CustomStringConvertible {
   public static let exponential = Self(kind: .exponential)
   /// ᾱ with Laplace-distributed log-SNR (diffusers' `laplace`).
   public static let laplace = Self(kind: .laplace)
+  /// ᾱ = 1 − e^{−k·(1 − t)}, scaled to 0.001…1: leaves noise quickly and then creeps, for restoration from few steps (HIR-Diff, Pang et al.
+  /// 2024, by its code; the printed equation is its mirror image).
+  /// - Parameter rate: k, 8 for denoising and super-resolution, 5 for inpainting.
+  public static func restoration(_ rate: Double = 8) -> Self { Self(kind: .restoration(rate)) }
   /// β given one by one, noise growing.
   public static func trained(_ betas: [Double]) -> Self { Self(kind: .trained(betas)) }
 
@@ -36,8 +41,10 @@ public struct BetaSchedule: Sendable, Hashable, CustomStringConvertible {
     case "squaredcos_cap_v2", "cosine": cosine
     case "exp", "exponential": exponential
     case "laplace": laplace
+    case "restoration": restoration()
     default:
-      throw ScheduleError("no beta schedule is called '\(name)'; allowed: linear, scaled_linear, squaredcos_cap_v2, exp, laplace, sigmoid")
+      throw ScheduleError(
+        "no beta schedule is called '\(name)'; allowed: linear, scaled_linear, squaredcos_cap_v2, exp, laplace, sigmoid, restoration")
     }
   }
 
@@ -50,6 +57,7 @@ public struct BetaSchedule: Sendable, Hashable, CustomStringConvertible {
     case .cosine: "squaredcos_cap_v2"
     case .exponential: "exp"
     case .laplace: "laplace"
+    case .restoration: "restoration"
     case .trained: "trained"
     }
   }
@@ -62,6 +70,9 @@ public struct BetaSchedule: Sendable, Hashable, CustomStringConvertible {
   public func betas(count: Int, precision: TablePrecision = .double) throws -> [Double] {
     guard count >= 2 else { throw ScheduleError("a discrete schedule needs at least 2 training timesteps, not \(count)") }
     let values = raw(count: count, precision: precision)
+    if case .restoration(let rate) = kind, values.isEmpty {
+      throw ScheduleError("the rate of a restoration schedule is \(rate); allowed: above 0, finite")
+    }
     guard values.count == count else { throw ScheduleError("\(values.count) trained betas were given for \(count) timesteps") }
     for (index, beta) in values.enumerated() where !(beta > 0 && beta < 1) {
       throw ScheduleError("beta \(beta) of timestep \(index) in the \(self) schedule is outside (0, 1)")
@@ -85,6 +96,15 @@ public struct BetaSchedule: Sendable, Hashable, CustomStringConvertible {
       return fromAlphaBar(count, precision) { t in
         let lambda = -0.5 * (t > 0.5 ? -1 : 1) * log(1 - 2 * abs(0.5 - t) + 1e-6)
         return (exp(lambda) / (1 + exp(lambda))).squareRoot()
+      }
+    case .restoration(let rate):
+      guard rate > 0, rate.isFinite else { return [] }
+      return (0..<count).map { i in
+        let level = { (j: Int) in
+          let share = expm1(-rate * Double(count - j) / Double(count)) / expm1(-rate)
+          return share * (1 - 1e-3) + 1e-3
+        }
+        return precision.round(1 - level(i + 1) / level(i))
       }
     case .trained(let betas):
       return betas.map(precision.round)

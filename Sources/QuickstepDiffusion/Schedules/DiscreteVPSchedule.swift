@@ -104,6 +104,23 @@ public struct DiscreteVPSchedule: NoiseSchedule {
     return Double(low) + (lambdas[low] - lambda) / (lambdas[low] - lambdas[high])
   }
 
+  /// The β of a diffusion over some of the trained timesteps only: β_i = 1 − ᾱ(t_i)/ᾱ(t_{i−1}), ᾱ before the first being 1 (AutoDiffusion;
+  /// improved diffusion's spaced sampling). Their products are ᾱ at the chosen timesteps.
+  /// - Parameter timesteps: trained ones, rising.
+  /// - Throws: ``ScheduleError`` for an empty list, for one that does not rise, and for timesteps that were not trained.
+  public func respacedBetas(_ timesteps: [Int]) throws -> [Double] {
+    guard !timesteps.isEmpty else { throw ScheduleError("no timesteps were given to respace \(summary)") }
+    var before = 1.0
+    return try timesteps.enumerated().map { index, timestep in
+      guard alphasCumprod.indices.contains(timestep), index == 0 || timestep > timesteps[index - 1] else {
+        throw ScheduleError(
+          "timestep \(timestep) at place \(index + 1) cannot be chosen; allowed: rising, within 0…\(alphasCumprod.count - 1)")
+      }
+      defer { before = alphasCumprod[timestep] }
+      return 1 - alphasCumprod[timestep] / before
+    }
+  }
+
   /// α² + σ² = 1 and α/σ = e^λ.
   static func level(lambda: Double, timestep: Double) -> NoiseLevel {
     let alpha = (1 / (1 + exp(-2 * lambda))).squareRoot()

@@ -45,7 +45,10 @@ extension NoiseSchedule {
 
   /// The level at a value of the ``frame``'s noise coordinate.
   /// - Throws: ``ScheduleError`` when the coordinate is negative, not finite, or beyond pure noise.
-  public func level(coordinate: Double) throws -> NoiseLevel {
+  public func level(coordinate: Double) throws -> NoiseLevel { try level(coordinate: coordinate, in: frame) }
+
+  /// The level at a noise coordinate of any frame.
+  func level(coordinate: Double, in frame: Frame) throws -> NoiseLevel {
     guard let lambda = frame.lambda(coordinate: coordinate) else {
       throw ScheduleError("noise coordinate \(coordinate) is not a level of \(summary); allowed: \(frame.allowed)")
     }

@@ -5,6 +5,7 @@ public enum AllSolvers {
   /// The registered solvers.
   public static let all: [any Solver.Type] = [
     DDIM.self,
+    DDPM.self,
     DEIS.self,
     DPMSolverPP2M.self,
     DPMSolverPP2S.self,
@@ -14,12 +15,18 @@ public enum AllSolvers {
     DPMSolverMultistep.self,
     DPMSolverSinglestep.self,
     DPMSolverV3.self,
+    DPM2.self,
+    DPM2Ancestral.self,
     DualFast.self,
     Euler.self,
     EulerAncestral.self,
     Heun.self,
+    LCM.self,
+    LMS.self,
     OLSS.self,
+    PNDM.self,
     SDEDPMSolverPP.self,
+    TCD.self,
     UniC.self,
     UniPC.self,
     USF.self,
@@ -41,16 +48,37 @@ public enum AllSolvers {
     }
   }
 
-  /// The solver with this name or foreign name; case and separators do not matter.
+  /// The solver with this name or foreign name; case and separators do not matter. A name may be followed by that of a spacing, as in
+  /// A1111's `DPM++ 2M Karras` and ComfyUI's `dpmpp_2m_karras`.
   /// - Throws: ``UnknownMethodError`` with the nearest name.
   public static func named(_ name: String) throws -> Match {
     let wanted = canonicalName(name)
+    if let match = spelled(name) ?? match(wanted) { return match }
+    let spacings = AllGrids.all.flatMap { [$0.declaration.name] + $0.aliases.map(\.name) }
+      .sorted { ($0.count, $0) > ($1.count, $1) }
+    for spacing in spacings where wanted.hasSuffix(canonicalName(spacing)) {
+      guard let match = match(String(wanted.dropLast(canonicalName(spacing).count))) else { continue }
+      let alias = SolverAlias(name, tool: match.alias?.tool ?? "", parameters: match.alias?.parameters ?? [:], spacing: spacing)
+      return Match(solver: match.solver, alias: alias)
+    }
+    let own = all.map { $0.declaration.name }
+    throw UnknownMethodError(name, family: .solver, known: own, near: own + all.flatMap { $0.aliases.map(\.name) })
+  }
+
+  /// A foreign name to the letter that differs from ours in separators alone, such as ComfyUI's `uni_pc`: it means what it means there.
+  private static func spelled(_ name: String) -> Match? {
+    for solver in all where solver.declaration.name != name {
+      if let alias = solver.aliases.first(where: { $0.name == name }) { return Match(solver: solver, alias: alias) }
+    }
+    return nil
+  }
+
+  private static func match(_ wanted: String) -> Match? {
     if let solver = all.first(where: { canonicalName($0.declaration.name) == wanted }) { return Match(solver: solver, alias: nil) }
     for solver in all {
       if let alias = solver.aliases.first(where: { canonicalName($0.name) == wanted }) { return Match(solver: solver, alias: alias) }
     }
-    let own = all.map { $0.declaration.name }
-    throw UnknownMethodError(name, family: .solver, known: own, near: own + all.flatMap { $0.aliases.map(\.name) })
+    return nil
   }
 
   /// The solver with this name, made from raw parameter texts.

@@ -14,10 +14,12 @@ public struct DDIM: Solver {
         neutral: .number(0))
     ], exactness: .approximate, reference: "arXiv 2010.02502, equations 12 and 16")
 
-  /// diffusers' names; DDPM is η = 1.
+  /// Names of diffusers, A1111, ComfyUI and stable-diffusion.cpp.
   public static let aliases = [
     SolverAlias("DDIMScheduler", tool: "diffusers"),
-    SolverAlias("DDPMScheduler", tool: "diffusers", parameters: ["eta": "1"]),
+    SolverAlias("DDIM", tool: "A1111"),
+    SolverAlias("ddim", tool: "ComfyUI"),
+    SolverAlias("ddim_trailing", tool: "stable-diffusion.cpp", spacing: "trailing"),
   ]
 
   let eta: Double

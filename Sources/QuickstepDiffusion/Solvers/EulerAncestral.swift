@@ -21,6 +21,7 @@ public struct EulerAncestral: Solver {
     SolverAlias("EulerAncestralDiscreteScheduler", tool: "diffusers"),
     SolverAlias("sample_euler_ancestral", tool: "k-diffusion"),
     SolverAlias("Euler a", tool: "A1111"),
+    SolverAlias("euler_ancestral", tool: "ComfyUI"),
     SolverAlias("euler_a", tool: "stable-diffusion.cpp"),
   ]
 

@@ -3,7 +3,7 @@ public import QuickstepNN
 /// Heun's method (the trapezoidal rule with an Euler predictor) on dy/dτ = (y − x̂0)/τ: two evaluations per step, order 2.
 ///
 /// y_p = y + Δ·d1, y' = y + Δ·(d1 + d2)/2 with d1 = (y − m1)/τ, d2 = (y_p − m2)/τ'. A step to σ = 0 is an Euler step, since d2 does not
-/// exist there.
+/// exist there. With `s-churn` it is the stochastic sampler of EDM (Karras et al. 2022, algorithm 2).
 public struct Heun: Solver {
   public static let declaration = MethodDeclaration(
     name: "heun", family: .solver, summary: "Trapezoidal rule with an Euler predictor; two evaluations per step.", points: [.step],
@@ -12,20 +12,28 @@ public struct Heun: Solver {
       ParameterDeclaration(
         name: "frame", summary: "What is taken to be straight between levels; auto asks the schedule.",
         domain: .choice(["auto", "sigma", "flow"]), standard: .choice("auto"))
-    ], exactness: .approximate, reference: "arXiv 2206.00364, algorithm 1")
+    ] + Churn.parameters, exactness: .approximate, reference: "arXiv 2206.00364, algorithms 1 and 2")
 
   /// Names of diffusers, k-diffusion and A1111.
   public static let aliases = [
     SolverAlias("HeunDiscreteScheduler", tool: "diffusers"),
     SolverAlias("FlowMatchHeunDiscreteScheduler", tool: "diffusers"),
     SolverAlias("sample_heun", tool: "k-diffusion"),
-    SolverAlias("Heun Karras", tool: "A1111", spacing: "karras"),
+    SolverAlias("Heun", tool: "A1111"),
+    SolverAlias("heun", tool: "ComfyUI"),
+    SolverAlias(
+      "EDM stochastic", tool: "EDM", parameters: ["s-churn": "40", "s-tmin": "0.05", "s-tmax": "50", "s-noise": "1.003"],
+      spacing: "karras"),
   ]
 
   let frame: Frame?
+  let churn: Churn
 
-  /// Reads `frame`.
-  public init(_ values: ParameterValues) throws { frame = Frame(rawValue: values.choice("frame") ?? "") }
+  /// Reads `frame` and the parameters of added noise.
+  public init(_ values: ParameterValues) throws {
+    frame = Frame(rawValue: values.choice("frame") ?? "")
+    churn = try Churn(values)
+  }
 
   /// 2.
   public var order: Int { 2 }
@@ -36,7 +44,9 @@ public struct Heun: Solver {
     let frame = frame ?? schedule.frame
     var table = TableauBuilder(solver: Self.name, grid: grid)
     var x = table.initial
-    for (from, to) in zip(grid.levels, grid.levels.dropFirst()) {
+    for (level, to) in zip(grid.levels, grid.levels.dropFirst()) {
+      let (begin, from) = try churn.raise(x, at: level, steps: grid.steps, schedule: schedule, in: &table)
+      x = begin
       let first = FirstOrderStep(from: from, to: to)
       let m1 = table.evaluate(x, at: from)
       guard to.sigma > 0 else {

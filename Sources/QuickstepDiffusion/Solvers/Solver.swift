@@ -10,6 +10,8 @@ public protocol Solver: Sendable {
   static var aliases: [SolverAlias] { get }
   /// - Throws: when the values contradict each other.
   init(_ values: ParameterValues) throws
+  /// Which laws its runs obey; ``SolverNature/flow`` unless said otherwise.
+  static var nature: SolverNature { get }
   /// The order of convergence in the largest step, on a grid whose steps shrink evenly and that ends above σ = 0.
   var order: Int { get }
   /// The table of a run over `grid`. Pure: the same arguments give the same bits.
@@ -20,6 +22,8 @@ public protocol Solver: Sendable {
   func ownGrid(schedule: any NoiseSchedule) throws -> Grid?
   /// Parameter texts that mean the same everywhere: contents in the place of paths.
   static func resolved(_ parameters: [String: String]) throws -> [String: String]
+  /// What of the asked-for method runs of so few steps do not reach, in sentences for the user.
+  func fallbacks(steps: Int) -> [String]
 }
 
 extension Solver {
@@ -30,6 +34,11 @@ extension Solver {
   public func ownGrid(schedule: any NoiseSchedule) throws -> Grid? { nil }
   /// As they are.
   public static func resolved(_ parameters: [String: String]) throws -> [String: String] { parameters }
+  /// ``SolverNature/flow``.
+  public static var nature: SolverNature { .flow }
+
+  /// None.
+  public func fallbacks(steps: Int) -> [String] { [] }
 
   /// A solver with standard parameters, some of them replaced by raw texts.
   /// - Throws: `ParameterError` for unknown names and values.

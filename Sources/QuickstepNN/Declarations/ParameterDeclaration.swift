@@ -10,6 +10,8 @@ public enum ParameterValue: Hashable, Sendable, Codable, CustomStringConvertible
   case choice(String)
   /// Any text: the path of a file, a list.
   case text(String)
+  /// Finite real numbers; written with commas between them.
+  case list([Double])
 
   public var description: String {
     switch self {
@@ -17,10 +19,11 @@ public enum ParameterValue: Hashable, Sendable, Codable, CustomStringConvertible
     case .integer(let value): "\(value)"
     case .flag(let value): value ? "true" : "false"
     case .choice(let value), .text(let value): value
+    case .list(let values): values.map { "\($0)" }.joined(separator: ",")
     }
   }
 
-  /// Reads a JSON boolean, number or string. A number without fraction is an `integer`: the domain is not known here.
+  /// Reads a JSON boolean, number, string or list of numbers. A number without fraction is an `integer`: the domain is not known here.
   /// - Throws: `DecodingError` for anything else.
   public init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
@@ -30,6 +33,8 @@ public enum ParameterValue: Hashable, Sendable, Codable, CustomStringConvertible
       self = .integer(value)
     } else if let value = try? container.decode(Double.self) {
       self = .number(value)
+    } else if let values = try? container.decode([Double].self) {
+      self = .list(values)
     } else {
       self = .choice(try container.decode(String.self))
     }
@@ -42,6 +47,7 @@ public enum ParameterValue: Hashable, Sendable, Codable, CustomStringConvertible
     case .integer(let value): try container.encode(value)
     case .flag(let value): try container.encode(value)
     case .choice(let value), .text(let value): try container.encode(value)
+    case .list(let values): try container.encode(values)
     }
   }
 }
@@ -60,6 +66,8 @@ public struct ParameterDeclaration: Sendable, Codable {
     case choice([String])
     /// Any text, described in a word or two: `path of a plan`. What it means is checked by the method.
     case text(String)
+    /// Any number of real numbers, each within a closed range.
+    case list(ClosedRange<Double>)
   }
 
   /// The key before `=` on a command line; unique within the method.
@@ -125,6 +133,11 @@ public struct ParameterDeclaration: Sendable, Codable {
       guard choices.contains(text) else { throw ParameterError(self, text) }
       return .choice(text)
     case .text: return .text(text)
+    case .list(let range):
+      let parts = text.split { ",;/ ".contains($0) }
+      let values = parts.compactMap { Double($0) }
+      guard values.count == parts.count, values.allSatisfy({ $0.isFinite && range.contains($0) }) else { throw ParameterError(self, text) }
+      return .list(values)
     }
   }
 
@@ -136,6 +149,7 @@ public struct ParameterDeclaration: Sendable, Codable {
     case .flag: "true or false"
     case .choice(let choices): "one of " + choices.joined(separator: ", ")
     case .text(let kind): kind
+    case .list(let range): "numbers of \(range.lowerBound)…\(range.upperBound) with commas between them"
     }
   }
 }
@@ -186,6 +200,8 @@ public struct ParameterValues: Sendable, Hashable, Codable {
   public func integer(_ name: String) -> Int? { if case .integer(let value)? = values[name] { value } else { nil } }
   /// A parameter that is true or false; false when the method declares no such parameter or it is of another kind.
   public func flag(_ name: String) -> Bool { if case .flag(let value)? = values[name] { value } else { false } }
+  /// A parameter that is a list of numbers; empty when the method declares no such parameter or it is of another kind.
+  public func list(_ name: String) -> [Double] { if case .list(let values)? = values[name] { values } else { [] } }
   /// A parameter that is one of several words; `nil` when the method declares no such parameter or it is of another kind.
   public func choice(_ name: String) -> String? { if case .choice(let value)? = values[name] { value } else { nil } }
   /// A parameter that is any text; `nil` when the method declares no such parameter, it is of another kind, or it is empty.

@@ -43,7 +43,7 @@ extension SchedulerKind {
   private static let singlestep = SchedulerKind(
     prefix: "DPMSolverSinglestep",
     spacing: { keys in
-      try sigmaSpacing(keys, karras: ["timestep": "round"], exponential: ["timestep": "floor"])
+      try lambdaSpacing(keys, rounds: true)
         ?? ("linspace", ["skip-last": "true", "round": "true"])
     },
     parameters: { keys in
@@ -113,14 +113,19 @@ extension SchedulerKind {
     },
     endsAtLeastNoise: { try !$0.flag("use_flow_sigmas") }, warnings: { try unused($0, spacings) + flowWarnings($0) })
 
-  private static let spacings = [
-    "thresholding": "x̂0 is not thresholded", "use_lu_lambdas": "its spacing is not there", "use_beta_sigmas": "its spacing is not there",
-  ]
+  private static let spacings = ["thresholding": "x̂0 is not thresholded"]
+
+  /// Spacings of noise, where the file asks for one; timesteps are whole numbers.
+  private static func lambdaSpacing(_ keys: SchedulerKeys, rounds: Bool) throws -> (String, [String: String])? {
+    let rounding = rounds ? ["timestep": "round"] : [:]
+    if try keys.flag("use_lu_lambdas") { return ("exponential", rounding) }
+    return try sigmaSpacing(keys, karras: rounding, others: ["timestep": "floor"])
+  }
 
   /// The spaced points are one more than the steps, and whole timesteps.
   private static func shared(_ keys: SchedulerKeys, roundsAlways: Bool) throws -> (String, [String: String]) {
     let rounds = try roundsAlways || keys.text("beta_schedule", "linear") != "squaredcos_cap_v2"
-    return try sigmaSpacing(keys, karras: rounds ? ["timestep": "round"] : [:], exponential: ["timestep": "floor"])
+    return try lambdaSpacing(keys, rounds: rounds)
       ?? plainSpacing(keys, standard: "linspace", more: ["skip-last": "true"], rounds: true)
   }
 

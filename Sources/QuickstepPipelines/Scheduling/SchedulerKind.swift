@@ -5,6 +5,10 @@ import QuickstepFormats
 struct SchedulerKind: Sendable {
   /// Classes whose names begin with this.
   let prefix: String
+  /// β where the file says nothing: name of the schedule, first and last.
+  var betas = (schedule: "linear", start: 0.0001, end: 0.02)
+  /// How levels between two trained timesteps are found.
+  var interpolation = DiscreteVPSchedule.Interpolation.lambda
   /// The registered spacing and its parameters, for schedules of trained timesteps.
   var spacing: @Sendable (SchedulerKeys) throws -> (String, [String: String]) = {
     try Self.plainSpacing($0, standard: "leading", more: [:])
@@ -30,23 +34,88 @@ struct SchedulerKind: Sendable {
 
   private static let classical = [
     SchedulerKind(prefix: "DDIM", endsAtLeastNoise: { try !$0.flag("set_alpha_to_one", true) }, warnings: { try unused($0, clipping) }),
-    SchedulerKind(prefix: "DDPM", warnings: { try unused($0, clipping) }),
-    SchedulerKind(prefix: "Euler", spacing: { try sigmaSpacing($0) ?? plainSpacing($0, standard: "linspace", more: [:]) }),
+    ddpm,
+    SchedulerKind(prefix: "Euler", interpolation: .sigma, spacing: sigmaOrPlain),
     SchedulerKind(
       prefix: "FlowMatch",
+      // Jumping to clean data and noising it anew is what a consistency model's sampler does without boundary conditions.
+      parameters: { try $0.flag("stochastic_sampling") ? ["timestep-scaling": "0"] : [:] },
+      solver: { try $0.flag("stochastic_sampling") ? "lcm" : nil },
       warnings: { keys in
         var result = try unused(
           keys,
           [
             "invert_sigmas": "time runs from noise to data here", "use_karras_sigmas": "times are spaced evenly",
             "use_exponential_sigmas": "times are spaced evenly", "use_beta_sigmas": "times are spaced evenly",
-            "stochastic_sampling": "no noise is added",
           ])
         if try keys.number("shift_terminal", 0) != 0 { result.append("the scheduler's 'shift_terminal' has no counterpart here") }
         return result
       }),
-    SchedulerKind(prefix: "Heun", spacing: { try sigmaSpacing($0) ?? plainSpacing($0, standard: "linspace", more: [:]) }),
+    SchedulerKind(prefix: "Heun", betas: latent, interpolation: .sigma, spacing: sigmaOrPlain, warnings: { try unused($0, clipping) }),
+    SchedulerKind(
+      prefix: "KDPM2", betas: latent, interpolation: .sigma,
+      spacing: { try sigmaSpacing($0, karras: ["timestep": "round"]) ?? plainSpacing($0, standard: "linspace", more: [:]) }),
+    SchedulerKind(
+      prefix: "LCM", betas: scaled, spacing: distilled, parameters: { ["timestep-scaling": "\(try $0.number("timestep_scaling", 10))"] },
+      warnings: { try unused($0, clipping) }),
+    SchedulerKind(prefix: "LMS", interpolation: .sigma, spacing: sigmaOrPlain),
+    pndm,
+    SchedulerKind(
+      prefix: "TCD", betas: scaled, spacing: distilled, endsAtLeastNoise: { _ in true }, warnings: { try unused($0, clipping) }),
   ]
+
+  /// diffusers' own choices for some classes.
+  private static let latent = (schedule: "linear", start: 0.00085, end: 0.012)
+  private static let scaled = (schedule: "scaled_linear", start: 0.00085, end: 0.012)
+
+  private static let ddpm = SchedulerKind(
+    prefix: "DDPM",
+    parameters: { ["variance": try $0.text("variance_type", "fixed_small").hasPrefix("fixed_large") ? "fixed-large" : "fixed-small"] },
+    warnings: { keys in
+      let variance = try keys.text("variance_type", "fixed_small")
+      guard ["fixed_small", "fixed_small_log", "fixed_large", "fixed_large_log", "learned", "learned_range"].contains(variance) else {
+        throw FormatError(
+          keys.path, "'variance_type' is '\(variance)'; supported: fixed_small, fixed_large, their _log, learned, learned_range")
+      }
+      let learned = "the scheduler's 'variance_type' is '\(variance)'; the network's variance is not used, but the small fixed one"
+      return try unused(keys, clipping) + (variance.hasPrefix("learned") ? [learned] : [])
+    })
+
+  private static let pndm = SchedulerKind(
+    prefix: "PNDM",
+    spacing: { try plainSpacing($0, standard: "leading", more: [:], rounds: true) },
+    parameters: { keys in
+      [
+        "start": try keys.flag("skip_prk_steps") ? "improved-euler" : "runge-kutta",
+        "averages": try keys.text("prediction_type", "epsilon") == "v_prediction" ? "v" : "auto", "half-steps": "cut",
+      ]
+    },
+    endsAtLeastNoise: { try !$0.flag("set_alpha_to_one") && !endsWhereItBegins($0) },
+    warnings: { keys in
+      var result: [String] = []
+      if try keys.text("timestep_spacing", "leading") == "linspace" {
+        result.append(
+          "the scheduler's 'timestep_spacing' is 'linspace', with which diffusers steps past the next timestep; here steps end on it")
+      }
+      if try !keys.flag("set_alpha_to_one"), try endsWhereItBegins(keys) {
+        result.append("the scheduler's last step ends at the level it begins at ('steps_offset' 0); here the run ends at clean data")
+      }
+      return result
+    })
+
+  /// Spacings that evaluate the least trained noise, and have no step left to take to it.
+  private static func endsWhereItBegins(_ keys: SchedulerKeys) throws -> Bool {
+    let spacing = try keys.text("timestep_spacing", "leading")
+    return try spacing == "linspace" || spacing == "leading" && keys.integer("steps_offset", 0, -1_000_000...1_000_000) == 0
+  }
+
+  private static let sigmaOrPlain: @Sendable (SchedulerKeys) throws -> (String, [String: String]) = {
+    try sigmaSpacing($0) ?? plainSpacing($0, standard: "linspace", more: [:])
+  }
+
+  private static let distilled: @Sendable (SchedulerKeys) throws -> (String, [String: String]) = {
+    ("lcm", ["original-steps": String(try $0.integer("original_inference_steps", 50, 1...1000))])
+  }
 
   private static let clipping = [
     "clip_sample": "x̂0 is clipped by '--correct clip' only", "thresholding": "x̂0 is thresholded by '--correct' only",
@@ -68,10 +137,11 @@ struct SchedulerKind: Sendable {
 
   /// Spacings of noise instead of time, where the file asks for one.
   static func sigmaSpacing(
-    _ keys: SchedulerKeys, karras: [String: String] = [:], exponential: [String: String] = [:]
+    _ keys: SchedulerKeys, karras: [String: String] = [:], others: [String: String] = [:]
   ) throws -> (String, [String: String])? {
     if try keys.flag("use_karras_sigmas") { return ("karras", karras) }
-    if try keys.flag("use_exponential_sigmas") { return ("exponential", exponential) }
+    if try keys.flag("use_exponential_sigmas") { return ("exponential", others) }
+    if try keys.flag("use_beta_sigmas") { return ("beta", others) }
     return nil
   }
 

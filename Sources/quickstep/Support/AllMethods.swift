@@ -27,7 +27,9 @@ enum AllMethods {
           .init(name: $0.name, tool: $0.tool, parameters: $0.parameters, spacing: $0.spacing)
         })
     }
-    + AllGrids.all.map { grid in Method(declaration: grid.declaration, aliases: grid.aliases.map { .init(name: $0) }) }
+    + AllGrids.all.map { grid in
+      Method(declaration: grid.declaration, aliases: grid.aliases.map { .init(name: $0.name, tool: $0.tool, parameters: $0.parameters) })
+    }
     + AllStarts.all.map { Method(declaration: $0.declaration) }
     + AllGuidance.all.map { Method(declaration: $0) }
     + AllCorrections.all.map { Method(declaration: $0.declaration) }

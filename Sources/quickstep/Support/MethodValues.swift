@@ -3,7 +3,13 @@ import QuickstepNN
 
 extension ParameterValue {
   /// Without the fraction of whole numbers.
-  var shown: String { if case .number(let value) = self { Self.short(value) } else { description } }
+  var shown: String {
+    switch self {
+    case .number(let value): Self.short(value)
+    case .list(let values): values.isEmpty ? "–" : values.map(Self.short).joined(separator: ",")
+    default: description
+    }
+  }
 
   static func short(_ value: Double) -> String {
     if value == value.rounded(), abs(value) < 1e6 { return String(Int(value)) }
@@ -16,6 +22,7 @@ extension ParameterValue {
     case .integer(let value): .integer(value)
     case .flag(let value): .bool(value)
     case .choice(let value), .text(let value): .string(value)
+    case .list(let values): .array(values.map { .number($0) })
     }
   }
 }
@@ -29,6 +36,7 @@ extension ParameterDeclaration.Domain {
     case .flag: "true, false"
     case .choice(let choices): choices.joined(separator: ", ")
     case .text(let kind): kind
+    case .list: "numbers, with commas"
     }
   }
 
@@ -41,6 +49,8 @@ extension ParameterDeclaration.Domain {
     case .flag: .object(["kind": .string("flag")])
     case .choice(let choices): .object(["kind": .string("choice"), "choices": .strings(choices)])
     case .text(let kind): .object(["kind": .string("text"), "meaning": .string(kind)])
+    case .list(let range):
+      .object(["kind": .string("list"), "minimum": .number(range.lowerBound), "maximum": .number(range.upperBound)])
     }
   }
 }

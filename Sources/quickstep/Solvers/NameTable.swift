@@ -1,0 +1,57 @@
+import QuickstepDiffusion
+import QuickstepNN
+
+/// The names of other tools and what they stand for, made from the declarations: `Docs/Solvers.md`.
+enum NameTable {
+  static var text: String {
+    (head + solvers + middle + grids + tail).map { $0.replacing("  |", with: " |") + "\n" }.joined()
+  }
+
+  private static let head = [
+    "# Names of solvers and grids", "",
+    "Made by `quickstep solvers --names` from the declarations; a test compares the two.", "",
+    "Wherever a solver is chosen (`--solver`), these names of other tools work beside our own. Case, spaces, `-`, `_` and `.` do not matter.",
+    "A name may be followed by the name of a grid: `DPM++ 2M Karras`, `dpmpp_2m_sgm_uniform`, `Euler a Align Your Steps`. Parameters given",
+    "beside a name replace those it implies, and `--grid` (or `--spacing`) replaces its grid. Without either, a run takes the model's own",
+    "grid, which is what A1111 calls `Automatic` up to that program's choice of Karras for some samplers.", "",
+    "Equal names do not make equal pictures: other tools draw the noise of stochastic samplers from other generators, and some take the last",
+    "step in another way. What is compared with diffusers and k-diffusion number by number is in `Parity/`.", "", "## Solvers", "",
+    "| Name | Tool | Solver | Parameters | Grid |", "|---|---|---|---|---|",
+  ]
+
+  private static var solvers: [String] {
+    AllSolvers.all.flatMap { solver in
+      let own = row(solver.declaration.name, "Quickstep", solver.declaration.name)
+      return [own]
+        + solver.aliases.sorted { ($0.tool.lowercased(), $0.name) < ($1.tool.lowercased(), $1.name) }.map {
+          row($0.name, $0.tool, solver.declaration.name, $0.parameters, $0.spacing)
+        }
+    }
+  }
+
+  private static let middle = ["", "## Grids", "", "| Name | Tool | Grid | Parameters |", "|---|---|---|---|"]
+
+  private static var grids: [String] {
+    AllGrids.all.flatMap { grid in
+      let name = grid.declaration.name
+      return ["| `\(name)` | Quickstep | `\(name)` | |"]
+        + grid.aliases.map { "| `\($0.name)` | \($0.tool ?? "several") | `\(name)` | \(words($0.parameters)) |" }
+    }
+  }
+
+  private static let tail = [
+    "", "## Files", "",
+    "A model folder's `scheduler_config.json` chooses solver, parameters and grid by its class and settings, where the user names none; see",
+    "`Sources/QuickstepPipelines/Scheduling/SchedulerKind.swift`. Settings without a counterpart are warned about.",
+  ]
+
+  private static func row(
+    _ name: String, _ tool: String, _ solver: String, _ parameters: [String: String] = [:], _ grid: String? = nil
+  ) -> String {
+    "| `\(name)` | \(tool) | `\(solver)` | \(words(parameters)) | \(grid.map { "`\($0)`" } ?? "") |"
+  }
+
+  private static func words(_ parameters: [String: String]) -> String {
+    parameters.sorted { $0.key < $1.key }.map { "`\($0.key)=\($0.value)`" }.joined(separator: " ")
+  }
+}

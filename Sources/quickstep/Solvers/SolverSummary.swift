@@ -1,0 +1,97 @@
+import Foundation
+import QuickstepDiffusion
+import QuickstepFormats
+import QuickstepNN
+import QuickstepPipelines
+
+/// One line about a solver with standard parameters.
+struct SolverSummary {
+  let name: String
+  let summary: String
+  let nature: SolverNature
+  let order: Int
+  /// Of ten steps on Stable Diffusion's schedule, ending at clean data; `nil` for solvers that are fitted to a model's own levels.
+  let table: Tableau?
+
+  static func all() throws -> [SolverSummary] {
+    let schedule = try DiscreteVPSchedule()
+    let grid = try AllGrids.make("trailing").grid(schedule: schedule, steps: 10)
+    return try AllSolvers.all.map { type in
+      let solver = try type.init(ParameterValues(for: type.declaration))
+      return SolverSummary(
+        name: type.declaration.name, summary: type.declaration.summary, nature: type.nature, order: solver.order,
+        table: solver is any FittedSolver ? nil : try solver.compile(schedule: schedule, grid: grid))
+    }
+  }
+
+  var json: JSONValue {
+    .object([
+      "name": .string(name), "summary": .string(summary), "nature": .string(nature.rawValue), "order": .integer(order),
+      "evaluations": .optional(table?.evaluationCount), "noises": .optional(table?.noiseCount),
+      "registers": .optional(table?.peakRegisters),
+    ])
+  }
+}
+
+/// Noise schedules by name, for looking at solvers without a model.
+enum NamedSchedule {
+  static let names = ["scaled-linear", "linear", "cosine", "zero-snr", "continuous", "edm", "flow", "flow-3"]
+
+  static func make(_ name: String) throws -> any NoiseSchedule {
+    switch name {
+    case "scaled-linear": return try DiscreteVPSchedule()
+    case "linear": return try DiscreteVPSchedule(.linear())
+    case "cosine": return try DiscreteVPSchedule(.cosine)
+    case "zero-snr": return try DiscreteVPSchedule(terminalSNR: .zero)
+    case "continuous": return try ContinuousVPSchedule.linear()
+    case "edm": return try EDMSchedule()
+    case "flow": return try FlowSchedule()
+    case "flow-3": return try FlowSchedule(shift: 3)
+    default: throw UnknownMethodError(name, family: Family("schedule"), known: names, near: names)
+    }
+  }
+}
+
+/// On what a solver is looked at.
+struct SolverSetting {
+  /// The folder, where there is one.
+  let folder: String?
+  let schedule: any NoiseSchedule
+  let defaultSteps: Int
+  /// What was asked for.
+  private let asked: MethodChoice?
+  /// Where nothing was asked for, and the solver's name implies nothing.
+  private let own: (String) -> MethodChoice
+
+  init(model: String?, schedule name: String?, grid: String?) throws {
+    asked = try grid.map { try MethodChoice(parsing: $0) }
+    guard let model else {
+      (folder, defaultSteps) = (nil, 10)
+      schedule = try NamedSchedule.make(name ?? "scaled-linear")
+      // Even in time where there are timesteps; where the time is log σ, as the family is sampled with.
+      own = { [isEDM = schedule is EDMSchedule] _ in MethodChoice(isEDM ? "karras" : "trailing") }
+      return
+    }
+    let path = try ModelLibrary.find(model)
+    let outline = try LoadedModel.outline(folder: path, options: ModelOptions())
+    (folder, defaultSteps, schedule) = (path, outline.defaults.steps, outline.scheduler.schedule)
+    own = { [scheduler = outline.scheduler] solver in
+      MethodChoice(scheduler.spacing, parameters: scheduler.spacingParameters(for: solver))
+    }
+  }
+
+  /// The spacing for a solver, and its name.
+  func spacing(for match: AllSolvers.Match) throws -> (any Spacing, String) {
+    let choice = asked ?? match.alias?.spacing.map { MethodChoice($0) } ?? own(match.solver.declaration.name)
+    return (try AllGrids.make(choice.name, choice.parameters), choice.description)
+  }
+}
+
+extension Tableau {
+  /// Sorted and indented.
+  func json() throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+    return String(decoding: try encoder.encode(self), as: UTF8.self)
+  }
+}

@@ -1,0 +1,64 @@
+import Foundation
+import QuickstepFormats
+import Testing
+
+@Suite struct SolversTests {
+  /// The documented table is what the declarations say.
+  @Test func namesAreDocumented() throws {
+    let result = try Workplace().run("solvers", "--names")
+    #expect(result.status == 0)
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    let documented = try String(contentsOf: root.appending(path: "Docs/Solvers.md"), encoding: .utf8)
+    #expect(result.output == documented, "Docs/Solvers.md is not current: quickstep solvers --names > Docs/Solvers.md")
+  }
+
+  @Test func listHasEverySolver() throws {
+    let place = try Workplace()
+    let solvers = try #require(try place.run("solvers", "--json").json()["solvers"]?.array)
+    let methods = try #require(try place.run("methods", "--family", "solver", "--json").json()["methods"]?.array)
+    #expect(solvers.compactMap { $0["name"]?.string } == methods.compactMap { $0["name"]?.string })
+    let list = try place.run("solvers")
+    #expect(list.status == 0 && list.output.contains("pndm"))
+    #expect(list.output.split(separator: "\n").allSatisfy { $0.last != " " })
+  }
+
+  @Test func tablesArePrinted() throws {
+    let place = try Workplace()
+    let plms = try place.run("solvers", "--print", "PLMS", "--steps", "5")
+    #expect(plms.status == 0 && plms.output.contains("pndm: 5 steps, 6 evaluations, 0 noises"))
+    let karras = try place.run("solvers", "--print", "DPM2 a Karras", "--steps", "3")
+    #expect(karras.output.contains("grid karras") && karras.output.contains("2 noises"))
+    let explicit = try place.run("solvers", "--print", "ddim", "--grid", "explicit:timesteps=999,500,20,final=smallest")
+    #expect(explicit.status == 0 && explicit.output.contains("3 steps, 3 evaluations"))
+    let short = try place.run("solvers", "--print", "lms:order=3", "--steps", "2", "--schedule", "flow")
+    #expect(short.status == 0 && short.errors.contains("reaches order 2 in 2 steps") && !short.output.contains("nan"))
+    let json = try place.run("solvers", "--print", "ddim", "--steps", "2", "--json")
+    #expect(try JSONValue(parsing: json.output, name: "tableau")["rows"]?.array?.count == 2)
+  }
+
+  @Test(arguments: [
+    (["--steps", "0"], 64, "at least 1"), (["--steps", "1001"], 1, "allowed: 1…1000"), (["--grid", "karras:rho=nan"], 1, "rho"),
+    (["--grid", "explicit:timesteps=5,5"], 1, "repeats"), (["--grid", "explicit:timesteps=5,7"], 1, "is above"),
+    (["--grid", "explicit:timesteps=5,3", "--steps", "4"], 1, "leave the number of steps out"), (["--schedule", "sid"], 1, "schedule"),
+    (["--grid", "ays", "--schedule", "flow"], 1, "no table"), (["--prompt", "x"], 64, "no effect"),
+  ])
+  func badInputIsExplained(_ arguments: [String], _ status: Int32, _ reason: String) throws {
+    let result = try Workplace().run(["solvers", "--print", "ddim"] + arguments)
+    #expect(result.status == status && result.output.isEmpty && result.errors.contains(reason), "\(result.errors)")
+  }
+
+  @Test func convergenceIsDrawn() throws {
+    let place = try Workplace()
+    let result = try place.run("solvers", "--plot", "c.png", "--solver", "ddim", "--solver", "heun", "--solver", "ddpm", "--json")
+    #expect(result.status == 0)
+    let curves = try #require(try result.json()["curves"]?.array)
+    #expect(curves.compactMap { $0["name"]?.string } == ["ddim", "heun", "ddpm"])
+    for curve in curves {
+      let errors = try #require(curve["points"]?.array).compactMap { $0["error"]?.double }
+      #expect(errors.count > 10 && errors[errors.count - 1] < errors[0] / 20)
+    }
+    let picture = try PNG.read(place.path + "/c.png").image
+    #expect(picture.width > 600 && Set(picture.pixels).count > 20)
+    #expect(try place.run("solvers", "--plot", "c.png", "--solver", "eular").errors.contains("did you mean 'euler'"))
+  }
+}

@@ -1,0 +1,80 @@
+import QuickstepDiffusion
+import QuickstepFormats
+import QuickstepNN
+import QuickstepPipelines
+import QuickstepTesting
+import Testing
+
+/// What `scheduler_config.json` files of diffusers' classes choose.
+@Suite struct SchedulerFileTests {
+  private func read(_ className: String, _ members: [String: JSONValue] = [:]) throws -> SchedulerConfiguration {
+    let folder = try TemporaryFolder()
+    let all = members.merging(["_class_name": .string(className)]) { first, _ in first }
+    try folder.write(JSONValue.object(all).text, to: "scheduler_config.json")
+    return try SchedulerConfiguration(path: folder.path + "/scheduler_config.json")
+  }
+
+  /// Makes the chosen solver on the chosen grid, so that unknown names and parameters cannot hide.
+  private func compiled(_ read: SchedulerConfiguration, steps: Int = 10) throws -> Tableau {
+    let solver = try #require(read.solver)
+    let grid = try AllGrids.make(read.spacing, read.spacingParameters(for: solver)).grid(schedule: read.schedule, steps: steps)
+    return try AllSolvers.make(solver, read.solverParameters(for: solver)).compile(schedule: read.schedule, grid: grid)
+  }
+
+  /// Stable Diffusion 1's own file: PLMS that ends at the least trained noise.
+  @Test func stableDiffusionsPNDM() throws {
+    let file: [String: JSONValue] = [
+      "beta_start": .number(0.00085), "beta_end": .number(0.012), "beta_schedule": .string("scaled_linear"), "skip_prk_steps": .bool(true),
+      "set_alpha_to_one": .bool(false), "steps_offset": .integer(1), "trained_betas": .null,
+    ]
+    let read = try read("PNDMScheduler", file)
+    #expect(read.solver == "pndm" && read.missingSolver == nil && read.warnings.isEmpty)
+    #expect(read.solverParameters(for: "pndm")["start"] == "improved-euler" && read.solverParameters(for: "pndm")["averages"] == "auto")
+    #expect(read.spacing == "leading" && read.spacingParameters(for: "pndm") == ["offset": "1", "final": "smallest"])
+    let table = try compiled(read)
+    #expect(table.evaluationCount == 11 && table.rows.last?.level.timestep == 0)
+    let v = try self.read("PNDMScheduler", file.merging(["prediction_type": .string("v_prediction")]) { $1 })
+    #expect(v.solverParameters(for: "pndm")["averages"] == "v")
+  }
+
+  @Test func classesChooseSolvers() throws {
+    let cases: [(String, [String: JSONValue], String, [String: String], String)] = [
+      ("DDPMScheduler", [:], "ddpm", ["variance": "fixed-small"], "leading"),
+      ("DDPMScheduler", ["variance_type": .string("fixed_large")], "ddpm", ["variance": "fixed-large"], "leading"),
+      (
+        "PNDMScheduler", ["set_alpha_to_one": .bool(true)], "pndm", ["start": "runge-kutta", "averages": "auto", "half-steps": "cut"],
+        "leading"
+      ),
+      ("LMSDiscreteScheduler", ["use_karras_sigmas": .bool(true)], "lms", [:], "karras"),
+      ("LMSDiscreteScheduler", ["use_beta_sigmas": .bool(true)], "lms", [:], "beta"),
+      ("KDPM2DiscreteScheduler", [:], "dpm2", [:], "linspace"), ("KDPM2AncestralDiscreteScheduler", [:], "dpm2-ancestral", [:], "linspace"),
+      ("HeunDiscreteScheduler", ["use_exponential_sigmas": .bool(true)], "heun", [:], "exponential"),
+      ("EulerAncestralDiscreteScheduler", [:], "euler-ancestral", [:], "linspace"),
+      ("LCMScheduler", ["original_inference_steps": .integer(25)], "lcm", ["timestep-scaling": "10.0"], "lcm"),
+      ("TCDScheduler", [:], "tcd", [:], "lcm"), ("FlowMatchHeunDiscreteScheduler", ["shift": .number(3)], "heun", [:], "linspace"),
+      ("FlowMatchEulerDiscreteScheduler", ["stochastic_sampling": .bool(true)], "lcm", ["timestep-scaling": "0"], "linspace"),
+    ]
+    for (name, members, solver, parameters, spacing) in cases {
+      let read = try read(name, members)
+      #expect(read.solver == solver && read.solverParameters(for: solver) == parameters && read.spacing == spacing, "\(name)")
+      #expect(read.missingSolver == nil)
+      _ = try compiled(read)
+    }
+    #expect(try read("LCMScheduler", ["original_inference_steps": .integer(25)]).spacingParameters == ["original-steps": "25"])
+    #expect(try read("KDPM2DiscreteScheduler", ["use_karras_sigmas": .bool(true)]).spacingParameters == ["timestep": "round"])
+    #expect(try compiled(read("TCDScheduler")).rows.last?.level.sigma ?? 0 > 0)
+    // Classes of distilled and of k-diffusion's samplers have betas of their own where the file says nothing.
+    #expect(try abs(read("LCMScheduler").schedule.smallest().sigma - 0.00085.squareRoot()) < 1e-12)
+    #expect(try abs(read("HeunDiscreteScheduler").schedule.smallest().sigma - 0.00085.squareRoot()) < 1e-12)
+  }
+
+  @Test func whatHasNoCounterpartIsTold() throws {
+    #expect(try read("DDPMScheduler", ["variance_type": .string("learned_range")]).warnings.contains { $0.contains("learned_range") })
+    #expect(throws: FormatError.self) { try read("DDPMScheduler", ["variance_type": .string("wide")]) }
+    let empty = try read("PNDMScheduler")
+    #expect(empty.warnings.count == 1 && empty.warnings[0].contains("steps_offset"))
+    #expect(try compiled(empty).rows.last?.level.sigma == 0)
+    #expect(try read("PNDMScheduler", ["timestep_spacing": .string("linspace")]).warnings.count == 2)
+    #expect(throws: FormatError.self) { try read("LCMScheduler", ["original_inference_steps": .integer(0)]) }
+  }
+}
