@@ -93,6 +93,13 @@ import Testing
     let fitted = try #require(solver as? any FittedSolver)
     #expect(try fitted.grid(on: schedule).levels == plan.levels)
     #expect(try solver.compile(schedule: schedule, grid: fitted.grid(on: schedule)).evaluationCount == 3)
+    // Settings hold the plan itself, which needs the file no more.
+    let resolved = try OLSS.resolved(["plan": path])
+    let kept = try AllSolvers.make("olss", OLSS.resolved(resolved))
+    try FileManager.default.removeItem(atPath: path)
+    #expect(
+      try kept.compile(schedule: schedule, grid: fitted.grid(on: schedule)).rows
+        == solver.compile(schedule: schedule, grid: fitted.grid(on: schedule)).rows)
     #expect(throws: TableauError.self) { try solver.compile(schedule: schedule, grid: grid) }
     #expect(throws: TableauError.self) { try fitted.grid(on: FlowSchedule()) }
   }

@@ -12,7 +12,8 @@ public struct OLSS: FittedSolver {
     reads: ["state", "denoised", "all previous denoised"], changes: ["state"],
     needs: ["a plan made by 'quickstep calibrate olss' for this model, guidance and size"], state: "the initial state and every prediction",
     parameters: [
-      ParameterDeclaration(name: "plan", summary: "The fitted plan.", domain: .text("path of a JSON file"), standard: .text(""))
+      ParameterDeclaration(
+        name: "plan", summary: "The fitted plan.", domain: .text("path of a JSON file, or its text"), standard: .text(""))
     ], exactness: .approximate, reference: "arXiv 2305.14677, section 3")
 
   let plan: OLSSPlan?
@@ -23,6 +24,14 @@ public struct OLSS: FittedSolver {
   public init(_ values: ParameterValues) throws {
     path = values.text("plan") ?? ""
     plan = path.isEmpty ? nil : try Self.read(path)
+  }
+
+  /// Puts the plan's text in the place of its path, so that a picture's settings repeat it without the file.
+  public static func resolved(_ parameters: [String: String]) throws -> [String: String] {
+    guard let path = parameters["plan"], !path.isEmpty else { return parameters }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    return parameters.merging(["plan": String(decoding: try encoder.encode(read(path)), as: UTF8.self)]) { $1 }
   }
 
   /// A plan that is at hand.
@@ -41,7 +50,7 @@ public struct OLSS: FittedSolver {
       let own = try schedule.level(at: level.timestep)
       guard abs(own.alpha - level.alpha) < 1e-6, abs(own.sigma - level.sigma) <= 1e-6 * max(1, level.sigma) else {
         throw TableauError(
-          "the plan \(path) was fitted to another schedule: timestep \(level.timestep) has α \(level.alpha), σ \(level.sigma) there and "
+          "the plan\(path.hasPrefix("{") ? "" : " " + path) was fitted to another schedule: timestep \(level.timestep) has α \(level.alpha), σ \(level.sigma) there and "
             + "α \(own.alpha), σ \(own.sigma) on \(schedule.summary)")
       }
     }
@@ -79,15 +88,18 @@ public struct OLSS: FittedSolver {
   }
 
   private static func read(_ path: String) throws -> OLSSPlan {
-    guard let data = FileManager.default.contents(atPath: path) else { throw TableauError("the plan \(path) cannot be read") }
+    let isText = path.hasPrefix("{")
+    guard let data = isText ? Data(path.utf8) : FileManager.default.contents(atPath: path) else {
+      throw TableauError("the plan \(path) cannot be read")
+    }
     do {
       let plan = try JSONDecoder().decode(OLSSPlan.self, from: data)
       try plan.validate()
       return plan
     } catch let error as SamplingError {
-      throw TableauError("\(path): \(error)")
+      throw TableauError("\(isText ? "the given plan" : path): \(error)")
     } catch {
-      throw TableauError("\(path) is no plan of 'olss': \(error)")
+      throw TableauError("\(isText ? "the given text" : path) is no plan of 'olss': \(error)")
     }
   }
 }

@@ -71,53 +71,20 @@ struct StatisticsHistory {
     return form
   }
 
-  /// g^{(1)} … g^{(n)} at s from n further points.
+  /// g^{(1)} … g^{(n)} at s from n further points: all of them for each derivative, or k for the k-th, which makes it k! times the divided
+  /// difference.
   private func derivatives(_ start: Int, _ others: [Int], _ pseudo: Bool) -> [ElementForm] {
-    guard !others.isEmpty else { return [] }
     let origin = entries[start].level.lambda
+    let own = rest(start, origin)
+    let rests = others.map { rest($0, origin) }
     let offsets = others.map { entries[$0].level.lambda - origin }
-    let all = [rest(start, origin)] + others.map { rest($0, origin) }
-    let weights = pseudo ? Self.dividedDifferences([0] + offsets) : Self.interpolation(offsets)
-    return weights.map { row in
+    return offsets.indices.map { index in
+      let weights = derivativeStencil(index + 1, offsets: pseudo ? Array(offsets[...index]) : offsets)
       var form = ElementForm(shape: basis.shape)
-      for (value, weight) in zip(all, row) where weight != 0 {
+      for (value, weight) in zip([own] + rests, [-weights.reduce(0, +)] + weights) {
         form.add(value, scaled: Array(repeating: weight, count: basis.size))
       }
       return form
-    }
-  }
-
-  /// Weights of the values at 0, x_1 … x_n that give the k-th derivative at 0 of the polynomial through them, k = 1…n.
-  static func interpolation(_ offsets: [Double]) -> [[Double]] {
-    let count = offsets.count
-    // Rows: the value at x_i less that at 0 is Σ_k d_k·x_i^k/k!. Solved by elimination, n is at most 3.
-    var matrix = offsets.map { x in (1...count).map { k in pow(x, Double(k)) / (1...k).reduce(1.0) { $0 * Double($1) } } }
-    var inverse = (0..<count).map { i in (0..<count).map { $0 == i ? 1.0 : 0 } }
-    for column in 0..<count {
-      let pivot = (column..<count).max { abs(matrix[$0][column]) < abs(matrix[$1][column]) } ?? column
-      matrix.swapAt(column, pivot)
-      inverse.swapAt(column, pivot)
-      let scale = matrix[column][column]
-      for j in 0..<count { (matrix[column][j], inverse[column][j]) = (matrix[column][j] / scale, inverse[column][j] / scale) }
-      for row in 0..<count where row != column {
-        let factor = matrix[row][column]
-        for j in 0..<count {
-          matrix[row][j] -= factor * matrix[column][j]
-          inverse[row][j] -= factor * inverse[column][j]
-        }
-      }
-    }
-    return inverse.map { [-$0.reduce(0, +)] + $0 }
-  }
-
-  /// Weights of the values at x_0 … x_n that give k! times the divided difference over x_0 … x_k, k = 1…n.
-  static func dividedDifferences(_ points: [Double]) -> [[Double]] {
-    (1..<points.count).map { k in
-      let factorial = (1...k).reduce(1.0) { $0 * Double($1) }
-      return points.indices.map { j in
-        guard j <= k else { return 0 }
-        return factorial / (0...k).reduce(1.0) { $1 == j ? $0 : $0 * (points[j] - points[$1]) }
-      }
     }
   }
 }
