@@ -41,6 +41,7 @@ let package = Package(
     .library(name: "QuickstepTokenizers", targets: ["QuickstepTokenizers"]),
     .library(name: "QuickstepModels", targets: ["QuickstepModels"]),
     .library(name: "QuickstepDiffusion", targets: ["QuickstepDiffusion"]),
+    .library(name: "QuickstepAcceleration", targets: ["QuickstepAcceleration"]),
     .library(name: "QuickstepEvaluation", targets: ["QuickstepEvaluation"]),
     .library(name: "QuickstepTraining", targets: ["QuickstepTraining"]),
     .library(name: "QuickstepPipelines", targets: ["QuickstepPipelines"]),
@@ -63,19 +64,23 @@ let package = Package(
     library("QuickstepFormats", ["QuickstepTensor", "QuickstepNN", "CPNG"]),
     library("QuickstepModels", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats"]),
     library("QuickstepDiffusion", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "CKernels"]),
+    library("QuickstepAcceleration", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepDiffusion"]),
     library("QuickstepEvaluation", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels", "QuickstepDiffusion"]),
     library(
       "QuickstepTraining",
       ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepTokenizers", "QuickstepModels", "QuickstepDiffusion"]),
     library(
       "QuickstepPipelines",
-      ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepTokenizers", "QuickstepModels", "QuickstepDiffusion"]),
+      [
+        "QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepTokenizers", "QuickstepModels", "QuickstepDiffusion",
+        "QuickstepAcceleration",
+      ]),
     library("QuickstepTesting", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepDiffusion"]),
     .executableTarget(
       name: "quickstep",
       dependencies: [
         "QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepTokenizers", "QuickstepModels", "QuickstepDiffusion",
-        "QuickstepEvaluation", "QuickstepTraining", "QuickstepPipelines",
+        "QuickstepAcceleration", "QuickstepEvaluation", "QuickstepTraining", "QuickstepPipelines",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: features, linkerSettings: runPath),
@@ -86,9 +91,12 @@ let package = Package(
     tests("QuickstepFormats", ["QuickstepTensor", "QuickstepNN"]),
     tests("QuickstepModels", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepTokenizers"]),
     tests("QuickstepDiffusion", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "CKernels"]),
+    tests("QuickstepAcceleration", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels", "QuickstepDiffusion"]),
     tests("QuickstepEvaluation", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels", "QuickstepDiffusion"]),
     tests("QuickstepTraining", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels", "QuickstepDiffusion"]),
-    tests("QuickstepPipelines", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels", "QuickstepDiffusion"]),
+    tests(
+      "QuickstepPipelines",
+      ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels", "QuickstepDiffusion", "QuickstepAcceleration"]),
     .testTarget(
       name: "CommandTests",
       dependencies: ["quickstep", "QuickstepTesting", "QuickstepFormats", "QuickstepTensor", "QuickstepNN", "QuickstepModels"],

@@ -67,14 +67,39 @@ public struct ControlResiduals: Sendable {
     self.middle = middle
   }
 
-  /// Some of the skip connections, the first of which has the number `first`, with their residuals added.
-  /// - Throws: ``ComponentError`` when there are too few.
-  func added(to skips: [Tensor], from first: Int) throws -> [Tensor] {
-    guard !down.isEmpty else { return skips }
-    guard first + skips.count <= down.count else {
-      throw ComponentError("'down_block_additional_residuals' holds \(down.count) tensors, the network has more skip connections")
+  /// The skip connection with this number, with its residual added.
+  func added(to skip: Tensor, at index: Int) -> Tensor { down.isEmpty ? skip : skip + down[index] }
+
+  /// - Throws: ``ComponentError`` when there are residuals for another number of skip connections.
+  func check(skips: Int) throws {
+    guard down.isEmpty || down.count == skips else {
+      throw ComponentError("'down_block_additional_residuals' holds \(down.count) tensors, the network has \(skips) skip connections")
     }
-    return zip(skips, down[first...]).map { $0 + $1 }
+  }
+}
+
+extension Evaluation {
+  /// The site of a network beside the backbone.
+  public func control(_ sample: Tensor, _ compute: (Tensor) throws -> ControlResiduals) throws -> ControlResiduals {
+    try site(.controlNetwork, ControlSite(sample: sample)) { value in
+      ControlSite(residuals: try compute(value.tensors.first ?? .undefined))
+    }.residuals
+  }
+}
+
+extension Site {
+  /// A ControlNet as a whole.
+  public static let controlNetwork = Site("controlnet", .control, depth: 0)
+}
+
+/// What goes into a ControlNet's site, or what comes out: the residuals, the middle's last.
+private struct ControlSite: SiteValue {
+  let tensors: [Tensor]
+  init(tensors: [Tensor]) { self.tensors = tensors }
+  init(sample: Tensor) { tensors = [sample] }
+  init(residuals: ControlResiduals) { tensors = residuals.down + [residuals.middle ?? .undefined] }
+  var residuals: ControlResiduals {
+    ControlResiduals(down: Array(tensors.dropLast()), middle: tensors.last.flatMap { $0.isDefined ? $0 : nil })
   }
 }
 
@@ -88,6 +113,8 @@ public protocol Backbone: Component {
   var stateChannels: Int { get }
   /// Channels of the embedded guidance scale a distilled network takes; `nil` for all others.
   var guidanceSize: Int? { get }
+  /// The sites of an evaluation, in the order in which they are visited: what caches and plans name.
+  var sites: [Site] { get }
   /// Bytes in use at once during an evaluation, beside the weights: an estimate from above, `nil` where there is none.
   /// - Parameters:
   ///   - sampleSide: of a sample.

@@ -1,3 +1,4 @@
+public import QuickstepAcceleration
 public import QuickstepDiffusion
 public import QuickstepNN
 public import QuickstepTensor
@@ -35,6 +36,8 @@ public struct GenerationRequest: Sendable {
   public var guidanceInterval: ClosedRange<Double> = 0...1
   /// Registered corrections on x̂0, in order.
   public var corrections: [MethodChoice] = []
+  /// Registered methods of acceleration, in order.
+  public var accelerations: [MethodChoice] = []
   /// In pixels: a multiple of the backbone's `sizeMultiple`, at most 4096.
   public var width: Int?
   /// In pixels: a multiple of the backbone's `sizeMultiple`, at most 4096.
@@ -142,6 +145,10 @@ public struct GenerationResult: Sendable {
   public var seconds = Seconds()
   /// Calls of the network over all batches.
   public var evaluations = 0
+  /// What the methods of acceleration did, over all batches.
+  public var accelerations: [AccelerationReport] = []
+  /// Attentions, feed-forward layers and residual blocks that were computed while something accelerated the run; 0 where nothing did.
+  public var computedModules = 0
   /// What was not understood or has no effect, in sentences for the user; each once.
   public var warnings: [String] = []
   /// `step_000` …, `final`, `timesteps`, when asked for.
@@ -164,6 +171,7 @@ extension GenerationRequest {
     guidanceScale = settings.guidanceScale
     guidanceInterval = settings.guidanceStart...max(settings.guidanceStart, settings.guidanceEnd)
     corrections = settings.corrections
+    accelerations = settings.accelerations ?? []
     width = settings.width
     height = settings.height
     tiling = settings.worksInStrips.map { $0 ? .on : .off } ?? .auto

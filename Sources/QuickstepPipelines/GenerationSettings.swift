@@ -39,6 +39,8 @@ public struct GenerationSettings: Codable, Sendable, Hashable {
   public var guidanceEnd: Double
   /// In the order in which they acted; empty when there were none.
   public var corrections: [MethodChoice]
+  /// Methods of acceleration, in order; `nil` when there were none.
+  public var accelerations: [MethodChoice]?
   /// In pixels.
   public var width: Int
   /// In pixels.

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import QuickstepAcceleration
 internal import QuickstepDiffusion
 internal import QuickstepModels
 internal import QuickstepNN
@@ -80,10 +81,13 @@ public struct ImagePipeline: Sendable {
     return picture.squeeze(0).to(.cpu).to(.float32).contiguous().clone()
   }
 
-  private func denoiser(_ plan: ResolvedRequest, _ pictures: PreparedPictures, _ conditions: [String: Conditioning]) -> GuidedDenoiser {
-    GuidedDenoiser(parametrisation: model.scheduler.parametrisation, guidance: plan.guidance, corrections: plan.corrections) {
-      input, context in
-      try NetworkCall(model: model, conditions: conditions, pictures: pictures).output(input, context)
+  private func denoiser(
+    _ plan: ResolvedRequest, _ pictures: PreparedPictures, _ conditions: [String: Conditioning], _ session: AccelerationSession
+  ) -> GuidedDenoiser {
+    GuidedDenoiser(
+      parametrisation: model.scheduler.parametrisation, guidance: plan.guidance, corrections: plan.corrections, policies: session.calls
+    ) { input, context in
+      try NetworkCall(model: model, conditions: conditions, pictures: pictures, policy: session.sites).output(input, context)
     }
   }
 
@@ -98,7 +102,8 @@ public struct ImagePipeline: Sendable {
           prompts: request.prompts, negative: request.negative, given: plan.given(request.prompts.indices),
           needsNegative: plan.needsNegative,
           frame: plan.frame(request), warnings: &warnings)
-        return denoiser(plan, pictures, try plan.told(conditions, model: model, count: request.prompts.count))
+        return denoiser(
+          plan, pictures, try plan.told(conditions, model: model, count: request.prompts.count), plan.acceleration.makeSession())
       }
     }
   }
@@ -112,7 +117,8 @@ public struct ImagePipeline: Sendable {
     var noise: any NoiseSource = try SeededNoise(seeds: seeds)
     let (start, change) = try withInference { try pictures.start(range, plan, model: model, noise: &noise) }
     let run = try plan.run(start: start)
-    let denoiser = denoiser(plan, pictures, conditions)
+    let session = plan.acceleration.makeSession()
+    let denoiser = denoiser(plan, pictures, conditions, session)
     let observed = ClosureDenoiser { state, context in
       let denoised = try denoiser.denoised(state, context: context)
       request.evaluated?(GenerationEvaluation(images: range, context: context, state: state, denoised: denoised))
@@ -133,7 +139,23 @@ public struct ImagePipeline: Sendable {
       trajectory.append(("timesteps", Tensor(Array(plan.grid.timesteps[plan.steps]))))
       result.trajectory = trajectory
     }
+    result.take(session, of: plan.acceleration)
     return (outcome.state, outcome.report.evaluations)
+  }
+}
+
+extension GenerationResult {
+  /// Adds what methods of acceleration did in one batch.
+  fileprivate mutating func take(_ session: AccelerationSession, of acceleration: Acceleration) {
+    let reports = session.reports
+    accelerations =
+      accelerations.count == reports.count ? zip(accelerations, reports).map { $0.adding($1) } : accelerations + reports
+    computedModules += session.sites?.computedModules ?? 0
+    for method in acceleration.methods where !accelerations.contains(where: { $0.method == method && $0.saved > 0 }) {
+      let warning = "'\(method)' had no effect: nothing was left out"
+      if acceleration.changesTable(by: method) || warnings.contains(warning) { continue }
+      warnings.append(warning)
+    }
   }
 }
 

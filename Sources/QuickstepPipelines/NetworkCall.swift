@@ -9,6 +9,8 @@ struct NetworkCall {
   let conditions: [String: Conditioning]
   /// What the network is told of pictures.
   let pictures: PreparedPictures
+  /// Acts at the network's sites; `nil` when nobody does.
+  var policy: (any SitePolicy)?
 
   /// - Parameters:
   ///   - input: `[k·B, C, H, W]`, the context's branches one after the other.
@@ -29,9 +31,9 @@ struct NetworkCall {
     // The state stays float32 whatever the network computes in: a step changes it by less than half types can hold.
     let seen = input.to(model.computeType)
     var conditioning = Conditioning.stacked(parts)
-    conditioning.residuals = try pictures.residuals(seen, timestep: timestep, conditions, context)
+    conditioning.residuals = try pictures.residuals(seen, timestep: timestep, conditions, Evaluation(context, policy: policy))
     let answer = try model.backbone(
-      pictures.input(seen), timestep: timestep, conditioning: conditioning, evaluation: Evaluation(context)
+      pictures.input(seen), timestep: timestep, conditioning: conditioning, evaluation: Evaluation(context, policy: policy)
     ).to(.float32).contiguous()
     let channels = input.size(1)
     return answer.rank == 4 && answer.size(1) == 2 * channels ? answer.narrow(1, start: 0, length: channels) : answer

@@ -1,4 +1,5 @@
-internal import QuickstepDiffusion
+internal import QuickstepAcceleration
+import QuickstepDiffusion
 internal import QuickstepModels
 internal import QuickstepNN
 internal import QuickstepTensor
@@ -19,6 +20,8 @@ struct ResolvedRequest {
   /// Whether guidance compares with a second branch, and not by what a distilled network is told.
   let needsNegative: Bool
   let corrections: [any Correction]
+  /// Methods of acceleration, checked against the run.
+  let acceleration: Acceleration
   let style: String?
   let width: Int
   let height: Int
@@ -124,8 +127,22 @@ struct ResolvedRequest {
     }
     // Compiling once up front finds out whether the solver can serve this grid at all, and the network its levels.
     let table = try solver.compile(schedule: schedule, grid: Self.part(grid, steps))
+    acceleration = try Self.acceleration(request, model, solver, table, guidance)
+    warnings += acceleration.warnings
     for row in table.rows { if let call = row.evaluation { _ = try model.scheduler.parametrisation.coefficients(at: call.level) } }
     warnings += solver.fallbacks(steps: steps.count)
+  }
+
+  private static func acceleration(
+    _ request: GenerationRequest, _ model: LoadedModel, _ solver: any Solver, _ table: Tableau, _ guidance: Guidance
+  ) throws -> Acceleration {
+    let methods = try request.accelerations.map { try AllAccelerators.make($0.name, $0.parameters) }
+    guard methods.isEmpty || !(solver is any AdaptiveSolver) else {
+      throw GenerationError("adaptive steps are chosen while running; '\(request.accelerations[0].name)' needs to know them before")
+    }
+    let control = request.pictures.control == nil ? [] : [Site.controlNetwork]
+    let outline = RunOutline(network: "'\(model.name)'", tableau: table, guidance: guidance, sites: control + model.backbone.sites)
+    return try Acceleration(methods, run: outline)
   }
 
   /// A start method, where nothing else says how the run begins.
@@ -185,7 +202,8 @@ struct ResolvedRequest {
   /// What one batch does, from `start`.
   func run(start: SamplingRun.Start) throws -> SamplingRun {
     let stop = steps.upperBound < grid.steps ? steps.count : nil
-    return try SamplingRun(solver: solver, schedule: schedule, grid: Self.part(grid, steps), start: start, stopAfter: stop)
+    return try SamplingRun(
+      solver: solver, schedule: schedule, grid: Self.part(grid, steps), start: start, stopAfter: stop, change: acceleration.applied(to:))
   }
 
   /// Length of the sequence that a transformer makes of a sample, which some schedules depend on.
@@ -256,7 +274,7 @@ struct ResolvedRequest {
       solver: solverName, solverParameters: solverParameters,
       start: request.start, spacing: spacingName, spacingParameters: spacingParameters, steps: grid.steps, guidanceScale: guidanceScale,
       guidanceStart: request.guidanceInterval.lowerBound, guidanceEnd: request.guidanceInterval.upperBound,
-      corrections: request.corrections,
+      corrections: request.corrections, accelerations: request.accelerations.isEmpty ? nil : request.accelerations,
       width: width, height: height, dtype: "\(model.dtype)", kernels: "\(model.kernels)", device: "\(model.device)",
       threads: Machine.threads, batch: batch, alterations: model.options.isEmpty ? nil : model.options,
       hasGivenTensors: !given.isEmpty, pictures: pictures.record, worksInStrips: model.codec == nil ? nil : worksInStrips,

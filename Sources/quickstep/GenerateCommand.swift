@@ -16,6 +16,7 @@ struct GenerateCommand: AsyncParsableCommand {
         quickstep generate fox owl pizza --style noto -o pictures    three pictures in a folder, in a style of their own
         quickstep generate "hot beverage" --count 4 --sheet all.png  four of one kind, also on one sheet
         quickstep generate owl --solver ddim:eta=1 --steps 50        another solver, with a parameter
+        quickstep generate owl --steps 50 --accelerate taylorseer:interval=4
         quickstep generate --from-image apple.png -o again.png       the same picture again
         quickstep generate 7 --model digits                          a class of a class-conditional model
         quickstep generate "a fox" -m model.safetensors              an original single file of Stable Diffusion 1, 2 or XL
@@ -61,6 +62,9 @@ struct GenerateCommand: AsyncParsableCommand {
     }) var weighting: PromptWeighting?
   @Option(help: "Correction on each prediction, NAME or NAME:parameter=value (repeatable; see 'quickstep methods --family correction').")
   var correct: [String] = []
+  @Option(
+    help: "Cache or other acceleration, NAME or NAME:parameter=value,… (repeatable; see 'quickstep methods --family acceleration').")
+  var accelerate: [String] = []
   @Option(name: [.short, .long], help: "FILE.png for one picture, otherwise a folder.", completion: .file())
   var output: String?
   @Option(help: "Also put all pictures on one sheet.", completion: .file(extensions: ["png"]))
@@ -115,7 +119,8 @@ struct GenerateCommand: AsyncParsableCommand {
           ("--guidance", guidance != nil),
           ("--negative", negative != nil), ("--seed", seed != nil), ("--size", size != nil), ("--style", style != nil),
           ("--count", count != 1),
-          ("--latents", latents != nil), ("--correct", !correct.isEmpty), ("--guidance-interval", guidanceInterval != nil),
+          ("--latents", latents != nil), ("--correct", !correct.isEmpty), ("--accelerate", !accelerate.isEmpty),
+          ("--guidance-interval", guidanceInterval != nil),
           ("--batch", batch != 1), ("--dtype", dtype != nil), ("--kernels", kernels != nil),
           ("--weighting", weighting != nil), ("--vae-tiling", memory.vaeTiling != nil),
         ] + pictures.given.map { ($0, true) }

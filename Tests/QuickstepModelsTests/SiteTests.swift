@@ -48,10 +48,11 @@ private final class Skipper: SitePolicy {
   }
 
   func sequence(
-    _ path: String, count: Int, input: [Tensor], context: StepContext, block: (Int, [Tensor]) throws -> [Tensor]
+    _ blocks: [Site], input: [Tensor], context: StepContext, modulated: (([Tensor]) throws -> Tensor)?,
+    block: (Int, [Tensor]) throws -> [Tensor]
   ) throws -> [Tensor] {
-    lists.append("\(path) \(count)")
-    return try (0..<count).filter { !skipped.contains($0) }.reduce(input) { try block($1, $0) }
+    lists.append("\(blocks.first?.path ?? "") \(blocks.count)")
+    return try blocks.indices.filter { !skipped.contains($0) }.reduce(input) { try block($1, $0) }
   }
 }
 
@@ -88,19 +89,29 @@ private final class Skipper: SitePolicy {
     func layer(_ path: String, attends: Bool) -> [String] {
       [path + ".resnet (residual)"] + (attends ? [path + ".attention.attn1 (attention)", path + ".attention.attn2 (crossAttention)"] : [])
     }
-    let expected =
-      layer("down_blocks.0.0", attends: false) + ["levels.0.inner (inner)"] + layer("down_blocks.1.0", attends: true)
-      + ["levels.1.inner (inner)"] + layer("mid_block", attends: true) + layer("up_blocks.1.0", attends: true)
-      + layer("up_blocks.1.1", attends: true) + layer("up_blocks.0.0", attends: false) + layer("up_blocks.0.1", attends: false)
-    #expect(recorder.sites.map(\.description) == expected)
-    #expect(recorder.sites.first { $0.path == "levels.1.inner" }?.depth == 1)
+    func step(_ index: Int, _ down: [String]) -> [String] { ["down.\(index) (down)"] + down + ["inner.\(index) (inner)"] }
+    let down =
+      step(0, []) + step(1, layer("down_blocks.0.0", attends: false)) + step(2, []) + step(3, layer("down_blocks.1.0", attends: true))
+    let up =
+      ["up.3 (up)"] + layer("up_blocks.1.0", attends: true) + ["up.2 (up)"] + layer("up_blocks.1.1", attends: true)
+      + ["up.1 (up)"] + layer("up_blocks.0.0", attends: false) + ["up.0 (up)"] + layer("up_blocks.0.1", attends: false)
+    #expect(recorder.sites.map(\.description) == down + ["middle (middle)"] + layer("mid_block", attends: true) + up)
+    #expect(recorder.sites.first { $0.path == "inner.3" }?.depth == 3)
   }
 
-  @Test("apart from residual blocks, sites keep the shape", arguments: ModelFixture.backbones)
+  @Test("a network names its sites beforehand", arguments: ModelFixture.backbones)
+  func declaredSites(_ fixture: ModelFixture) throws {
+    let model = try BackboneFixture(fixture.name)
+    let recorder = Recorder()
+    _ = try model(recorder)
+    #expect(model.backbone.sites == recorder.sites)
+  }
+
+  @Test("apart from residual blocks and steps of a U-Net, sites keep the shape", arguments: ModelFixture.backbones)
   func shapes(_ fixture: ModelFixture) throws {
     let recorder = Recorder()
     _ = try BackboneFixture(fixture.name)(recorder)
-    for site in recorder.sites where site.kind != .residual {
+    for site in recorder.sites where ![.residual, .down, .up, .inner].contains(site.kind) {
       let (input, output) = try #require(recorder.shapes[site.path])
       #expect(input == output, "\(site)")
     }
@@ -126,11 +137,15 @@ private final class Skipper: SitePolicy {
     var model = try BackboneFixture(Self.unet)
     let recorder = Recorder()
     let first = try model(recorder)
-    let inner = try #require(recorder.outputs["levels.0.inner"])
-    let replayer = Replayer(["levels.0.inner": inner])
+    let inner = try #require(recorder.outputs["inner.1"])
+    let replayer = Replayer(["inner.1": inner])
     model.sample = model.sample + 0.25
     let reused = try model(replayer)
-    #expect(replayer.computed == ["down_blocks.0.0.resnet", "up_blocks.0.0.resnet", "up_blocks.0.1.resnet"])
+    #expect(
+      replayer.computed
+        == [
+          "down.0", "inner.0", "down.1", "down_blocks.0.0.resnet", "up.1", "up_blocks.0.0.resnet", "up.0", "up_blocks.0.1.resnet",
+        ])
     // The outer level saw the new sample, so this is neither the old output nor the full new one.
     #expect(try bits(reused) != bits(first))
     #expect(try bits(reused) != bits(model()))
@@ -141,7 +156,7 @@ private final class Skipper: SitePolicy {
     let model = try BackboneFixture(Self.transformer)
     let nothing = Skipper(0..<0)
     #expect(try bits(model(nothing)) == bits(model()))
-    #expect(nothing.lists == ["blocks 3"])
+    #expect(nothing.lists == ["blocks.0 3"])
     let skipped = try model(Skipper(1..<2))
     #expect(try bits(skipped) != bits(model()))
     // Skipping a block is the same as answering its site with its input.

@@ -59,9 +59,10 @@ private final class SkipPolicy: SitePolicy {
   }
 
   func sequence(
-    _ path: String, count: Int, input: [Tensor], context: StepContext, block: (Int, [Tensor]) throws -> [Tensor]
+    _ blocks: [Site], input: [Tensor], context: StepContext, modulated: (([Tensor]) throws -> Tensor)?,
+    block: (Int, [Tensor]) throws -> [Tensor]
   ) throws -> [Tensor] {
-    try (0..<count).filter { !skipped.contains($0) }.reduce(input) { try block($1, $0) }
+    try blocks.indices.filter { !skipped.contains($0) }.reduce(input) { try block($1, $0) }
   }
 }
 
@@ -104,21 +105,25 @@ private final class SkipPolicy: SitePolicy {
   }
 
   @Test func theUNetShowsItsLevelsOneInsideTheOther() throws {
-    let expected = [
-      Site("down_blocks.0.0.resnet", .residual, depth: 0), Site("levels.0.inner", .inner, depth: 0),
-      Site("down_blocks.1.0.resnet", .residual, depth: 1), Site("down_blocks.1.0.attention.attn1", .attention, depth: 1),
-      Site("down_blocks.1.0.attention.attn2", .crossAttention, depth: 1), Site("levels.1.inner", .inner, depth: 1),
-      Site("mid_block.resnet", .residual, depth: 1), Site("mid_block.attention.attn1", .attention, depth: 1),
-      Site("mid_block.attention.attn2", .crossAttention, depth: 1), Site("up_blocks.1.0.resnet", .residual, depth: 1),
-      Site("up_blocks.1.0.attention.attn1", .attention, depth: 1), Site("up_blocks.1.0.attention.attn2", .crossAttention, depth: 1),
-      Site("up_blocks.1.1.resnet", .residual, depth: 1), Site("up_blocks.1.1.attention.attn1", .attention, depth: 1),
-      Site("up_blocks.1.1.attention.attn2", .crossAttention, depth: 1), Site("up_blocks.0.0.resnet", .residual, depth: 0),
-      Site("up_blocks.0.1.resnet", .residual, depth: 0),
-    ]
+    func layer(_ path: String, level: Int, attends: Bool) -> [Site] {
+      [Site("\(path).resnet", .residual, depth: level)]
+        + (attends
+          ? Site.modules("\(path).attention", depth: level, [("attn1", .attention), ("attn2", .crossAttention)]) : [])
+    }
+    func step(_ index: Int, _ inside: [Site] = []) -> [Site] {
+      [Site("down.\(index)", .down, depth: index)] + inside + [Site("inner.\(index)", .inner, depth: index)]
+    }
+    func up(_ index: Int, _ inside: [Site]) -> [Site] { [Site("up.\(index)", .up, depth: index)] + inside }
+    var expected = step(0) + step(1, layer("down_blocks.0.0", level: 0, attends: false))
+    expected += step(2) + step(3, layer("down_blocks.1.0", level: 1, attends: true))
+    expected += [Site("middle", .middle, depth: 4)] + layer("mid_block", level: 1, attends: true)
+    expected += up(3, layer("up_blocks.1.0", level: 1, attends: true)) + up(2, layer("up_blocks.1.1", level: 1, attends: true))
+    expected += up(1, layer("up_blocks.0.0", level: 0, attends: false)) + up(0, layer("up_blocks.0.1", level: 0, attends: false))
     let policy = try record(.unet)
     #expect(policy.sites == expected)
-    // Everything deeper than level 0 takes and gives level 0's maps (patches of 2 on a side of 8).
-    #expect(policy.visits[1].inputShapes == [[2, 16, 4, 4]] && policy.visits[1].outputShapes == [[2, 16, 4, 4]])
+    // Everything deeper than a skip connection takes and, within a level, gives its level's maps (patches of 2 on a side of 8).
+    let inner = try #require(policy.visits.first { $0.site.path == "inner.0" })
+    #expect(inner.inputShapes == [[2, 16, 4, 4]] && inner.outputShapes == [[2, 16, 4, 4]])
   }
 
   @Test func theTransformersOfPublishedModelsShowWhatIsInTheirBlocks() throws {
@@ -132,7 +137,9 @@ private final class SkipPolicy: SitePolicy {
     let joint = block("transformer_blocks.1", "attn (attention)", "ff (feedForward)")
     #expect(
       try names(.sd3) == block("transformer_blocks.0", "attn (attention)", "attn2 (attention)", "ff (feedForward)") + joint)
-    let single = (0..<2).flatMap { block("single_transformer_blocks.\($0)", "attn (attention)") }
+    let single = (0..<2).flatMap {
+      block("single_transformer_blocks.\($0)", "both (parallel)", "attn (attention)", "ff (feedForward)")
+    }
     #expect(try names(.flux) == block("transformer_blocks.0", "attn (attention)", "ff (feedForward)") + joint + single)
   }
 
@@ -140,11 +147,13 @@ private final class SkipPolicy: SitePolicy {
   func streams() throws {
     // Six tokens of the picture (patches of 2 on 4×6) and three of the prompt, 16 channels.
     let policy = try record(.flux)
-    for visit in policy.visits where visit.site.path.hasPrefix("transformer_blocks") {
+    for visit in policy.visits where visit.site.path.hasPrefix("transformer_blocks") || visit.site.kind == .block {
       #expect(visit.inputShapes == [[2, 6, 16], [2, 3, 16]] && visit.outputShapes == visit.inputShapes, "\(visit.site)")
     }
-    for visit in policy.visits where visit.site.path.hasPrefix("single") {
-      #expect(visit.inputShapes == [[2, 9, 16]] && visit.outputShapes == visit.inputShapes, "\(visit.site)")
+    // Blocks of one stream work on both at once, and their feed-forward layers are four times as wide.
+    for visit in policy.visits where visit.site.path.hasPrefix("single") && visit.site.kind != .block {
+      #expect(visit.inputShapes == [[2, 9, 16]], "\(visit.site)")
+      #expect(visit.outputShapes == [[2, 9, visit.site.kind == .feedForward ? 64 : 16]], "\(visit.site)")
     }
     // The last block of SD3 has nothing to say about the prompt.
     let last = try #require(try record(.sd3).visits.first { $0.site.path == "transformer_blocks.1.ff" })
@@ -158,7 +167,8 @@ private final class SkipPolicy: SitePolicy {
       try SitePolicyLaws.Request(model, policy: policy, initial: initials.0, steps: 1).finish()[0]
     }
     let all = try run(nil)
-    #expect(try run(SkipPolicy(2..<9)).hasBits(of: all))
+    // Lists of at most three blocks.
+    #expect(try run(SkipPolicy(3..<9)).hasBits(of: all))
     for skipped in [0..<1, 1..<2, 0..<2] { #expect(try !run(SkipPolicy(skipped)).hasBits(of: all), "\(skipped)") }
   }
 
@@ -213,10 +223,12 @@ private final class SkipPolicy: SitePolicy {
     let policy = RecordingPolicy()
     _ = try SitePolicyLaws.Request(network.callAsFunction, policy: policy, initial: try network.sample(seed: 2), steps: 3).finish()
     let perEvaluation = [
-      "blocks.0", "blocks.0.attn", "blocks.0.ff", "blocks.1", "blocks.1.attn", "blocks.1.ff", "levels.0.inner",
+      "blocks.0", "blocks.0.attn", "blocks.0.ff", "blocks.1", "blocks.1.attn", "blocks.1.ff", "down.0", "inner.0", "down.1", "inner.1",
+      "middle", "up.1", "up.0",
     ]
+    #expect(network.sites.map(\.path) == perEvaluation)
     #expect(policy.sites.map(\.path) == perEvaluation + perEvaluation + perEvaluation)
-    #expect(policy.visits.map(\.evaluation) == (0..<21).map { $0 / 7 })
+    #expect(policy.visits.map(\.evaluation) == (0..<39).map { $0 / 13 })
   }
 
   @Test func theLawsNoticeSharedState() throws {

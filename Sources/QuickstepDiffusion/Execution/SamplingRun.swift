@@ -76,8 +76,12 @@ public struct SamplingRun: Sendable {
   ///   - grid: all levels of a full run; a start from a given image takes a part of it.
   ///   - start: the initial state.
   ///   - stopAfter: number of steps after which to stop early; `nil` runs to the end.
+  ///   - change: applied to the table; must keep its evaluations.
   /// - Throws: ``SamplingError`` for a strength outside 0…1; what compiling throws.
-  public init(solver: any Solver, schedule: any NoiseSchedule, grid: Grid, start: Start, stopAfter: Int? = nil) throws {
+  public init(
+    solver: any Solver, schedule: any NoiseSchedule, grid: Grid, start: Start, stopAfter: Int? = nil,
+    change: (Tableau) throws -> Tableau = { $0 }
+  ) throws {
     var skipped = 0
     if case .from(_, let strength) = start.kind {
       guard strength >= 0, strength <= 1 else { throw SamplingError("strength is \(strength); allowed: 0…1") }
@@ -85,7 +89,7 @@ public struct SamplingRun: Sendable {
     }
     // The solver is compiled on the part that is run, so that a multistep method warms up there and reads nothing that was not made.
     let full = try solver.compile(schedule: schedule, grid: grid.suffix(fromStep: skipped))
-    tableau = try stopAfter.map { try full.prefix(steps: $0) } ?? full
+    tableau = try change(stopAfter.map { try full.prefix(steps: $0) } ?? full)
     skippedSteps = skipped
     self.start = start
     adaptive = try (solver as? any AdaptiveSolver).map { solver in

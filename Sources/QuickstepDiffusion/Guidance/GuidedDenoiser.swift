@@ -22,22 +22,25 @@ public struct GuidedDenoiser: Denoiser {
   private let guidance: Guidance
   private let corrections: [any Correction]
   private let batching: Batching
+  private let policies: [any CallPolicy]
 
   /// - Parameters:
   ///   - parametrisation: what the network's output means.
   ///   - guidance: branches and weights.
   ///   - corrections: applied to x̂0 in order.
   ///   - batching: one call for all branches or one for each.
+  ///   - policies: what stands between guidance and the network, the outermost first: the request's own objects.
   ///   - backbone: the network.
   public init(
     parametrisation: Parametrisation, guidance: Guidance = .none(), corrections: [any Correction] = [], batching: Batching = .together,
-    backbone: @escaping Backbone
+    policies: [any CallPolicy] = [], backbone: @escaping Backbone
   ) {
     self.backbone = backbone
     self.parametrisation = parametrisation
     self.guidance = guidance
     self.corrections = corrections
     self.batching = batching
+    self.policies = policies
   }
 
   /// Branches with weight 0 are not evaluated.
@@ -49,7 +52,7 @@ public struct GuidedDenoiser: Denoiser {
       throw SamplingError("all guidance weights are 0 at step \(context.step) of \(context.stepCount); allowed: at least one that is not")
     }
     let input = try parametrisation.input(state: state, at: context.level)
-    let outputs = try self.outputs(input, active.map(\.name), context)
+    let outputs = try self.outputs(input, active.map(\.name), context, policies[...])
     let output =
       outputs.count == 1 && active[0].weight == 1
       ? outputs[0] : try linearCombination(zip(outputs, active).map { (tensor: $0.contiguous(), coefficient: $1.weight) })
@@ -58,7 +61,20 @@ public struct GuidedDenoiser: Denoiser {
     return denoised
   }
 
-  private func outputs(_ input: Tensor, _ names: [String], _ context: StepContext) throws -> [Tensor] {
+  private func outputs(
+    _ input: Tensor, _ names: [String], _ context: StepContext, _ policies: ArraySlice<any CallPolicy>
+  ) throws -> [Tensor] {
+    if let policy = policies.first {
+      var context = context
+      context.branches = names
+      let outputs = try policy.outputs(input, branches: names, context: context) {
+        try self.outputs($0, $1, $2, policies.dropFirst())
+      }
+      guard outputs.count == names.count else {
+        throw SamplingError("a call policy gave \(outputs.count) outputs for the branches \(names)")
+      }
+      return outputs
+    }
     guard names.count > 1 else { return [try call(input, names, context)] }
     switch batching {
     case .split: return try names.map { try call(input, [$0], context) }

@@ -12,6 +12,8 @@ struct DualPixelTransformer: Sendable {
     transformers = (0..<2).map { PixelTransformer(weights["transformers", $0], channels: channels, shape: shape) }
   }
 
+  func sites(depth: Int) -> [Site] { transformers.reversed().flatMap { $0.sites(depth: depth) } }
+
   /// - Parameter context: `[B, 77 + 257, D]`: the part for the second transformer comes first.
   /// - Throws: ``ComponentError`` for a condition of another length; what the policy throws.
   func callAsFunction(_ input: Tensor, context: Tensor?, depth: Int, evaluation: Evaluation) throws -> Tensor {

@@ -4,9 +4,11 @@ import QuickstepTensor
 /// Tokens of a picture and of its prompt, which pass through blocks side by side.
 struct Streams: SiteValue {
   /// `[B, N, C]`.
-  var image: Tensor
+  var image: Tensor { didSet { piece = nil } }
   /// `[B, L, C]`; `nil` where a last block has nothing to say about the prompt.
-  var text: Tensor?
+  var text: Tensor? { didSet { piece = nil } }
+  /// Both in one piece of memory, the prompt's tokens first, where a block has left them so: `[B, L + N, C]`.
+  private var piece: Tensor?
 
   init(image: Tensor, text: Tensor?) {
     self.image = image
@@ -14,6 +16,17 @@ struct Streams: SiteValue {
   }
 
   init(tensors: [Tensor]) { self.init(image: tensors.first ?? .undefined, text: tensors.count > 1 ? tensors[1] : nil) }
+
+  /// - Parameter joined: `[B, L + N, C]`.
+  init(joined: Tensor, textLength: Int) {
+    image = joined.narrow(1, start: textLength, length: joined.size(1) - textLength)
+    text = joined.narrow(1, start: 0, length: textLength)
+    piece = joined
+  }
+
+  /// Tokens of the prompt, then those of the picture: `[B, L + N, C]`.
+  /// - Throws: as ``prompt()``.
+  func joined() throws -> Tensor { try piece ?? .cat([prompt(), image], dim: 1) }
 
   var tensors: [Tensor] { text.map { [image, $0] } ?? [image] }
 
@@ -126,6 +139,18 @@ struct JointBlock: Sendable {
       ? Attention(weights["attn2"], size: size, heads: shape.heads, normalisesHeads: shape.normalisesHeads) : nil
     imageFeedForward = PlainFeedForward(weights["ff"], size: size)
     textFeedForward = shape.isLast ? nil : PlainFeedForward(weights["ff_context"], size: size)
+  }
+
+  func sites(_ block: Site) -> [Site] {
+    Site.modules(
+      block.path, depth: block.depth,
+      [("attn", .attention)] + (secondAttention == nil ? [] : [("attn2", .attention)]) + [("ff", .feedForward)])
+  }
+
+  /// What the attention takes of the picture.
+  func modulated(_ input: Streams, signal: Tensor) -> Tensor {
+    let parts = imageModulation(signal).unsqueeze(1).chunk(shape.hasSecondAttention ? 9 : 6, dim: -1)
+    return modulate(norm(input.image), shift: parts[0], scale: parts[1])
   }
 
   /// - Parameters:

@@ -37,6 +37,13 @@ struct PixelTransformer: Sendable {
     path = weights.path
   }
 
+  func sites(depth: Int) -> [Site] {
+    blocks.indices.flatMap { index in
+      Site.modules(
+        "\(path).transformer_blocks.\(index)", depth: depth, [("attn1", .attention), ("attn2", .crossAttention), ("ff", .feedForward)])
+    }
+  }
+
   func callAsFunction(_ input: Tensor, context: Tensor?, mask: Tensor?, depth: Int, evaluation: Evaluation) throws -> Tensor {
     let normed = norm(input)
     var tokens = (inputConvolution.map { $0(normed) } ?? normed).flatten(startDim: 2).transposed.contiguous()

@@ -25,6 +25,12 @@ struct ResidualBlock2D: Sendable {
     self.outputScale = outputScale
   }
 
+  /// What is left without the change: the input, brought to the output's channels.
+  func shortcut(of input: Tensor) -> Tensor {
+    let kept = shortcut.map { $0(input) } ?? input
+    return outputScale == 1 ? kept : kept / outputScale
+  }
+
   /// - Parameter signal: `[B, signal]`, after its SiLU.
   func callAsFunction(_ input: Tensor, signal: Tensor? = nil) -> Tensor {
     let shift = timeProjection.flatMap { projection in signal.map { projection($0) } }

@@ -71,6 +71,10 @@ public struct DiT: Backbone {
 
   /// `[in_channels, sample_size, sample_size]`. Other sizes work as well: positions are stretched to them.
   public var sampleShape: [Int] { [configuration.inChannels, configuration.sampleSize, configuration.sampleSize] }
+  /// The blocks and, in each, attention and feed-forward layers.
+  public var sites: [Site] {
+    Site.blocks([(BlockRun("transformer_blocks", count: blocks.count), [("attn1", .attention), ("ff", .feedForward)])])
+  }
   /// The side of a patch.
   public var sizeMultiple: Int { configuration.patchSize }
 
@@ -85,7 +89,9 @@ public struct DiT: Backbone {
       rows: rows, columns: columns, size: configuration.hiddenSize, base: configuration.sampleSize / configuration.patchSize)
     let tokens = patches(sample).flatten(startDim: 2).transposed + positions.to(sample.dtype, sample.device)
     let labels = classes.to(.int64)
-    let hidden = try evaluation.sequence("transformer_blocks", count: blocks.count, tokens) { index, tokens in
+    let hidden = try evaluation.sequence(
+      "transformer_blocks", count: blocks.count, tokens, modulated: { blocks[0].modulated($0, timestep, labels) }
+    ) { index, tokens in
       try blocks[index](
         tokens, timestep: timestep, classes: labels, path: "transformer_blocks.\(index)", depth: index, evaluation: evaluation)
     }
@@ -115,10 +121,20 @@ struct DiTBlock: Sendable {
     feedForward = PlainFeedForward(weights["ff"], size: size)
   }
 
+  private func parts(_ timestep: Tensor, _ classes: Tensor, dtype: DType) -> [Tensor] {
+    modulation(embedding(timestep, classes, dtype: dtype).silu()).unsqueeze(1).chunk(6, dim: -1)
+  }
+
+  /// What the attention takes.
+  func modulated(_ input: Tensor, _ timestep: Tensor, _ classes: Tensor) -> Tensor {
+    let parts = parts(timestep, classes, dtype: input.dtype)
+    return modulate(norm1(input), shift: parts[0], scale: parts[1])
+  }
+
   func callAsFunction(
     _ input: Tensor, timestep: Tensor, classes: Tensor, path: String, depth: Int, evaluation: Evaluation
   ) throws -> Tensor {
-    let parts = modulation(embedding(timestep, classes, dtype: input.dtype).silu()).unsqueeze(1).chunk(6, dim: -1)
+    let parts = parts(timestep, classes, dtype: input.dtype)
     let attended = try evaluation.site(Site("\(path).attn1", .attention, depth: depth), input) {
       attention(modulate(norm1($0), shift: parts[0], scale: parts[1]))
     }

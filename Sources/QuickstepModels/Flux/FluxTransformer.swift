@@ -41,6 +41,15 @@ public struct FluxTransformer: Backbone {
 
   /// A quarter of `in_channels`, and 128 pixels a side: pictures of 1024 pixels. Other sizes work as well.
   public var sampleShape: [Int] { [configuration.inChannels / 4, 128, 128] }
+  /// The blocks of both kinds and, in each, attention and feed-forward layers; in single blocks also both with the projection that joins them.
+  public var sites: [Site] {
+    zip(BlockRun.sites(runs), blocks.map(Optional.some) + singleBlocks.map { _ in nil }).flatMap { site, block in
+      [site] + (block?.sites(site) ?? Site.modules(site.path, depth: site.depth, FluxSingleBlock.modules))
+    }
+  }
+  private var runs: [BlockRun] {
+    [BlockRun("transformer_blocks", count: blocks.count), BlockRun("single_transformer_blocks", count: singleBlocks.count)]
+  }
   /// 2: the side of what becomes a token.
   public var sizeMultiple: Int { 2 }
 
@@ -103,17 +112,18 @@ public struct FluxTransformer: Backbone {
     let signal = self.signal(timestep, scale: scale, pooled: pooled).silu()
     let rotary = RotaryPositions(positions, sizes: configuration.axes)
     let streams = try evaluation.sequence(
-      "transformer_blocks", count: blocks.count, Streams(image: image(tokens), text: prompt(sequence))
+      runs, Streams(image: image(tokens), text: prompt(sequence)), modulated: { blocks.first?.modulated($0, signal: signal) ?? $0.image }
     ) { index, streams in
-      try blocks[index](
-        streams, signal: signal, rotary: rotary, path: "transformer_blocks.\(index)", depth: index, evaluation: evaluation)
+      guard index >= blocks.count else {
+        return try blocks[index](
+          streams, signal: signal, rotary: rotary, path: "transformer_blocks.\(index)", depth: index, evaluation: evaluation)
+      }
+      let joined = try singleBlocks[index - blocks.count](
+        streams.joined(), signal: signal, rotary: rotary, path: "single_transformer_blocks.\(index - blocks.count)", depth: index,
+        evaluation: evaluation)
+      return Streams(joined: joined, textLength: sequence.size(1))
     }
-    let joined = Tensor.cat([try streams.prompt(), streams.image], dim: 1)
-    let hidden = try evaluation.sequence("single_transformer_blocks", count: singleBlocks.count, joined) { index, hidden in
-      try singleBlocks[index](
-        hidden, signal: signal, rotary: rotary, path: "single_transformer_blocks.\(index)", depth: index, evaluation: evaluation)
-    }
-    return output(outputNorm(hidden.narrow(1, start: sequence.size(1), length: tokens.size(1)), signal: signal))
+    return output(outputNorm(streams.image, signal: signal))
   }
 
   /// The reference's `forward`: `hidden_states` are tokens `[B, N, in_channels]`, `timestep` is 0…1, `img_ids` and `txt_ids` are `[N, 3]` and
@@ -173,9 +183,15 @@ struct FluxSingleBlock: Sendable {
   ) throws -> Tensor {
     let parts = modulation(signal).unsqueeze(1).chunk(3, dim: -1)
     let normed = modulate(norm(input), shift: parts[0], scale: parts[1])
-    let attended = try evaluation.site(Site("\(path).attn", .attention, depth: depth), normed) {
-      attend(rotary(attention.queries($0)), rotary(attention.keys($0)), attention.values($0))
+    let change = try evaluation.site(Site("\(path).both", .parallel, depth: depth), normed) { normed in
+      let attended = try evaluation.site(Site("\(path).attn", .attention, depth: depth), normed) {
+        attend(rotary(attention.queries($0)), rotary(attention.keys($0)), attention.values($0))
+      }
+      let fed = try evaluation.site(Site("\(path).ff", .feedForward, depth: depth), normed) { first($0, activation: .geluTanh) }
+      return output(.cat([attended, fed], dim: -1))
     }
-    return input.addcmul(parts[2], tensor2: output(.cat([attended, first(normed, activation: .geluTanh)], dim: -1)))
+    return input.addcmul(parts[2], tensor2: change)
   }
+
+  static let modules: [(name: String, kind: Site.Kind)] = [("both", .parallel), ("attn", .attention), ("ff", .feedForward)]
 }

@@ -34,6 +34,14 @@ public struct PixArtTransformer: Backbone {
 
   /// `[in_channels, sample_size, sample_size]`. Other sizes work as well: positions are stretched to them.
   public var sampleShape: [Int] { [configuration.inChannels, configuration.sampleSize, configuration.sampleSize] }
+  /// The blocks and, in each, both attentions and the feed-forward layers.
+  public var sites: [Site] {
+    Site.blocks([
+      (
+        BlockRun("transformer_blocks", count: blocks.count), [("attn1", .attention), ("attn2", .crossAttention), ("ff", .feedForward)]
+      )
+    ])
+  }
   /// The side of a patch.
   public var sizeMultiple: Int { configuration.patchSize }
 
@@ -52,7 +60,9 @@ public struct PixArtTransformer: Backbone {
     let (parts, embedding) = try modulation(timestep, conditioning, dtype: sample.dtype)
     let context = captions.map { $0(sequence) } ?? sequence
     let mask = HeadAttention.bias(conditioning.mask, dtype: sample.dtype)
-    let hidden = try evaluation.sequence("transformer_blocks", count: blocks.count, tokens) { index, tokens in
+    let hidden = try evaluation.sequence(
+      "transformer_blocks", count: blocks.count, tokens, modulated: { blocks[0].modulated($0, modulation: parts) }
+    ) { index, tokens in
       try blocks[index](
         tokens, modulation: parts, context: context, mask: mask, path: "transformer_blocks.\(index)", depth: index, evaluation: evaluation)
     }
@@ -82,13 +92,21 @@ struct PixArtBlock: Sendable {
     feedForward = PlainFeedForward(weights["ff"], size: size)
   }
 
+  private func parts(_ modulation: Tensor) -> [Tensor] { (table + modulation).chunk(6, dim: 1) }
+
+  /// What the attention takes.
+  func modulated(_ input: Tensor, modulation: Tensor) -> Tensor {
+    let parts = parts(modulation)
+    return modulate(norm(input), shift: parts[0], scale: parts[1])
+  }
+
   /// - Parameters:
   ///   - modulation: `[B, 6, C]`.
   ///   - mask: `[B, 1, 1, L]`, added to the scores.
   func callAsFunction(
     _ input: Tensor, modulation: Tensor, context: Tensor, mask: Tensor?, path: String, depth: Int, evaluation: Evaluation
   ) throws -> Tensor {
-    let parts = (table + modulation).chunk(6, dim: 1)
+    let parts = parts(modulation)
     let attended = try evaluation.site(Site("\(path).attn1", .attention, depth: depth), input) {
       attention(modulate(norm($0), shift: parts[0], scale: parts[1]))
     }

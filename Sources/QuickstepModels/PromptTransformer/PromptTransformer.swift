@@ -50,6 +50,12 @@ public struct PromptTransformer: Backbone {
 
   /// `[in_channels, sample_size, sample_size]`. Other sizes work as well: positions are made for the sample's own grid of patches.
   public var sampleShape: [Int] { [configuration.inChannels, configuration.sampleSize, configuration.sampleSize] }
+  /// The blocks and, in each, both attentions and the feed-forward layers.
+  public var sites: [Site] {
+    Site.blocks([
+      (BlockRun("blocks", count: blocks.count), [("attn1", .attention), ("attn2", .crossAttention), ("ff", .feedForward)])
+    ])
+  }
   /// The side of a patch.
   public var sizeMultiple: Int { configuration.patchSize }
 
@@ -68,7 +74,8 @@ public struct PromptTransformer: Backbone {
     let mask = conditioning.mask?.unsqueeze(1).unsqueeze(1)
     let input = PromptSketch.beside(sample, sketch, pooled: pooled)
     let tokens = patchEmbedding(input.pixelUnshuffle(patch).flatten(startDim: 2).transposed) + positions(rows, columns, like: sample)
-    let hidden = try evaluation.sequence("blocks", count: blocks.count, tokens) { index, tokens in
+    let hidden = try evaluation.sequence("blocks", count: blocks.count, tokens, modulated: { blocks[0].modulated($0, signal: signal) }) {
+      index, tokens in
       try blocks[index](
         tokens, signal: signal, context: sequence, mask: mask, path: "blocks.\(index)", depth: index, evaluation: evaluation)
     }
@@ -125,10 +132,18 @@ struct PromptTransformerBlock: Sendable {
     modulation = Linear(weights["adaln"], size, 6 * size, initial: .zeros)
   }
 
+  private func parts(_ signal: Tensor) -> [Tensor] { modulation(signal).unsqueeze(1).chunk(6, dim: -1) }
+
+  /// What the attention takes.
+  func modulated(_ input: Tensor, signal: Tensor) -> Tensor {
+    let parts = parts(signal)
+    return modulate(norm1(input), shift: parts[0], scale: parts[1])
+  }
+
   func callAsFunction(
     _ input: Tensor, signal: Tensor, context: Tensor, mask: Tensor?, path: String, depth: Int, evaluation: Evaluation
   ) throws -> Tensor {
-    let parts = modulation(signal).unsqueeze(1).chunk(6, dim: -1)
+    let parts = parts(signal)
     var hidden = input
     let attended = try evaluation.site(Site("\(path).attn1", .attention, depth: depth), hidden) {
       attention(modulate(norm1($0), shift: parts[0], scale: parts[1]))

@@ -19,6 +19,9 @@ struct UNetResidualBlock: Sendable {
     shortcut = input == output ? nil : Convolution(weights["conv_shortcut"], input, output, kernel: 1)
   }
 
+  /// What is left without the change: the input, brought to the output's channels.
+  func shortcut(of input: Tensor) -> Tensor { shortcut.map { $0(input) } ?? input }
+
   func callAsFunction(_ input: Tensor, signal: Tensor) -> Tensor {
     let parts = modulation(signal).unsqueeze(-1).unsqueeze(-1).chunk(2, dim: 1)
     var hidden = convolution1(norm1(input, activation: .silu))
@@ -42,6 +45,10 @@ struct UNetAttentionBlock: Sendable {
     crossAttention = context.map {
       Attention(weights["attn2"], size: channels, contextSize: $0, heads: heads, normalisesHeads: true, outputInitial: .zeros)
     }
+  }
+
+  func sites(_ path: String, depth: Int) -> [Site] {
+    Site.modules(path, depth: depth, [("attn1", .attention)] + (crossAttention == nil ? [] : [("attn2", .crossAttention)]))
   }
 
   func callAsFunction(

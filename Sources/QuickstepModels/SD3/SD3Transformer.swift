@@ -40,6 +40,9 @@ public struct SD3Transformer: Backbone {
 
   /// `[in_channels, sample_size, sample_size]`. Other sizes work as well, up to the side of the table of positions.
   public var sampleShape: [Int] { [configuration.inChannels, configuration.sampleSize, configuration.sampleSize] }
+  /// The blocks and, in each, attention, the second attention where there is one, and feed-forward layers.
+  public var sites: [Site] { zip(BlockRun.sites([run]), blocks).flatMap { [$0] + $1.sites($0) } }
+  private var run: BlockRun { BlockRun("transformer_blocks", count: blocks.count) }
   /// The side of a patch.
   public var sizeMultiple: Int { configuration.patchSize }
 
@@ -57,7 +60,7 @@ public struct SD3Transformer: Backbone {
       patches(sample).flatten(startDim: 2).transposed + (try positions(rows: rows, columns: columns)).to(sample.dtype, sample.device)
     let signal = self.signal(timestep, scale: nil, pooled: pooled).silu()
     let streams = try evaluation.sequence(
-      "transformer_blocks", count: blocks.count, Streams(image: tokens, text: prompt(sequence))
+      [run], Streams(image: tokens, text: prompt(sequence)), modulated: { blocks[0].modulated($0, signal: signal) }
     ) { index, streams in
       try blocks[index](streams, signal: signal, rotary: nil, path: "transformer_blocks.\(index)", depth: index, evaluation: evaluation)
     }

@@ -24,6 +24,14 @@ struct SanaBlock: Sendable {
     feedForward = GatedConvolution(weights["ff"], channels: size, hidden: Int(configuration.expansion * Double(size)))
   }
 
+  private func parts(_ modulation: Tensor) -> [Tensor] { (table + modulation).chunk(6, dim: 1) }
+
+  /// What the attention takes.
+  func modulated(_ input: Tensor, modulation: Tensor) -> Tensor {
+    let parts = parts(modulation)
+    return modulate(norm(input), shift: parts[0], scale: parts[1])
+  }
+
   /// - Parameters:
   ///   - modulation: `[B, 6, C]`.
   ///   - mask: `[B, 1, 1, L]`, added to the scores.
@@ -31,7 +39,7 @@ struct SanaBlock: Sendable {
   func callAsFunction(
     _ input: Tensor, modulation: Tensor, context: Tensor, mask: Tensor?, rows: Int, path: String, depth: Int, evaluation: Evaluation
   ) throws -> Tensor {
-    let parts = (table + modulation).chunk(6, dim: 1)
+    let parts = parts(modulation)
     let attended = try evaluation.site(Site("\(path).attn1", .attention, depth: depth), input) {
       attention.linear(modulate(norm($0), shift: parts[0], scale: parts[1]))
     }

@@ -37,6 +37,14 @@ public struct SanaTransformer: Backbone {
 
   /// `[in_channels, sample_size, sample_size]`. Other sizes work as well.
   public var sampleShape: [Int] { [configuration.inChannels, configuration.sampleSize, configuration.sampleSize] }
+  /// The blocks and, in each, both attentions and the feed-forward layers.
+  public var sites: [Site] {
+    Site.blocks([
+      (
+        BlockRun("transformer_blocks", count: blocks.count), [("attn1", .attention), ("attn2", .crossAttention), ("ff", .feedForward)]
+      )
+    ])
+  }
   /// The side of a patch.
   public var sizeMultiple: Int { configuration.patchSize }
 
@@ -67,7 +75,9 @@ public struct SanaTransformer: Backbone {
     let (parts, embedding) = try time(timestep, guidance: guidance, dtype: sample.dtype)
     let context = captionNorm(captions(sequence))
     let mask = HeadAttention.bias(conditioning.mask, dtype: sample.dtype)
-    let hidden = try evaluation.sequence("transformer_blocks", count: blocks.count, tokens) { index, tokens in
+    let hidden = try evaluation.sequence(
+      "transformer_blocks", count: blocks.count, tokens, modulated: { blocks[0].modulated($0, modulation: parts) }
+    ) { index, tokens in
       try blocks[index](
         tokens, modulation: parts, context: context, mask: mask, rows: rows, path: "transformer_blocks.\(index)", depth: index,
         evaluation: evaluation)

@@ -95,8 +95,7 @@ public struct UNet2D: Backbone {
   let timeFeatures: SinusoidalFeatures
   let timeEmbedding: SignalEmbedding
   let classEmbedding: Embedding?
-  let input: Convolution
-  let outermost: UNet2DLevel
+  let body: UNet2DBody
   let outputNorm: GroupNorm
   let output: Convolution
 
@@ -107,18 +106,20 @@ public struct UNet2D: Backbone {
     timeFeatures = SinusoidalFeatures(size: channels, cosinesFirst: configuration.cosinesFirst, shift: configuration.frequencyShift)
     timeEmbedding = SignalEmbedding(weights["time_embedding"], channels, size)
     classEmbedding = configuration.classCount.map { Embedding(weights["class_embedding"], count: $0, size: size) }
-    input = Convolution(weights["conv_in"], configuration.inChannels, channels, kernel: 3)
-    outermost = UNet2DLevel(configuration.shape, level: 0, input: channels, signal: size, weights: weights)
+    let input = Convolution(weights["conv_in"], configuration.inChannels, channels, kernel: 3)
+    body = UNet2DBody(configuration.shape, input: input, signal: size, weights: weights)
     outputNorm = GroupNorm(weights["conv_norm_out"], groups: configuration.groups, channels: channels, epsilon: configuration.epsilon)
     output = Convolution(weights["conv_out"], channels, configuration.outChannels, kernel: 3)
   }
 
   /// `[in_channels, sample_size, sample_size]`, with 32 where the configuration says no size. Other sizes work as well.
   public var sampleShape: [Int] { [configuration.inChannels, configuration.sampleSize ?? 32, configuration.sampleSize ?? 32] }
+  /// The steps down and up, the middle, everything deeper than a skip connection; residual blocks and attentions.
+  public var sites: [Site] { body.sites }
   /// Two for every level below the outermost.
   public var sizeMultiple: Int { 1 << (configuration.blockChannels.count - 1) }
 
-  /// Needs `classes` where the model is conditioned on them. Sites are the residual blocks, the attentions and, per level, `inner`.
+  /// Needs `classes` where the model is conditioned on them. Sites are those of ``sites``.
   /// - Throws: ``ComponentError`` without the condition; what the policy throws.
   public func callAsFunction(
     _ sample: Tensor, timestep: Tensor, conditioning: Conditioning, evaluation: Evaluation
@@ -129,7 +130,7 @@ public struct UNet2D: Backbone {
       signal += classEmbedding(classes.to(.int64))
     }
     let state = UNet2DState(signal: signal.silu(), context: nil, mask: nil, residuals: nil, evaluation: evaluation)
-    let hidden = try outermost(input(configuration.centersInput ? sample * 2 - 1 : sample), skip: 0, state)
+    let hidden = try body(configuration.centersInput ? sample * 2 - 1 : sample, state)
     return output(outputNorm(hidden, activation: .silu))
   }
 }

@@ -4,7 +4,7 @@ public import QuickstepTensor
 /// The U-Net of Stable Diffusion 1.x, 2.x and XL (Rombach et al. 2022, arXiv 2112.10752; Podell et al. 2023, arXiv 2307.01952); diffusers'
 /// `UNet2DConditionModel`, with its names of parameters.
 ///
-/// Like ``PromptUNet`` it is written as it is defined: a level is "down, the level below, up". `[B, C, H, W] → [B, C', H, W]`.
+/// Everything deeper than a skip connection is one site. `[B, C, H, W] → [B, C', H, W]`.
 public struct UNet2DCondition: Backbone {
   /// The arguments of diffusers' class; `text_embeds` and `time_ids` are its `added_cond_kwargs`, residuals of a ControlNet are numbered
   /// `down_block_additional_residuals.0` and so on.
@@ -17,8 +17,7 @@ public struct UNet2DCondition: Backbone {
   public let configuration: UNet2DConditionConfiguration
   let time: TimeSignal
   let promptProjection: Linear?
-  let input: Convolution
-  let outermost: UNet2DLevel
+  let body: UNet2DBody
   let outputNorm: GroupNorm
   let output: Convolution
 
@@ -28,8 +27,8 @@ public struct UNet2DCondition: Backbone {
     let channels = configuration.blockChannels[0]
     time = TimeSignal(configuration, weights: weights)
     promptProjection = configuration.promptSize.map { Linear(weights["encoder_hid_proj"], $0, configuration.contextSizes[0]) }
-    input = Convolution(weights["conv_in"], configuration.inChannels, channels, kernel: configuration.inputKernel)
-    outermost = UNet2DLevel(configuration.shape, level: 0, input: channels, signal: time.size, weights: weights)
+    let input = Convolution(weights["conv_in"], configuration.inChannels, channels, kernel: configuration.inputKernel)
+    body = UNet2DBody(configuration.shape, input: input, signal: time.size, weights: weights)
     outputNorm = GroupNorm(weights["conv_norm_out"], groups: configuration.groups, channels: channels, epsilon: configuration.epsilon)
     output = Convolution(weights["conv_out"], channels, configuration.outChannels, kernel: configuration.outputKernel)
   }
@@ -39,6 +38,8 @@ public struct UNet2DCondition: Backbone {
     let side = configuration.sampleSize ?? 64
     return [configuration.inChannels, side, side]
   }
+  /// The steps down and up, the middle, everything deeper than a skip connection; residual blocks, attentions and feed-forward layers.
+  public var sites: [Site] { body.sites }
   /// 1: odd sizes are met by enlarging to the size that a level came in with, as diffusers does.
   public var sizeMultiple: Int { 1 }
 
@@ -47,8 +48,7 @@ public struct UNet2DCondition: Backbone {
   /// `time_cond_proj_dim`.
   public var guidanceSize: Int? { configuration.guidanceSize }
 
-  /// Needs `sequence`; `pooled` and `timeIDs` for SDXL, `classes` and `guidance` where the configuration says so. Sites are the residual
-  /// blocks, the attentions and feed-forward layers and, per level, `inner`.
+  /// Needs `sequence`; `pooled` and `timeIDs` for SDXL, `classes` and `guidance` where the configuration says so. Sites are those of ``sites``.
   /// - Throws: ``ComponentError`` without a condition; what the policy throws.
   public func callAsFunction(
     _ sample: Tensor, timestep: Tensor, conditioning: Conditioning, evaluation: Evaluation
@@ -58,7 +58,7 @@ public struct UNet2DCondition: Backbone {
       signal: try time(timestep, conditioning, dtype: sample.dtype), context: promptProjection.map { $0(prompt) } ?? prompt,
       mask: conditioning.mask?.unsqueeze(1).unsqueeze(1), residuals: conditioning.residuals, evaluation: evaluation)
     let seen = configuration.centersInput ? sample * 2 - 1 : sample
-    let hidden = try outermost(input(seen), skip: 0, state)
+    let hidden = try body(seen, state)
     return output(outputNorm(hidden, activation: .silu))
   }
 }

@@ -83,9 +83,10 @@ struct PreparedPictures {
   }
 
   /// What a ControlNet adds in this evaluation, if there is one and it acts.
-  func residuals(_ input: Tensor, timestep: Tensor, _ conditions: [String: Conditioning], _ context: StepContext) throws
+  func residuals(_ input: Tensor, timestep: Tensor, _ conditions: [String: Conditioning], _ evaluation: Evaluation) throws
     -> ControlResiduals?
   {
+    let context = evaluation.context
     guard let control, acts(control.input, context) else { return nil }
     let network = control.input.network
     let fades = control.input.guesses || network.configuration.poolsResiduals
@@ -98,15 +99,17 @@ struct PreparedPictures {
         ? tensor : .cat(active.map { tensor.narrow(0, start: share * (context.branches.firstIndex(of: $0) ?? 0), length: share) })
     }
     let sample = rows(input)
-    let residuals = try network(
-      sample, timestep: rows(timestep), hint: control.hint.expand([sample.size(0)] + control.hint.shape.dropFirst()),
-      conditioning: Conditioning.stacked(active.compactMap { conditions[$0] }),
-      strength: ControlNet.Strength(scale: control.input.scale, fadesOutwards: fades), evaluation: Evaluation(context))
-    guard active.count < context.branches.count else { return residuals }
-    func spread(_ tensor: Tensor) -> Tensor {
-      .cat(context.branches.map { active.contains($0) ? tensor : tensor.zerosLike() })
+    return try evaluation.control(input) { _ in
+      let residuals = try network(
+        sample, timestep: rows(timestep), hint: control.hint.expand([sample.size(0)] + control.hint.shape.dropFirst()),
+        conditioning: Conditioning.stacked(active.compactMap { conditions[$0] }),
+        strength: ControlNet.Strength(scale: control.input.scale, fadesOutwards: fades), evaluation: Evaluation(context))
+      guard active.count < context.branches.count else { return residuals }
+      func spread(_ tensor: Tensor) -> Tensor {
+        .cat(context.branches.map { active.contains($0) ? tensor : tensor.zerosLike() })
+      }
+      return ControlResiduals(down: residuals.down.map(spread), middle: residuals.middle.map(spread))
     }
-    return ControlResiduals(down: residuals.down.map(spread), middle: residuals.middle.map(spread))
   }
 
   private func acts(_ input: ControlInput, _ context: StepContext) -> Bool {

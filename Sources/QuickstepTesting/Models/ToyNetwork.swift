@@ -12,17 +12,17 @@ public struct ToyNetwork: Sendable {
   /// Channels.
   public let size: Int
   let blocks: [ToyBlock]
-  let down: Linear
+  let down: [Linear]
   let middle: Linear
-  let up: Linear
+  let up: [Linear]
 
-  /// Sites: `blocks.<i>` with `blocks.<i>.attn` and `blocks.<i>.ff`, then `levels.0.inner`.
+  /// Sites: `blocks.<i>` with `blocks.<i>.attn` and `blocks.<i>.ff`, then a U-Net of two skip connections.
   public init(size: Int = 8, blocks: Int = 4, weights: Weights) {
     self.size = size
     self.blocks = (0..<max(0, blocks)).map { ToyBlock(weights["blocks", $0], size: size) }
-    down = Linear(weights["down"], size, 2 * size)
+    down = [Linear(weights["down", 0], size, size), Linear(weights["down", 1], size, 2 * size)]
     middle = Linear(weights["middle"], 2 * size, 2 * size)
-    up = Linear(weights["up"], 2 * size, size)
+    up = [Linear(weights["up", 0], 2 * size, size), Linear(weights["up", 1], 4 * size, size)]
   }
 
   /// A network with random parameters.
@@ -38,10 +38,24 @@ public struct ToyNetwork: Sendable {
   /// One evaluation; the timestep is that of the evaluation's level.
   public func callAsFunction(_ sample: Tensor, evaluation: Evaluation) throws -> Tensor {
     let time = TimestepFeatures.make(Tensor(scalar: Float(evaluation.context.level.timestep)).reshape([1]), size: size)
-    let hidden = try evaluation.sequence("blocks", count: blocks.count, sample + time) { index, value in
+    let hidden = try evaluation.sequence("blocks", count: blocks.count, sample + time, modulated: { blocks.first?.modulated($0) ?? $0 }) {
+      index, value in
       try blocks[index](value, path: "blocks.\(index)", depth: index, evaluation: evaluation)
     }
-    return hidden + (try evaluation.site(Site("levels.0.inner", .inner, depth: 0), hidden) { up(middle(down($0).silu()).silu()) })
+    let shaped = try evaluation.nest(hidden, count: 2) {
+      down[$0]($1).silu()
+    } middle: {
+      middle($0).silu()
+    } up: { index, below, skip, _ in
+      up[index](.cat([below, skip], dim: 1)).tanh()
+    }
+    return hidden + shaped
+  }
+
+  /// The sites of an evaluation, in the order in which they are visited.
+  public var sites: [Site] {
+    Site.blocks([(BlockRun("blocks", count: blocks.count), [("attn", .attention), ("ff", .feedForward)])])
+      + Site.nest(count: 2, down: { _ in [] }, middle: [], up: { _ in [] })
   }
 }
 
@@ -53,6 +67,8 @@ struct ToyBlock: Sendable {
     mix = Linear(weights["attn"], size, size)
     feedForward = FeedForward(weights["ff"], size: size, hidden: 2 * size)
   }
+
+  func modulated(_ input: Tensor) -> Tensor { input * 2 }
 
   func callAsFunction(_ input: Tensor, path: String, depth: Int, evaluation: Evaluation) throws -> Tensor {
     let mixed = input + (try evaluation.site(Site("\(path).attn", .attention, depth: depth), input) { mix($0).tanh() })

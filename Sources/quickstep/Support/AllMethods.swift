@@ -1,3 +1,4 @@
+import QuickstepAcceleration
 import QuickstepDiffusion
 import QuickstepNN
 import QuickstepPipelines
@@ -32,6 +33,7 @@ enum AllMethods {
     }
     + AllStarts.all.map { Method(declaration: $0.declaration) }
     + AllGuidance.all.map { Method(declaration: $0) }
+    + AllAccelerators.all.map { Method(declaration: $0.declaration) }
     + AllCorrections.all.map { Method(declaration: $0.declaration) }
     + LinearForms.all.map { Method(declaration: $0.declaration) }
     + AllObjectives.all.map { Method(declaration: $0) }

@@ -66,6 +66,7 @@ struct GenerationJob {
     request.steps = command.steps
     request.guidanceScale = command.guidance
     request.corrections = try command.correct.map { try MethodChoice(parsing: $0) }
+    request.accelerations = try command.accelerate.map { try MethodChoice(parsing: $0) }
     request.batch = command.batch
     if let solver = try command.solver.map({ try MethodChoice(parsing: $0) }) {
       (request.solver, request.solverParameters) = (solver.name, solver.parameters)

@@ -1,4 +1,5 @@
 import Foundation
+import QuickstepAcceleration
 import QuickstepFormats
 import QuickstepNN
 import QuickstepPipelines
@@ -73,13 +74,17 @@ struct GenerationReport {
       ]),
       "peak_memory_bytes": .integer(ProcessMemory.peakBytes), "estimated_memory_bytes": .integer(estimatedBytes),
       "parameter_bytes": .integer(model.parameterBytes),
-      // Caches and other accelerators come with later methods; the report says that none was at work.
-      "accelerators": .array([]),
-      "exactness": .string(result.images.contains { $0.settings.batch > 1 } ? Exactness.rounding.rawValue : Exactness.bitExact.rawValue),
+      "accelerators": .array(result.accelerations.map(\.json)), "computed_modules": .integer(result.computedModules),
+      "exactness": .string(exactness.rawValue),
       "device": .string("\(model.device)"), "threads": .integer(Machine.threads),
       "warnings": .array(warnings.map { .string($0) }), "version": .string(ImagePipeline.version),
     ]
     return JSONValue.object(object).text
+  }
+
+  private var exactness: Exactness {
+    if result.accelerations.contains(where: { $0.saved > 0 }) { return .approximate }
+    return result.images.contains { $0.settings.batch > 1 } ? .rounding : .bitExact
   }
 
   var summary: String {
@@ -90,7 +95,25 @@ struct GenerationReport {
     return String(
       format: "%@  (%@, %@, %d steps; load %.2f s, denoise %.2f s%@, peak %.0f MB)", where_, model.name, result.images[0].settings.solver,
       result.images[0].settings.steps, loadSeconds, seconds.denoise, count > 1 ? String(format: " = %.2f s each", each) : "",
-      Double(ProcessMemory.peakBytes) / 1e6)
+      Double(ProcessMemory.peakBytes) / 1e6) + result.accelerations.map { "\n  " + $0.summary }.joined()
+  }
+}
+
+extension AccelerationReport {
+  /// One line for people.
+  var summary: String {
+    let visits = computed + saved
+    return String(
+      format: "%@: %d of %d computed (%.0f %% left out)%@, %.1f MB held", method, computed, visits,
+      100 * Double(saved) / Double(max(1, visits)), forced > 0 ? ", \(forced) for want of anything to reuse" : "", Double(peakBytes) / 1e6)
+  }
+
+  var json: JSONValue {
+    .object([
+      "method": .string(method), "computed": .integer(computed), "saved": .integer(saved), "forced": .integer(forced),
+      "peak_bytes": .integer(peakBytes), "signals": .array(signals.map { .number($0) }),
+      "actions": .object(actions.mapValues { .string($0) }),
+    ])
   }
 }
 

@@ -25,7 +25,7 @@ enum UNet2DAttention: Sendable {
   case pixels(heads: Int)
 }
 
-/// What every level of one evaluation needs.
+/// What every part of one evaluation needs.
 struct UNet2DState {
   let signal: Tensor
   let context: Tensor?
@@ -34,56 +34,87 @@ struct UNet2DState {
   let evaluation: Evaluation
 }
 
-/// Level k: residual blocks on the way down, the level below at half the side, residual blocks on the way up.
-final class UNet2DLevel: Sendable {
-  let level: Int
-  let down: UNet2DDescent
-  let inner: UNet2DLevel?
-  let middle: UNet2DMiddle?
-  /// Brings the level below to this level's size; its parameters belong to the block below.
-  let upsample: Upsample2D?
-  let up: [UNet2DLayer]
+/// Everything between the first convolution and the last: steps down, the middle, steps up, numbered by their skip connections.
+///
+/// Residual block i of a level is followed, on the way down, by a step that halves the side; on the way up the last residual block of a level is
+/// followed by what doubles it.
+struct UNet2DBody: Sendable {
+  /// Makes a skip connection.
+  enum Down: Sendable {
+    case input(Convolution)
+    case layer(UNet2DLayer)
+    case downsample(Downsample2D)
+  }
 
-  init(_ shape: UNet2DShape, level: Int, input: Int, signal: Int, weights: Weights) {
-    let channels = shape.channels[level]
+  /// Takes a skip connection.
+  struct Up: Sendable {
+    let layer: UNet2DLayer
+    /// To the level above; its parameters belong to the block below.
+    var upsample: Upsample2D?
+  }
+
+  let down: [Down]
+  let middle: UNet2DMiddle
+  /// By skip connection.
+  let up: [Up]
+
+  /// - Parameters:
+  ///   - input: makes the first skip connection.
+  ///   - signal: channels of the embedded time.
+  init(_ shape: UNet2DShape, input: Convolution, signal: Int, weights: Weights) {
+    var (down, up) = ([Down.input(input)], [Up]())
+    var channels = shape.channels[0]
     let last = shape.channels.count - 1
-    let upWeights = weights["up_blocks", last - level]
-    let count = shape.layers[level]
-    self.level = level
-    down = UNet2DDescent(shape, level: level, input: input, signal: signal, weights: weights)
-    if level == last {
-      (inner, upsample) = (nil, nil)
-      middle = UNet2DMiddle(shape, channels: channels, signal: signal, weights: weights["mid_block"])
-    } else {
-      inner = UNet2DLevel(shape, level: level + 1, input: channels, signal: signal, weights: weights)
-      upsample = Upsample2D(weights["up_blocks", last - level - 1, "upsamplers", 0], channels: shape.channels[level + 1])
-      middle = nil
+    for level in 0...last {
+      let descent = UNet2DDescent(shape, level: level, input: channels, signal: signal, weights: weights)
+      down += descent.layers.map { .layer($0) }
+      if let downsample = descent.downsample { down.append(.downsample(downsample)) }
+      up += Self.ups(shape, level: level, input: channels, signal: signal, weights: weights)
+      channels = shape.channels[level]
     }
+    middle = UNet2DMiddle(shape, channels: channels, signal: signal, weights: weights["mid_block"])
+    (self.down, self.up) = (down, up)
+  }
+
+  /// The way up of one level in the order of the skip connections: the last one that is run comes first.
+  private static func ups(_ shape: UNet2DShape, level: Int, input: Int, signal: Int, weights: Weights) -> [Up] {
+    let last = shape.channels.count - 1
+    let (channels, count) = (shape.channels[level], shape.layers[level])
+    let scope = weights["up_blocks", last - level]
     let below = shape.channels[min(level + 1, last)]
-    up = (0...count).map { index in
+    let layers = (0...count).map { index in
       UNet2DLayer(
         shape, level: level, index: index, input: (index == 0 ? below : channels) + (index == count ? input : channels), output: channels,
-        signal: signal, attention: shape.up[level], weights: upWeights)
+        signal: signal, attention: shape.up[level], weights: scope)
     }
+    let upsample = level == 0 ? nil : Upsample2D(scope["upsamplers", 0], channels: channels)
+    return layers.reversed().enumerated().map { Up(layer: $1, upsample: $0 == 0 ? upsample : nil) }
   }
 
-  /// - Parameter skip: number of the level's input among all skip connections, by which a ControlNet counts its residuals.
-  func callAsFunction(_ input: Tensor, skip: Int, _ state: UNet2DState) throws -> Tensor {
-    var skips = [input] + (try down(input, state))
-    var hidden = try state.evaluation.site(Site("levels.\(level).inner", .inner, depth: level), skips[skips.count - 1]) {
-      try deeper($0, skip: skip + skips.count, state)
-    }
-    if let residuals = state.residuals { skips = try residuals.added(to: skips, from: skip) }
-    for layer in up { hidden = try layer(.cat([hidden, skips.removeLast()], dim: 1), state) }
-    return hidden
-  }
-
-  private func deeper(_ input: Tensor, skip: Int, _ state: UNet2DState) throws -> Tensor {
-    guard let inner, let downsample = down.downsample, let upsample else {
-      let hidden = try middle.map { try $0(input, state) } ?? input
+  /// - Parameter input: `[B, C, H, W]`, what the first convolution takes.
+  func callAsFunction(_ input: Tensor, _ state: UNet2DState) throws -> Tensor {
+    try state.residuals?.check(skips: down.count)
+    return try state.evaluation.nest(input, count: down.count) { index, hidden in
+      switch down[index] {
+      case .input(let convolution): convolution(hidden)
+      case .layer(let layer): try layer(hidden, state)
+      case .downsample(let downsample): downsample(hidden)
+      }
+    } middle: { hidden in
+      let hidden = try middle(hidden, state)
       return state.residuals?.middle.map { hidden + $0 } ?? hidden
+    } up: { index, below, skip, outer in
+      let hidden = try up[index].layer(.cat([below, state.residuals?.added(to: skip, at: index) ?? skip], dim: 1), state)
+      return up[index].upsample.map { $0(hidden, size: Array(outer.suffix(2))) } ?? hidden
     }
-    return upsample(try inner(downsample(input), skip: skip, state), size: [input.size(2), input.size(3)])
+  }
+
+  /// The sites of an evaluation, in the order in which they are visited.
+  var sites: [Site] {
+    Site.nest(
+      count: down.count,
+      down: { if case .layer(let layer) = down[$0] { layer.sites } else { [] } },
+      middle: middle.sites, up: { up[$0].layer.sites })
   }
 }
 
@@ -133,8 +164,12 @@ struct UNet2DLayer: Sendable {
     self.level = level
   }
 
+  var sites: [Site] { [Site(path, .residual, depth: level)] + (attention?.sites(depth: level) ?? []) }
+
   func callAsFunction(_ input: Tensor, _ state: UNet2DState) throws -> Tensor {
-    let hidden = try state.evaluation.site(Site(path, .residual, depth: level), input) { residual($0, signal: state.signal) }
+    let hidden = try state.evaluation.site(Site(path, .residual, depth: level), input, shortcut: residual.shortcut(of:)) {
+      residual($0, signal: state.signal)
+    }
     return try attention?(hidden, depth: level, state) ?? hidden
   }
 }
@@ -153,6 +188,14 @@ enum UNet2DAttentionLayer: Sendable {
       let attention = PixelAttention(
         weights, channels: channels, heads: heads, groups: shape.groups, epsilon: shape.epsilon, outputScale: scale)
       self = .pixels(attention, path: weights.path)
+    }
+  }
+
+  func sites(depth: Int) -> [Site] {
+    switch self {
+    case .transformer(let transformer): transformer.sites(depth: depth)
+    case .dual(let transformers): transformers.sites(depth: depth)
+    case .pixels(_, let path): [Site(path, .attention, depth: depth)]
     }
   }
 
@@ -187,10 +230,16 @@ struct UNet2DMiddle: Sendable {
     depth = shape.channels.count
   }
 
+  var sites: [Site] {
+    let residuals = blocks.indices.map { Site("\(path).resnets.\($0)", .residual, depth: depth) }
+    guard let first = residuals.first else { return [] }
+    return [first] + (attention?.sites(depth: depth) ?? []) + residuals.dropFirst()
+  }
+
   func callAsFunction(_ input: Tensor, _ state: UNet2DState) throws -> Tensor {
     var hidden = input
     for (index, block) in blocks.enumerated() {
-      hidden = try state.evaluation.site(Site("\(path).resnets.\(index)", .residual, depth: depth), hidden) {
+      hidden = try state.evaluation.site(Site("\(path).resnets.\(index)", .residual, depth: depth), hidden, shortcut: block.shortcut(of:)) {
         block($0, signal: state.signal)
       }
       if index == 0, let attention { hidden = try attention(hidden, depth: depth, state) }

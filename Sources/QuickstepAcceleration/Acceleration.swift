@@ -1,0 +1,130 @@
+public import QuickstepDiffusion
+import QuickstepNN
+
+/// The methods of a request, checked as a whole. A value: what a request changes is in its ``AccelerationSession``.
+public struct Acceleration: Sendable {
+  /// Names of the methods, in order.
+  public let methods: [String]
+  /// What the user should know.
+  public let warnings: [String]
+  let parts: [(method: String, part: Part)]
+
+  /// - Parameters:
+  ///   - methods: in the order in which they were asked for.
+  ///   - run: what they act on.
+  /// - Throws: ``AccelerationError`` where a method does not fit the run, or two of them would act at one point.
+  public init(_ methods: [any Accelerator], run: RunOutline) throws {
+    var (parts, warnings): ([(method: String, part: Part)], [String]) = ([], [])
+    for method in methods {
+      let name = type(of: method).declaration.name
+      parts += try method.parts(for: run).map { (name, $0) }
+      warnings += method.warnings(for: run)
+    }
+    if !methods.isEmpty, run.evaluations <= 4 {
+      warnings.append(
+        "a run of \(run.evaluations) evaluations has next to nothing that could be reused; acceleration is meant for runs of ten and more")
+    }
+    try Self.check(parts)
+    (self.methods, self.parts, self.warnings) = (methods.map { type(of: $0).declaration.name }, parts, warnings)
+  }
+
+  /// The solver's table with the changes of the methods that make any.
+  public func applied(to table: Tableau) throws -> Tableau {
+    try parts.reduce(table) { table, entry in if case .table(let change) = entry.part { try change(table) } else { table } }
+  }
+
+  /// Whether a method acts on the solver's table.
+  public func changesTable(by method: String) -> Bool {
+    parts.contains { entry in if case .table = entry.part { entry.method == method } else { false } }
+  }
+
+  /// State of one request, or of one batch of it.
+  public func makeSession() -> AccelerationSession { AccelerationSession(parts.map(\.part)) }
+
+  /// What is planned, where it is known before the run: names as in ``SitePlan``.
+  public func plan(for run: RunOutline) throws -> SitePlan {
+    var actions: [String: [SiteAction]] = [:]
+    for case .sites(let cache) in parts.map(\.part) {
+      if case .plan(let plan) = cache.decider { for (site, list) in plan { actions[site.path] = list } }
+    }
+    return try SitePlan(evaluations: run.evaluations, actions: actions)
+  }
+
+  /// Whether some decisions are taken while running, so that ``plan(for:)`` does not tell all.
+  public var decidesWhileRunning: Bool {
+    parts.contains { entry in
+      switch entry.part {
+      case .sites(let cache): if case .gate = cache.decider { true } else { false }
+      case .range, .list, .call: true
+      case .table: false
+      }
+    }
+  }
+
+  private static func check(_ parts: [(method: String, part: Part)]) throws {
+    var owners: [Site: String] = [:]
+    var (listOwner, callOwner): (String?, String?)
+    for (method, part) in parts {
+      switch part {
+      case .sites(let cache):
+        for site in cache.sites {
+          if let other = owners[site] { throw conflict(other, method, "at site '\(site.path)'") }
+          owners[site] = method
+        }
+      case .range, .list:
+        if let other = listOwner { throw conflict(other, method, "on the list of blocks") }
+        listOwner = method
+      case .call(let call) where call.isExclusive:
+        if let other = callOwner { throw conflict(other, method, "whether the network is called at all") }
+        callOwner = method
+      case .call, .table: break
+      }
+    }
+    // A site within one that another method answers would be kept and never read, or read and never refreshed.
+    let inner = owners.filter { $0.key.kind == .inner }
+    for (site, method) in owners where [.down, .up, .middle].contains(site.kind) {
+      if let (other, owner) = inner.first(where: { $0.value != method && site.depth > $0.key.depth }) {
+        throw conflict(owner, method, "on a U-Net's way down and up ('\(other.path)' holds '\(site.path)')")
+      }
+    }
+  }
+
+  private static func conflict(_ first: String, _ second: String, _ place: String) -> AccelerationError {
+    first == second
+      ? AccelerationError("'\(first)' is given twice: both would decide \(place); leave one of them out")
+      : AccelerationError("'\(first)' and '\(second)' would both decide \(place); leave one of them out")
+  }
+}
+
+/// What the methods of one request remember. Not to be shared between tasks.
+public final class AccelerationSession {
+  /// Acts at the sites; `nil` when no method does.
+  public let sites: SiteInterpreter?
+  /// Stand between guidance and the network, the outermost first.
+  public let calls: [any CallPolicy]
+
+  init(_ parts: [Part]) {
+    let inside = parts.contains { part in
+      switch part {
+      case .sites, .range, .list: true
+      case .call, .table: false
+      }
+    }
+    sites = inside ? SiteInterpreter(parts) : nil
+    calls = parts.compactMap { if case .call(let method) = $0 { method.make() } else { nil } }
+  }
+
+  /// What the methods did.
+  public var reports: [AccelerationReport] { (sites?.reports ?? []) + calls.compactMap(\.report) }
+}
+
+extension CallPolicy {
+  /// What it did, where it says so.
+  var report: AccelerationReport? { (self as? any ReportingCallPolicy)?.report }
+}
+
+/// A call policy that counts what it does.
+public protocol ReportingCallPolicy: CallPolicy {
+  /// What it did.
+  var report: AccelerationReport { get }
+}

@@ -1,0 +1,124 @@
+public import QuickstepDiffusion
+public import QuickstepNN
+
+/// A method that makes a run cheaper by doing less inside its evaluations or around them. One file per method; ``AllAccelerators`` lists them.
+public protocol Accelerator: Sendable {
+  /// What the method says about itself.
+  static var declaration: MethodDeclaration { get }
+  /// - Throws: when the values contradict each other or name a file that cannot be used.
+  init(_ values: ParameterValues) throws
+  /// What it does in a run.
+  /// - Throws: ``AccelerationError`` naming what of the run or the network does not fit.
+  func parts(for run: RunOutline) throws -> [Part]
+  /// What the user should know, in sentences.
+  func warnings(for run: RunOutline) -> [String]
+}
+
+extension Accelerator {
+  /// Nothing.
+  public func warnings(for run: RunOutline) -> [String] { [] }
+}
+
+/// What a method contributes to a run. Parts of several methods are checked together, and carried out by one ``SiteInterpreter``.
+public enum Part: Sendable {
+  /// Single sites are answered from memory in some evaluations.
+  case sites(SiteCache)
+  /// A range of the list of blocks is answered from memory in some evaluations.
+  case range(RangeCache)
+  /// The list of blocks is run by the method itself.
+  case list(ListMethod)
+  /// Something stands between guidance and the network.
+  case call(CallMethod)
+  /// The solver's table is changed.
+  case table(@Sendable (Tableau) throws -> Tableau)
+}
+
+/// A run as methods see it before it begins.
+public struct RunOutline: Sendable {
+  /// One evaluation of the network.
+  public struct Call: Sendable, Hashable {
+    /// The solver step it belongs to.
+    public var step: Int
+    /// Where it takes place.
+    public var level: NoiseLevel
+    /// Guidance branches that are evaluated.
+    public var branches: [String]
+
+    /// An evaluation of the network.
+    public init(step: Int, level: NoiseLevel, branches: [String] = []) { (self.step, self.level, self.branches) = (step, level, branches) }
+  }
+
+  /// Name of the network, for messages.
+  public var network: String
+  /// Solver steps.
+  public var stepCount: Int
+  /// The evaluations in order; their indices are those of ``StepContext/evaluation``.
+  public var calls: [Call]
+  /// The network's sites, in the order in which they are visited.
+  public var sites: [Site]
+
+  /// - Parameters:
+  ///   - network: for messages.
+  ///   - stepCount: solver steps.
+  ///   - calls: the evaluations in order.
+  ///   - sites: the network's.
+  public init(network: String, stepCount: Int, calls: [Call], sites: [Site]) {
+    (self.network, self.stepCount, self.calls, self.sites) = (network, stepCount, calls, sites)
+  }
+
+  /// From a solver's table and a guidance table.
+  public init(network: String, tableau: Tableau, guidance: Guidance, sites: [Site]) {
+    let rows = tableau.rows.filter { $0.evaluation != nil }
+    let calls = rows.enumerated().compactMap { index, row in
+      row.evaluation.map { call in
+        let context = StepContext(
+          step: row.step, stepCount: tableau.stepCount, evaluation: index, evaluationCount: rows.count, level: call.level)
+        return Call(step: row.step, level: call.level, branches: guidance.active(context).map(\.name))
+      }
+    }
+    self.init(network: network, stepCount: tableau.stepCount, calls: calls, sites: sites)
+  }
+
+  /// Number of evaluations.
+  public var evaluations: Int { calls.count }
+  /// The network's blocks, where it is a list of blocks.
+  public var blocks: [Site] { sites.filter { $0.kind == .block } }
+  /// Skip connections, where it is a U-Net; otherwise 0.
+  public var skipCount: Int { sites.count { $0.kind == .down } }
+
+  /// Sites of these kinds, leaving out those that stand within another one of them.
+  public func modules(_ kinds: Set<Site.Kind>) -> [Site] {
+    let chosen = sites.filter { kinds.contains($0.kind) }
+    let joint = chosen.filter { $0.kind == .parallel }.map { $0.path.split(separator: ".").dropLast().joined(separator: ".") + "." }
+    return chosen.filter { site in site.kind == .parallel || !joint.contains { site.path.hasPrefix($0) } }
+  }
+
+  /// - Throws: ``AccelerationError`` where the network is no list of blocks.
+  public func needBlocks(_ method: String, atLeast count: Int = 2) throws -> [Site] {
+    let blocks = blocks
+    guard blocks.count >= count else {
+      throw AccelerationError(
+        "'\(method)' needs a network that is a list of at least \(count) blocks; \(network) has \(blocks.isEmpty ? "no such list" : "\(blocks.count)")"
+      )
+    }
+    return blocks
+  }
+
+  /// - Throws: ``AccelerationError`` where the network is no U-Net.
+  public func needSkips(_ method: String) throws -> Int {
+    guard skipCount > 0 else { throw AccelerationError("'\(method)' needs a U-Net with skip connections; \(network) is none") }
+    return skipCount
+  }
+}
+
+/// A method does not fit a model, a run or another method.
+public struct AccelerationError: Error, Sendable, CustomStringConvertible {
+  public let description: String
+  /// An error with this text.
+  public init(_ description: String) { self.description = description }
+}
+
+extension Family {
+  /// Less work inside evaluations or around them: caches, skipping, stitching.
+  public static let acceleration = Family("acceleration")
+}

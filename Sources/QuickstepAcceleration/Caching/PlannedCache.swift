@@ -1,0 +1,61 @@
+public import QuickstepNN
+
+/// Any plan of (evaluation × site) → action, as ECAD's search makes them (Aggarwal et al. 2025, arXiv 2506.15682): data from a file.
+public struct PlannedCache: Accelerator {
+  public static let declaration = MethodDeclaration(
+    name: "plan", family: .acceleration,
+    summary: "Follows a plan from a file: for every site and evaluation, compute, reuse, forecast or leave out.",
+    points: [.block], reads: ["outputs of the plan's sites"], changes: ["outputs of the plan's sites"],
+    needs: ["a plan for this network and number of evaluations"], state: "one output per site (order + 1 with forecasts)",
+    parameters: [
+      ParameterDeclaration(name: "file", summary: "the plan", domain: .text("path of a JSON file, or its contents"), standard: .text("")),
+      ParameterDeclaration(
+        name: "rule", summary: "of forecasts", domain: .choice(["taylor", "newton"]), standard: .choice("taylor")),
+      ParameterDeclaration(
+        name: "stretch", summary: "whether a plan for another number of evaluations is stretched to the run's", domain: .flag,
+        standard: .flag(false)),
+    ], exactness: .approximate, reference: "arXiv 2506.15682, section 3")
+
+  let plan: SitePlan
+  let rule: any Extrapolation
+  let stretches: Bool
+
+  /// - Throws: ``AccelerationError`` without a file, or where it holds no plan.
+  public init(_ values: ParameterValues) throws {
+    guard let file = values.text("file") else { throw AccelerationError("'plan' needs a plan: plan:file=FILE.json") }
+    plan = try SitePlan(source: file)
+    rule = values.choice("rule") == "newton" ? NewtonExtrapolation() : TaylorExtrapolation()
+    stretches = values.flag("stretch")
+  }
+
+  public func parts(for run: RunOutline) throws -> [Part] {
+    guard plan.evaluations == run.evaluations || stretches else {
+      throw AccelerationError(
+        "the plan is for \(plan.evaluations) evaluations, the run has \(run.evaluations); stretch=true stretches it")
+    }
+    let plan = try plan.stretched(to: run.evaluations)
+    let known = Dictionary(run.sites.map { ($0.path, $0) }) { first, _ in first }
+    var actions: [Site: [SiteAction]] = [:]
+    for (name, list) in plan.actions {
+      guard let site = known[name] else {
+        throw AccelerationError("the plan names the site '\(name)', which \(run.network) does not have")
+      }
+      guard !list.contains(.correct) else { throw AccelerationError("the plan of '\(name)' has corrections (A), which need a calibration") }
+      if list.contains(where: { $0 != .compute }) { actions[site] = list }
+    }
+    return actions.isEmpty ? [] : [.sites(SiteCache(method: "plan", plan: actions, rule: rule))]
+  }
+}
+
+extension SitePlan {
+  /// The plan for another number of evaluations: each takes the action of the one that lies at the same share of the run.
+  /// - Throws: ``AccelerationError`` as the initialiser.
+  public func stretched(to count: Int) throws -> SitePlan {
+    guard count != evaluations, count > 0 else { return self }
+    return try SitePlan(
+      evaluations: count,
+      actions: actions.mapValues { list in
+        (0..<count).map { list[min(list.count - 1, ($0 * list.count + count / 2) / count)] }
+      })
+  }
+}

@@ -1,0 +1,162 @@
+import QuickstepDiffusion
+public import QuickstepNN
+public import QuickstepTensor
+
+/// Carries out what methods do inside the network, in one request: the only policy there is for plans and for gates alike.
+public final class SiteInterpreter: SitePolicy {
+  private var actors: [Site: SiteActor] = [:]
+  private var skipped: [Site: [SiteAction]] = [:]
+  private let sites: [SiteActor]
+  private let range: RangeActor?
+  private let list: ListActor?
+  /// Modules of the network that were computed: attentions, feed-forward layers, residual blocks.
+  public private(set) var computedModules = 0
+
+  /// - Parameter parts: of all methods; they have been checked to go together.
+  init(_ parts: [Part]) {
+    var sites: [SiteActor] = []
+    var (range, list): (RangeActor?, ListActor?)
+    for part in parts {
+      switch part {
+      case .sites(let cache):
+        let actor = SiteActor(cache)
+        sites.append(actor)
+        for site in cache.sites { actors[site] = actor }
+        if case .plan(let plan) = cache.decider {
+          for (site, actions) in plan where site.kind == .residual && actions.contains(.identity) { skipped[site] = actions }
+        }
+      case .range(let cache): range = RangeActor(cache)
+      case .list(let method): list = ListActor(method)
+      case .call, .table: break
+      }
+    }
+    (self.sites, self.range, self.list) = (sites, range, list)
+  }
+
+  /// What its methods did, in their order.
+  public var reports: [AccelerationReport] {
+    sites.map(\.log.finished) + (range.map { [$0.log.finished] } ?? []) + (list.map { [$0.log.finished] } ?? [])
+  }
+
+  /// Bytes held.
+  public var heldBytes: Int { sites.reduce(0) { $0 + $1.bytes } + (range?.bytes ?? 0) }
+
+  public func evaluate(
+    _ site: Site, input: [Tensor], context: StepContext, compute: ([Tensor]) throws -> [Tensor]
+  ) throws -> [Tensor] {
+    guard let actor = actors[site] else { return try counted(site, input, compute) }
+    return try actor.evaluate(site, input: input, context: context) { try counted(site, $0, compute) }
+  }
+
+  public func bypasses(_ site: Site, context: StepContext) -> Bool {
+    guard let actions = skipped[site], context.evaluation < actions.count, actions[context.evaluation] == .identity else { return false }
+    actors[site]?.log.note(.identity, at: site.path, context)
+    return true
+  }
+
+  public func sequence(
+    _ blocks: [Site], input: [Tensor], context: StepContext, modulated: (([Tensor]) throws -> Tensor)?,
+    block: (Int, [Tensor]) throws -> [Tensor]
+  ) throws -> [Tensor] {
+    func run(_ index: Int, _ value: [Tensor]) throws -> [Tensor] {
+      try evaluate(blocks[index], input: value, context: context) { try block(index, $0) }
+    }
+    if let list { return try list.run(blocks, input: input, context: context, block: run) }
+    guard let range else { return try blocks.indices.reduce(input) { try run($1, $0) } }
+    return try range.run(blocks, input: input, context: context, modulated: modulated, block: run)
+  }
+
+  private func counted(_ site: Site, _ input: [Tensor], _ compute: ([Tensor]) throws -> [Tensor]) throws -> [Tensor] {
+    switch site.kind {
+    case .attention, .crossAttention, .feedForward, .residual: computedModules += 1
+    default: break
+    }
+    return try compute(input)
+  }
+}
+
+/// One ``SiteCache`` in one request.
+final class SiteActor {
+  let cache: SiteCache
+  let log: ActionLog
+  private var held: [Site: BranchHistories] = [:]
+  private var gates: [[String]: (gate: any Gate, evaluation: Int, action: SiteAction)] = [:]
+  private(set) var bytes = 0
+
+  init(_ cache: SiteCache) {
+    self.cache = cache
+    log = ActionLog(cache.method)
+  }
+
+  func evaluate(
+    _ site: Site, input: [Tensor], context: StepContext, compute: ([Tensor]) throws -> [Tensor]
+  ) throws -> [Tensor] {
+    let wanted = try decision(site, context)
+    var forced = false
+    switch wanted {
+    case .compute: break
+    case .identity:
+      log.note(.identity, at: site.path, context)
+      return try withTensorErrors { site.kind.addsToItsInput ? input.map { $0.zerosLike() } : input }
+    case .reuse, .forecast, .correct:
+      if let answer = try answer(site, wanted, context) {
+        log.note(wanted, at: site.path, context)
+        return answer
+      }
+      forced = true
+    }
+    let output = try compute(input)
+    log.note(.compute, at: site.path, context, forced: forced)
+    if isReadLater(site, context) { try keep(output, site, context) }
+    return output
+  }
+
+  private func decision(_ site: Site, _ context: StepContext) throws -> SiteAction {
+    switch cache.decider {
+    case .plan(let plan):
+      guard let actions = plan[site], context.evaluation < actions.count else { return .compute }
+      return actions[context.evaluation]
+    case .gate(let make):
+      let known = gates[context.branches]
+      if let known, known.evaluation == context.evaluation { return known.action }
+      let gate = known?.gate ?? make()
+      let last = try held[site]?.history(of: context.branches)?.entries.first?.evaluation
+      let action = try gate.action(GateMoment(context: context, signal: nil, lastComputed: last, log: log))
+      gates[context.branches] = (gate, context.evaluation, action)
+      return action
+    }
+  }
+
+  private func answer(_ site: Site, _ action: SiteAction, _ context: StepContext) throws -> [Tensor]? {
+    guard let history = try held[site]?.history(of: context.branches), let newest = history.entries.first else { return nil }
+    if action == .correct, let correction = cache.correction { return try correction(site, newest.values, context) }
+    return try history.estimate(cache.rule, target: cache.abscissa(context), order: action.order)
+  }
+
+  /// A value that no later evaluation of the plan reads need not be held.
+  private func isReadLater(_ site: Site, _ context: StepContext) -> Bool {
+    guard case .plan(let plan) = cache.decider, let actions = plan[site] else { return true }
+    return actions.dropFirst(context.evaluation + 1).contains(where: \.readsHistory)
+  }
+
+  private func keep(_ output: [Tensor], _ site: Site, _ context: StepContext) throws {
+    var histories = held[site] ?? BranchHistories()
+    bytes -= histories.bytes
+    try histories.append(
+      output, branches: context.branches, node: cache.abscissa(context), evaluation: context.evaluation,
+      depth: cache.rule.depth(order: cache.order))
+    bytes += histories.bytes
+    log.note(bytes: bytes)
+    held[site] = histories
+  }
+}
+
+extension Site.Kind {
+  /// Whether the site's output is added to its input by the network, so that "nothing" is zeros.
+  var addsToItsInput: Bool {
+    switch self {
+    case .attention, .crossAttention, .feedForward, .parallel: true
+    case .block, .down, .inner, .middle, .up, .residual, .control: false
+    }
+  }
+}

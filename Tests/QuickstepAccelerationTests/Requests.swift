@@ -1,0 +1,23 @@
+import QuickstepAcceleration
+import QuickstepDiffusion
+import QuickstepNN
+import QuickstepTensor
+import QuickstepTesting
+import Testing
+
+/// A run of `steps` evaluations of the toy network, as ``SitePolicyLaws`` makes it.
+func outline(_ network: ToyNetwork, steps: Int) -> RunOutline {
+  let calls = (0..<steps).map { step in
+    let progress = Double(step) / Double(steps)
+    return RunOutline.Call(step: step, level: NoiseLevel(timestep: 1000 * (1 - progress), alpha: progress, sigma: 1 - progress))
+  }
+  return RunOutline(network: "the toy network", stepCount: steps, calls: calls, sites: network.sites)
+}
+
+/// A method by name with parameters, on a run of the toy network.
+func acceleration(_ text: String, _ network: ToyNetwork, steps: Int) throws -> Acceleration {
+  let parts = text.split(separator: ":", maxSplits: 1).map(String.init)
+  let pairs = parts.count < 2 ? [] : parts[1].split(separator: ",").map { $0.split(separator: "=", maxSplits: 1).map(String.init) }
+  let parameters = Dictionary(uniqueKeysWithValues: pairs.map { ($0[0], $0[1]) })
+  return try Acceleration([try AllAccelerators.make(parts[0], parameters)], run: outline(network, steps: steps))
+}
