@@ -8,6 +8,7 @@ public struct Acceleration: Sendable {
   /// What the user should know.
   public let warnings: [String]
   let parts: [(method: String, part: Part)]
+  private let accelerators: [any Accelerator]
 
   /// - Parameters:
   ///   - methods: in the order in which they were asked for.
@@ -26,6 +27,24 @@ public struct Acceleration: Sendable {
     }
     try Self.check(parts)
     (self.methods, self.parts, self.warnings) = (methods.map { type(of: $0).declaration.name }, parts, warnings)
+    accelerators = methods
+  }
+
+  /// The same methods within a part of the run, which they see as a run of its own, without those that divide it.
+  ///
+  /// A method that does not fit the part's model does not act there.
+  /// - Returns: with what the user should know.
+  public func narrowed(to run: RunOutline) throws -> (acceleration: Acceleration, warnings: [String]) {
+    var (fitting, warnings): ([any Accelerator], [String]) = ([], [])
+    for method in accelerators where method.companions.isEmpty {
+      do {
+        _ = try method.parts(for: run)
+        fitting.append(method)
+      } catch {
+        warnings.append("'\(type(of: method).declaration.name)' does not act in \(run.network): \(error)")
+      }
+    }
+    return (try Acceleration(fitting, run: run), warnings)
   }
 
   /// The solver's table with the changes of the methods that make any.
@@ -36,6 +55,11 @@ public struct Acceleration: Sendable {
   /// Whether a method acts on the solver's table.
   public func changesTable(by method: String) -> Bool {
     parts.contains { entry in if case .table = entry.part { entry.method == method } else { false } }
+  }
+
+  /// Which model does which steps, where several share the run.
+  public var models: ModelSchedule? {
+    parts.lazy.compactMap { entry in if case .models(let schedule) = entry.part { schedule } else { nil } }.first
   }
 
   /// State of one request, or of one batch of it.
@@ -56,14 +80,14 @@ public struct Acceleration: Sendable {
       switch entry.part {
       case .sites(let cache): if case .gate = cache.decider { true } else { false }
       case .range, .list, .call: true
-      case .table: false
+      case .models, .table: false
       }
     }
   }
 
   private static func check(_ parts: [(method: String, part: Part)]) throws {
     var owners: [Site: String] = [:]
-    var (listOwner, callOwner): (String?, String?)
+    var (listOwner, callOwner, modelOwner): (String?, String?, String?)
     for (method, part) in parts {
       switch part {
       case .sites(let cache):
@@ -77,6 +101,9 @@ public struct Acceleration: Sendable {
       case .call(let call) where call.isExclusive:
         if let other = callOwner { throw conflict(other, method, "whether the network is called at all") }
         callOwner = method
+      case .models:
+        if let other = modelOwner { throw conflict(other, method, "which model is evaluated") }
+        modelOwner = method
       case .call, .table: break
       }
     }
@@ -107,7 +134,7 @@ public final class AccelerationSession {
     let inside = parts.contains { part in
       switch part {
       case .sites, .range, .list: true
-      case .call, .table: false
+      case .call, .models, .table: false
       }
     }
     sites = inside ? SiteInterpreter(parts) : nil
@@ -115,12 +142,7 @@ public final class AccelerationSession {
   }
 
   /// What the methods did.
-  public var reports: [AccelerationReport] { (sites?.reports ?? []) + calls.compactMap(\.report) }
-}
-
-extension CallPolicy {
-  /// What it did, where it says so.
-  var report: AccelerationReport? { (self as? any ReportingCallPolicy)?.report }
+  public var reports: [AccelerationReport] { (sites?.reports ?? []) + calls.compactMap { ($0 as? any ReportingCallPolicy)?.report } }
 }
 
 /// A call policy that counts what it does.

@@ -12,11 +12,15 @@ public protocol Accelerator: Sendable {
   func parts(for run: RunOutline) throws -> [Part]
   /// What the user should know, in sentences.
   func warnings(for run: RunOutline) -> [String]
+  /// Ids or folders of other models that it needs.
+  var companions: [String] { get }
 }
 
 extension Accelerator {
   /// Nothing.
   public func warnings(for run: RunOutline) -> [String] { [] }
+  /// None.
+  public var companions: [String] { [] }
 }
 
 /// What a method contributes to a run. Parts of several methods are checked together, and carried out by one ``SiteInterpreter``.
@@ -29,6 +33,8 @@ public enum Part: Sendable {
   case list(ListMethod)
   /// Something stands between guidance and the network.
   case call(CallMethod)
+  /// Several models share the run.
+  case models(ModelSchedule)
   /// The solver's table is changed.
   case table(@Sendable (Tableau) throws -> Tableau)
 }

@@ -8,7 +8,9 @@ public enum AllAccelerators {
     DeepCache.self,
     FORA.self,
     FirstBlockCache.self,
+    GuidanceCache.self,
     PlannedCache.self,
+    TrajectoryStitch.self,
     TaylorSeer.self,
   ]
 

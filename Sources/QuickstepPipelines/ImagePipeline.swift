@@ -11,23 +11,39 @@ public struct ImagePipeline: Sendable {
   public static let version = "0.1.0"
   /// What pictures are made with.
   public let model: LoadedModel
+  /// Models that do a part of the run, by the names that methods of acceleration have for them.
+  let companions: [String: LoadedModel]
 
   /// A pipeline on a loaded model; costs nothing.
-  public init(_ model: LoadedModel) { self.model = model }
+  /// - Parameter companions: models that do a part of the run (``companions(of:like:)``), by the names methods have for them.
+  public init(_ model: LoadedModel, companions: [String: LoadedModel] = [:]) { (self.model, self.companions) = (model, companions) }
+
+  /// Loads the models that a request's methods of acceleration need besides its own, as that one was loaded.
+  /// - Throws: as ``AllAccelerators/make(_:_:)`` and ``LoadedModel``.
+  public static func companions(of request: GenerationRequest, like model: LoadedModel) throws -> [String: LoadedModel] {
+    var loaded: [String: LoadedModel] = [:]
+    for name in try request.accelerations.flatMap({ try AllAccelerators.make($0.name, $0.parameters).companions }) where loaded[name] == nil
+    {
+      loaded[name] = try LoadedModel(
+        folder: ModelLibrary.find(name), dtype: model.dtype, device: model.device, kernels: model.kernels)
+    }
+    return loaded
+  }
 
   /// Checks the request as a whole, then makes the pictures batch by batch. Cancellation is honoured between evaluations.
   /// - Throws: `GenerationError` and the errors of solver, grid and schedule before any work is done; `TensorError` when a computation fails;
   ///   `CancellationError`.
   public func generate(_ request: GenerationRequest) throws -> GenerationResult {
     let plan = try ResolvedRequest(request, model: model)
+    let segments = try plan.segments(request, model: model, companions: companions)
     var result = GenerationResult()
-    result.warnings = plan.warnings
+    result.warnings = plan.warnings + segments.flatMap(\.warnings)
     let clock = ContinuousClock()
     let begin = clock.now
     let pictures = try withInference { try withTensorErrors { try PreparedPictures(plan.pictures, model, inStrips: plan.worksInStrips) } }
     result.seconds.encode += (clock.now - begin).inSeconds
     for start in stride(from: 0, to: request.prompts.count, by: plan.batch) {
-      try generate(start..<min(start + plan.batch, request.prompts.count), plan, pictures, request, &result)
+      try generate(start..<min(start + plan.batch, request.prompts.count), plan, segments, pictures, request, &result)
     }
     return result
   }
@@ -39,23 +55,18 @@ public struct ImagePipeline: Sendable {
   }
 
   private func generate(
-    _ range: Range<Int>, _ plan: ResolvedRequest, _ pictures: PreparedPictures, _ request: GenerationRequest,
+    _ range: Range<Int>, _ plan: ResolvedRequest, _ segments: [RunSegment], _ pictures: PreparedPictures, _ request: GenerationRequest,
     _ result: inout GenerationResult
   ) throws {
     let clock = ContinuousClock()
     let begin = clock.now
     var warnings = result.warnings
-    var conditions = try withInference {
-      try withTensorErrors {
-        try model.conditioner.conditions(
-          prompts: Array(request.prompts[range]), negative: request.negative, given: plan.given(range), needsNegative: plan.needsNegative,
-          frame: plan.frame(request), warnings: &warnings)
-      }
+    let denoiser = try withInference {
+      try SegmentedDenoiser(segments, range, pictures, request, shared: plan.acceleration.models, warnings: &warnings)
     }
     result.warnings = warnings
-    conditions = try plan.told(conditions, model: model, count: range.count)
     let encoded = clock.now
-    let (state, evaluations) = try denoise(range, plan, pictures, request, conditions, &result)
+    let (state, evaluations) = try denoise(range, plan, pictures, request, denoiser, &result)
     let denoised = clock.now
     if request.stopsAtLatents { result.latents = try withTensorErrors { result.latents.map { .cat([$0, state]) } ?? state } }
     for (offset, index) in range.enumerated() where !request.stopsAtLatents {
@@ -81,44 +92,27 @@ public struct ImagePipeline: Sendable {
     return picture.squeeze(0).to(.cpu).to(.float32).contiguous().clone()
   }
 
-  private func denoiser(
-    _ plan: ResolvedRequest, _ pictures: PreparedPictures, _ conditions: [String: Conditioning], _ session: AccelerationSession
-  ) -> GuidedDenoiser {
-    GuidedDenoiser(
-      parametrisation: model.scheduler.parametrisation, guidance: plan.guidance, corrections: plan.corrections, policies: session.calls
-    ) { input, context in
-      try NetworkCall(model: model, conditions: conditions, pictures: pictures, policy: session.sites).output(input, context)
-    }
-  }
-
   /// The guided network of a request of one batch, with nothing in it that gradients could not pass through: not made in inference mode.
   func denoiser(for request: GenerationRequest) throws -> any Denoiser {
     let plan = try ResolvedRequest(request, model: model)
+    let segments = try plan.segments(request, model: model, companions: companions)
     return try withoutGradients {
-      try withTensorErrors {
-        let pictures = try PreparedPictures(plan.pictures, model, inStrips: plan.worksInStrips)
-        var warnings: [String] = []
-        let conditions = try model.conditioner.conditions(
-          prompts: request.prompts, negative: request.negative, given: plan.given(request.prompts.indices),
-          needsNegative: plan.needsNegative,
-          frame: plan.frame(request), warnings: &warnings)
-        return denoiser(
-          plan, pictures, try plan.told(conditions, model: model, count: request.prompts.count), plan.acceleration.makeSession())
-      }
+      let pictures = try withTensorErrors { try PreparedPictures(plan.pictures, model, inStrips: plan.worksInStrips) }
+      var warnings: [String] = []
+      return try SegmentedDenoiser(
+        segments, request.prompts.indices, pictures, request, shared: plan.acceleration.models, warnings: &warnings)
     }
   }
 
   private func denoise(
     _ range: Range<Int>, _ plan: ResolvedRequest, _ pictures: PreparedPictures, _ request: GenerationRequest,
-    _ conditions: [String: Conditioning], _ result: inout GenerationResult
+    _ denoiser: SegmentedDenoiser, _ result: inout GenerationResult
   ) throws -> (Tensor, Int) {
     // A model that goes on with another one's state must not draw the noise again that the state began with.
     let seeds = request.seeds[range].map { plan.pictures.handover == nil ? $0 : $0 &+ 0x9E37_79B9_7F4A_7C15 }
     var noise: any NoiseSource = try SeededNoise(seeds: seeds)
     let (start, change) = try withInference { try pictures.start(range, plan, model: model, noise: &noise) }
     let run = try plan.run(start: start)
-    let session = plan.acceleration.makeSession()
-    let denoiser = denoiser(plan, pictures, conditions, session)
     let observed = ClosureDenoiser { state, context in
       let denoised = try denoiser.denoised(state, context: context)
       request.evaluated?(GenerationEvaluation(images: range, context: context, state: state, denoised: denoised))
@@ -139,21 +133,21 @@ public struct ImagePipeline: Sendable {
       trajectory.append(("timesteps", Tensor(Array(plan.grid.timesteps[plan.steps]))))
       result.trajectory = trajectory
     }
-    result.take(session, of: plan.acceleration)
+    result.take(denoiser, of: plan.acceleration)
     return (outcome.state, outcome.report.evaluations)
   }
 }
 
 extension GenerationResult {
   /// Adds what methods of acceleration did in one batch.
-  fileprivate mutating func take(_ session: AccelerationSession, of acceleration: Acceleration) {
-    let reports = session.reports
+  fileprivate mutating func take(_ denoiser: SegmentedDenoiser, of acceleration: Acceleration) {
+    let reports = denoiser.reports
     accelerations =
       accelerations.count == reports.count ? zip(accelerations, reports).map { $0.adding($1) } : accelerations + reports
-    computedModules += session.sites?.computedModules ?? 0
+    computedModules += denoiser.computedModules
     for method in acceleration.methods where !accelerations.contains(where: { $0.method == method && $0.saved > 0 }) {
       let warning = "'\(method)' had no effect: nothing was left out"
-      if acceleration.changesTable(by: method) || warnings.contains(warning) { continue }
+      if acceleration.changesTable(by: method) || method == acceleration.models?.method || warnings.contains(warning) { continue }
       warnings.append(warning)
     }
   }

@@ -22,6 +22,8 @@ struct ResolvedRequest {
   let corrections: [any Correction]
   /// Methods of acceleration, checked against the run.
   let acceleration: Acceleration
+  /// The run as these methods see it.
+  let outline: RunOutline
   let style: String?
   let width: Int
   let height: Int
@@ -127,21 +129,23 @@ struct ResolvedRequest {
     }
     // Compiling once up front finds out whether the solver can serve this grid at all, and the network its levels.
     let table = try solver.compile(schedule: schedule, grid: Self.part(grid, steps))
-    acceleration = try Self.acceleration(request, model, solver, table, guidance)
+    outline = Self.outline(request, model, table, guidance)
+    acceleration = try Self.acceleration(request, solver, outline)
     warnings += acceleration.warnings
     for row in table.rows { if let call = row.evaluation { _ = try model.scheduler.parametrisation.coefficients(at: call.level) } }
     warnings += solver.fallbacks(steps: steps.count)
   }
 
-  private static func acceleration(
-    _ request: GenerationRequest, _ model: LoadedModel, _ solver: any Solver, _ table: Tableau, _ guidance: Guidance
-  ) throws -> Acceleration {
+  private static func outline(_ request: GenerationRequest, _ model: LoadedModel, _ table: Tableau, _ guidance: Guidance) -> RunOutline {
+    let control = request.pictures.control == nil ? [] : [Site.controlNetwork]
+    return RunOutline(network: "'\(model.name)'", tableau: table, guidance: guidance, sites: control + model.backbone.sites)
+  }
+
+  private static func acceleration(_ request: GenerationRequest, _ solver: any Solver, _ outline: RunOutline) throws -> Acceleration {
     let methods = try request.accelerations.map { try AllAccelerators.make($0.name, $0.parameters) }
     guard methods.isEmpty || !(solver is any AdaptiveSolver) else {
       throw GenerationError("adaptive steps are chosen while running; '\(request.accelerations[0].name)' needs to know them before")
     }
-    let control = request.pictures.control == nil ? [] : [Site.controlNetwork]
-    let outline = RunOutline(network: "'\(model.name)'", tableau: table, guidance: guidance, sites: control + model.backbone.sites)
     return try Acceleration(methods, run: outline)
   }
 

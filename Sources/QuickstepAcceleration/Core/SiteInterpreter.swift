@@ -27,7 +27,7 @@ public final class SiteInterpreter: SitePolicy {
         }
       case .range(let cache): range = RangeActor(cache)
       case .list(let method): list = ListActor(method)
-      case .call, .table: break
+      case .call, .models, .table: break
       }
     }
     (self.sites, self.range, self.list) = (sites, range, list)

@@ -23,6 +23,7 @@ public struct GuidedDenoiser: Denoiser {
   private let corrections: [any Correction]
   private let batching: Batching
   private let policies: [any CallPolicy]
+  private let located: (StepContext) -> StepContext
 
   /// - Parameters:
   ///   - parametrisation: what the network's output means.
@@ -30,10 +31,11 @@ public struct GuidedDenoiser: Denoiser {
   ///   - corrections: applied to x̂0 in order.
   ///   - batching: one call for all branches or one for each.
   ///   - policies: what stands between guidance and the network, the outermost first: the request's own objects.
+  ///   - located: how policies and network see the place in the run, where they do a part of it only.
   ///   - backbone: the network.
   public init(
     parametrisation: Parametrisation, guidance: Guidance = .none(), corrections: [any Correction] = [], batching: Batching = .together,
-    policies: [any CallPolicy] = [], backbone: @escaping Backbone
+    policies: [any CallPolicy] = [], located: @escaping (StepContext) -> StepContext = { $0 }, backbone: @escaping Backbone
   ) {
     self.backbone = backbone
     self.parametrisation = parametrisation
@@ -41,6 +43,7 @@ public struct GuidedDenoiser: Denoiser {
     self.corrections = corrections
     self.batching = batching
     self.policies = policies
+    self.located = located
   }
 
   /// Branches with weight 0 are not evaluated.
@@ -52,7 +55,7 @@ public struct GuidedDenoiser: Denoiser {
       throw SamplingError("all guidance weights are 0 at step \(context.step) of \(context.stepCount); allowed: at least one that is not")
     }
     let input = try parametrisation.input(state: state, at: context.level)
-    let outputs = try self.outputs(input, active.map(\.name), context, policies[...])
+    let outputs = try self.outputs(input, active.map(\.name), located(context), policies[...])
     let output =
       outputs.count == 1 && active[0].weight == 1
       ? outputs[0] : try linearCombination(zip(outputs, active).map { (tensor: $0.contiguous(), coefficient: $1.weight) })

@@ -116,7 +116,8 @@ struct GenerationJob {
       let display = GenerationDisplay(quiet: command.quiet, preview: command.preview)
       request.recordsTrajectory = command.trajectory != nil
       request.progress = { display.show($0) }
-      let result = try await Interruption.ending { [request] in try ImagePipeline(model).generate(request) }
+      let companions = try ImagePipeline.companions(of: request, like: model)
+      let result = try await Interruption.ending { [request] in try ImagePipeline(model, companions: companions).generate(request) }
       display.finish()
       warnings += result.warnings.filter { !warnings.contains($0) }
       latents = result.latents

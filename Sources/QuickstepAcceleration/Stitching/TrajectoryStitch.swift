@@ -1,0 +1,78 @@
+public import QuickstepNN
+
+/// T-Stitch: a small model does the first, noisy steps, where models agree, and the model itself the rest (Pan et al. 2024, arXiv 2402.14167).
+public struct TrajectoryStitch: Accelerator {
+  public static let declaration = MethodDeclaration(
+    name: "stitch", family: .acceleration, summary: "Lets smaller models do the first steps.", points: [.call],
+    reads: ["state"], changes: ["which model is evaluated"],
+    needs: ["models of the same samples, noise schedule and meaning of prompts"], state: "none; caches are those of each model",
+    parameters: [
+      ParameterDeclaration(
+        name: "models", summary: "what does the first steps, the cheapest first", domain: .text("ids or folders joined by +"),
+        standard: .text("")),
+      ParameterDeclaration(
+        name: "fraction", summary: "share of the steps of each of them, ρ", domain: .list(0...1), standard: .list([0.4]),
+        neutral: .list([0])),
+      ParameterDeclaration(
+        name: "scale", summary: "guidance scale of these models; 0 is that of the run", domain: .number(0...1000), standard: .number(0)),
+    ], exactness: .approximate, reference: "arXiv 2402.14167, section 3.2")
+
+  let models: [String]
+  let fractions: [Double]
+  let scale: Double
+
+  /// - Throws: ``AccelerationError`` without models, for another number of shares, and for shares that add up to more than 1.
+  public init(_ values: ParameterValues) throws {
+    models = (values.text("models") ?? "").split(separator: "+").map(String.init)
+    fractions = values.list("fraction")
+    scale = values.number("scale")
+    guard fractions.contains(where: { $0 > 0 }) else { return }
+    guard !models.isEmpty else { throw AccelerationError("'stitch' needs a model for the first steps: stitch:models=ID,fraction=0.4") }
+    guard models.count == fractions.count else {
+      throw AccelerationError("'stitch' has \(models.count) models and \(fractions.count) shares; one share per model is needed")
+    }
+    guard fractions.reduce(0, +) <= 1 + 1e-9 else {
+      throw AccelerationError("the shares of 'stitch' add up to \(fractions.reduce(0, +)); at most 1")
+    }
+  }
+
+  public func parts(for run: RunOutline) -> [Part] {
+    guard fractions.contains(where: { $0 > 0 }) else { return [] }
+    var (segments, share, first): ([ModelSchedule.Segment], Double, Int) = ([], 0, 0)
+    for (model, fraction) in zip(models, fractions) {
+      share += fraction
+      // Steps i with i < round(ρ·n).
+      let end = Int((share * Double(run.stepCount)).rounded())
+      if end > first { segments.append(ModelSchedule.Segment(model: model, steps: first..<end, scale: scale > 0 ? scale : nil)) }
+      first = max(first, end)
+    }
+    if first < run.stepCount { segments.append(ModelSchedule.Segment(model: nil, steps: first..<run.stepCount)) }
+    return [.models(ModelSchedule(method: Self.declaration.name, segments: segments))]
+  }
+
+  public var companions: [String] { fractions.contains { $0 > 0 } ? models : [] }
+}
+
+/// Which model does which steps.
+public struct ModelSchedule: Sendable, Hashable {
+  /// Steps that follow each other and are one model's.
+  public struct Segment: Sendable, Hashable {
+    /// Id or folder; `nil` is the run's own model.
+    public var model: String?
+    /// Its steps.
+    public var steps: Range<Int>
+    /// Its guidance scale; `nil` is the run's.
+    public var scale: Double?
+
+    /// Steps of one model.
+    public init(model: String?, steps: Range<Int>, scale: Double? = nil) { (self.model, self.steps, self.scale) = (model, steps, scale) }
+  }
+
+  /// Name of the method, for reports.
+  public var method: String
+  /// All steps of the run, in order.
+  public var segments: [Segment]
+
+  /// All steps of a run.
+  public init(method: String, segments: [Segment]) { (self.method, self.segments) = (method, segments) }
+}

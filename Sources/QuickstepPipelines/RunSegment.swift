@@ -1,0 +1,173 @@
+import QuickstepAcceleration
+import QuickstepDiffusion
+import QuickstepModels
+import QuickstepNN
+import QuickstepTensor
+
+/// The part of a run that one model does: all of it, where methods of acceleration do not let several share it.
+struct RunSegment {
+  let model: LoadedModel
+  /// The request, resolved for this model.
+  let plan: ResolvedRequest
+  /// Evaluations of the whole run that are this model's.
+  let evaluations: Range<Int>
+  /// Steps of the whole run that are this model's.
+  let steps: Range<Int>
+  /// Methods as they act within this part, which they see as a run of its own.
+  let acceleration: Acceleration
+  /// Whether it is another model than the request's.
+  let isCompanion: Bool
+  let warnings: [String]
+
+  /// The place within this part.
+  func located(_ context: StepContext) -> StepContext {
+    var context = context
+    context.evaluation -= evaluations.lowerBound
+    context.evaluationCount = evaluations.count
+    context.step -= steps.lowerBound
+    context.stepCount = steps.count
+    return context
+  }
+}
+
+extension ResolvedRequest {
+  /// Which model does which part of the run.
+  /// - Parameter companions: by the names methods have for them.
+  /// - Throws: `GenerationError` where a companion does not go with the model.
+  func segments(_ request: GenerationRequest, model: LoadedModel, companions: [String: LoadedModel]) throws -> [RunSegment] {
+    guard let schedule = acceleration.models else {
+      let (evaluations, steps) = (0..<outline.evaluations, 0..<outline.stepCount)
+      return [
+        RunSegment(
+          model: model, plan: self, evaluations: evaluations, steps: steps, acceleration: acceleration, isCompanion: false, warnings: [])
+      ]
+    }
+    guard pictures.control == nil else { throw GenerationError("'\(schedule.method)' and a ControlNet do not go together") }
+    return try schedule.segments.map { segment in
+      let indices = outline.calls.indices.filter { segment.steps.contains(outline.calls[$0].step) }
+      let evaluations = (indices.first ?? 0)..<((indices.last ?? -1) + 1)
+      var part = outline
+      part.calls = outline.calls[evaluations].map { call in
+        var call = call
+        call.step -= segment.steps.lowerBound
+        return call
+      }
+      part.stepCount = segment.steps.count
+      guard let name = segment.model else {
+        let own = try acceleration.narrowed(to: part)
+        return RunSegment(
+          model: model, plan: self, evaluations: evaluations, steps: segment.steps, acceleration: own.acceleration, isCompanion: false,
+          warnings: own.warnings)
+      }
+      guard let companion = companions[name] else {
+        throw GenerationError("'\(name)', which '\(schedule.method)' needs, is not loaded: ImagePipeline(model, companions:) takes it")
+      }
+      (part.network, part.sites) = ("'\(companion.name)'", companion.backbone.sites)
+      let own = try acceleration.narrowed(to: part)
+      return RunSegment(
+        model: companion, plan: try resolved(request, for: companion, of: model, scale: segment.scale), evaluations: evaluations,
+        steps: segment.steps, acceleration: own.acceleration, isCompanion: true, warnings: own.warnings)
+    }
+  }
+
+  /// The request as another model takes it: on the same levels, with the same size.
+  private func resolved(
+    _ request: GenerationRequest, for companion: LoadedModel, of model: LoadedModel, scale: Double?
+  ) throws -> ResolvedRequest {
+    func refusal(_ reason: String) -> GenerationError {
+      GenerationError("'\(companion.name)' cannot do a part of the run of '\(model.name)': \(reason)")
+    }
+    guard companion.backbone.stateChannels == sampleShape[0], companion.pixelsPerSample == model.pixelsPerSample,
+      companion.backbone.sampleShape[0] == companion.backbone.stateChannels
+    else { throw refusal("their samples have \(companion.backbone.sampleShape[0]) and \(sampleShape[0]) channels, or other codecs") }
+    var own = request
+    own.accelerations = []
+    own.start = nil
+    own.pictures = PictureInputs()
+    own.span = 0...1
+    own.corrections = []
+    (own.width, own.height, own.style) = (width, height, style ?? "none")
+    own.guidanceScale = scale ?? guidanceScale
+    if own.ownSolver == nil { (own.solver, own.solverParameters) = (solverName, solverParameters) }
+    if try solver.ownGrid(schedule: schedule) == nil {
+      (own.spacing, own.spacingParameters, own.steps) = (spacingName, spacingParameters, grid.steps)
+    }
+    let plan: ResolvedRequest
+    do { plan = try ResolvedRequest(own, model: companion) } catch { throw refusal("\(error)") }
+    for (ours, theirs) in zip(grid.levels, plan.grid.levels)
+    where abs(ours.alpha - theirs.alpha) > 1e-5 || abs(ours.sigma - theirs.sigma) > 1e-5 * max(1, ours.sigma) {
+      throw refusal("their noise schedules differ (α \(theirs.alpha) and \(ours.alpha) at timestep \(ours.timestep))")
+    }
+    guard plan.needsNegative == needsNegative || scale != nil else { throw refusal("they are guided in different ways") }
+    return plan
+  }
+}
+
+/// What is evaluated in a run of one batch: in each part its model, with its own conditions and its own caches.
+final class SegmentedDenoiser: Denoiser {
+  private struct Entry {
+    let segment: RunSegment
+    let session: AccelerationSession
+    let denoiser: GuidedDenoiser
+    var evaluations = 0
+  }
+  private var entries: [Entry] = []
+  private let schedule: ModelSchedule?
+
+  /// Encodes the prompts of a batch for every model.
+  /// - Parameter shared: which model does which steps, where there are several.
+  init(
+    _ segments: [RunSegment], _ range: Range<Int>, _ pictures: PreparedPictures, _ request: GenerationRequest, shared: ModelSchedule?,
+    warnings: inout [String]
+  ) throws {
+    schedule = shared
+    for segment in segments {
+      let (plan, model) = (segment.plan, segment.model)
+      var conditions = try withTensorErrors {
+        try model.conditioner.conditions(
+          prompts: Array(request.prompts[range]), negative: request.negative, given: plan.given(range), needsNegative: plan.needsNegative,
+          frame: plan.frame(request), warnings: &warnings)
+      }
+      conditions = try plan.told(conditions, model: model, count: range.count)
+      let session = segment.acceleration.makeSession()
+      let call = NetworkCall(model: model, conditions: conditions, pictures: pictures, policy: session.sites)
+      let denoiser = GuidedDenoiser(
+        parametrisation: model.scheduler.parametrisation, guidance: plan.guidance, corrections: plan.corrections, policies: session.calls,
+        located: segment.located
+      ) { input, context in try call.output(input, context) }
+      entries.append(Entry(segment: segment, session: session, denoiser: denoiser))
+    }
+  }
+
+  /// x̂0 by the model whose part the step is.
+  func denoised(_ state: Tensor, context: StepContext) throws -> Tensor {
+    guard let index = entries.firstIndex(where: { $0.segment.steps.contains(context.step) }) ?? entries.indices.last else {
+      throw GenerationError("no model does step \(context.step)")
+    }
+    entries[index].evaluations += 1
+    return try entries[index].denoiser.denoised(state, context: context)
+  }
+
+  /// What the methods did; those within another model's part with its name.
+  var reports: [AccelerationReport] {
+    var reports = entries.flatMap { entry in
+      entry.session.reports.map { report in
+        var report = report
+        if entry.segment.isCompanion { report.method += " (\(entry.segment.model.name))" }
+        return report
+      }
+    }
+    if let schedule {
+      var report = AccelerationReport(method: schedule.method)
+      for entry in entries {
+        if entry.segment.isCompanion { report.saved += entry.evaluations } else { report.computed += entry.evaluations }
+        report.actions[entry.segment.model.name] =
+          String(repeating: "-", count: entry.segment.evaluations.lowerBound) + String(repeating: "C", count: entry.evaluations)
+      }
+      reports.append(report)
+    }
+    return reports
+  }
+
+  var computedModules: Int { entries.reduce(0) { $0 + ($1.session.sites?.computedModules ?? 0) } }
+}
