@@ -68,9 +68,7 @@ public struct Acceleration: Sendable {
   /// What is planned, where it is known before the run: names as in ``SitePlan``.
   public func plan(for run: RunOutline) throws -> SitePlan {
     var actions: [String: [SiteAction]] = [:]
-    for case .sites(let cache) in parts.map(\.part) {
-      if case .plan(let plan) = cache.decider { for (site, list) in plan { actions[site.path] = list } }
-    }
+    for entry in parts { actions.merge(entry.part.planned(run) ?? [:]) { first, _ in first } }
     return try SitePlan(evaluations: run.evaluations, actions: actions)
   }
 
@@ -79,7 +77,9 @@ public struct Acceleration: Sendable {
     parts.contains { entry in
       switch entry.part {
       case .sites(let cache): if case .gate = cache.decider { true } else { false }
-      case .range, .list, .call: true
+      case .range(let cache): cache.planned == nil
+      case .call(let method): method.planned == nil
+      case .list: true
       case .models, .table: false
       }
     }
@@ -149,4 +149,18 @@ public final class AccelerationSession {
 public protocol ReportingCallPolicy: CallPolicy {
   /// What it did.
   var report: AccelerationReport { get }
+}
+
+extension Part {
+  /// Actions by name, where they are known beforehand.
+  func planned(_ run: RunOutline) -> [String: [SiteAction]]? {
+    switch self {
+    case .sites(let cache):
+      guard case .plan(let plan) = cache.decider else { return nil }
+      return Dictionary(plan.map { ($0.key.path, $0.value) }) { first, _ in first }
+    case .range(let cache): return cache.planned.map { [cache.name(blocks: run.blocks.count): $0] }
+    case .call(let method): return method.planned
+    case .list, .models, .table: return nil
+    }
+  }
 }

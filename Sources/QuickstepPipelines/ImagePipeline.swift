@@ -1,5 +1,5 @@
 internal import Foundation
-internal import QuickstepAcceleration
+public import QuickstepAcceleration
 internal import QuickstepDiffusion
 internal import QuickstepModels
 internal import QuickstepNN
@@ -52,6 +52,13 @@ public struct ImagePipeline: Sendable {
   public func evaluations(of request: GenerationRequest) throws -> Int {
     let plan = try ResolvedRequest(request, model: model)
     return try plan.run(start: .given(.undefined)).tableau.evaluationCount
+  }
+
+  /// What the request's methods of acceleration plan, and whether some of them decide while running. Checks the request as ``generate(_:)`` does,
+  /// but for prompts.
+  public func plan(of request: GenerationRequest) throws -> (plan: SitePlan, decidesWhileRunning: Bool) {
+    let resolved = try ResolvedRequest(request, model: model)
+    return (try resolved.acceleration.plan(for: resolved.outline), resolved.acceleration.decidesWhileRunning)
   }
 
   private func generate(

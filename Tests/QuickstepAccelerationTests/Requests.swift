@@ -14,10 +14,15 @@ func outline(_ network: ToyNetwork, steps: Int) -> RunOutline {
   return RunOutline(network: "the toy network", stepCount: steps, calls: calls, sites: network.sites)
 }
 
-/// A method by name with parameters, on a run of the toy network.
-func acceleration(_ text: String, _ network: ToyNetwork, steps: Int) throws -> Acceleration {
+/// A method by name with parameters.
+func method(_ text: String) throws -> any Accelerator {
   let parts = text.split(separator: ":", maxSplits: 1).map(String.init)
   let pairs = parts.count < 2 ? [] : parts[1].split(separator: ",").map { $0.split(separator: "=", maxSplits: 1).map(String.init) }
   let parameters = Dictionary(uniqueKeysWithValues: pairs.map { ($0[0], $0[1]) })
-  return try Acceleration([try AllAccelerators.make(parts[0], parameters)], run: outline(network, steps: steps))
+  return try AllAccelerators.make(parts[0], parameters)
+}
+
+/// A method on a run of the toy network.
+func acceleration(_ text: String, _ network: ToyNetwork, steps: Int) throws -> Acceleration {
+  try Acceleration([method(text)], run: outline(network, steps: steps))
 }

@@ -167,8 +167,8 @@ private final class SkipPolicy: SitePolicy {
       try SitePolicyLaws.Request(model, policy: policy, initial: initials.0, steps: 1).finish()[0]
     }
     let all = try run(nil)
-    // Lists of at most three blocks.
-    #expect(try run(SkipPolicy(3..<9)).hasBits(of: all))
+    // Lists of at most four blocks.
+    #expect(try run(SkipPolicy(4..<9)).hasBits(of: all))
     for skipped in [0..<1, 1..<2, 0..<2] { #expect(try !run(SkipPolicy(skipped)).hasBits(of: all), "\(skipped)") }
   }
 

@@ -7,7 +7,7 @@ import Testing
 
 /// One run of the reference with pictures (`Parity/pipelines_image.py`), and the model it was made with.
 struct PictureFixture {
-  static let root = PublishedPipelineTests.root + "/pictures"
+  static let root = Goldens.root + "/pictures"
   let file: SafetensorsFile
   let settings: JSONValue
   let prompts: [String]
@@ -46,7 +46,7 @@ struct PictureFixture {
   static func folder(_ base: String, replacing parts: [String: String] = [:], class className: String? = nil) throws -> TemporaryFolder {
     let copy = try TemporaryFolder()
     let folder = copy.path + "/model"
-    try FileManager.default.copyItem(atPath: "\(PublishedPipelineTests.root)/\(base)", toPath: folder)
+    try FileManager.default.copyItem(atPath: "\(Goldens.root)/\(base)", toPath: folder)
     for (part, source) in parts {
       if FileManager.default.fileExists(atPath: "\(folder)/\(part)") { try FileManager.default.removeItem(atPath: "\(folder)/\(part)") }
       try FileManager.default.copyItem(atPath: "\(root)/parts/\(source)", toPath: "\(folder)/\(part)")

@@ -7,7 +7,7 @@ import Testing
 
 /// Runs that begin with pictures or are steered by them, against diffusers.
 @Suite struct PicturePipelineTests {
-  private func folder(_ base: String) -> String { "\(PublishedPipelineTests.root)/\(base)" }
+  private func folder(_ base: String) -> String { "\(Goldens.root)/\(base)" }
 
   @Test("image-to-image is that of the reference", arguments: ["sd", "sdxl"])
   func imageToImage(_ base: String) throws {

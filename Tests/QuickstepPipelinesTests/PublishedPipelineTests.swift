@@ -8,32 +8,6 @@ import Testing
 
 /// Whole runs of Stable Diffusion folders against diffusers (`Parity/pipelines.py`): text encoders, U-Net, guidance, solver and codec.
 @Suite struct PublishedPipelineTests {
-  static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Fixtures").path
-
-  private func golden(_ name: String) throws -> SafetensorsFile { try SafetensorsFile(path: "\(Self.root)/\(name)/golden.safetensors") }
-
-  private func request(_ file: SafetensorsFile) throws -> GenerationRequest {
-    let texts = try #require(file.metadata["prompts"])
-    let prompts = try #require(try JSONValue(parsing: texts).array?.compactMap(\.string))
-    let settings = try #require(file.metadata["arguments"])
-    let arguments = try JSONValue(parsing: settings)
-    var request = GenerationRequest(prompts: prompts, seeds: prompts.indices.map { UInt64($0) })
-    request.given.latents = try file.tensor("latents")
-    request.guidanceScale = arguments["guidance_scale"]?.double
-    request.negative = arguments["negative_prompt"]?.string ?? arguments["negative_prompt"]?.array?.first?.string ?? ""
-    func tensor(_ name: String) throws -> Tensor? { file.info(name) == nil ? nil : try file.tensor(name) }
-    (request.given.promptEmbeds, request.given.negativePromptEmbeds) = (try tensor("prompt_embeds"), try tensor("negative_prompt_embeds"))
-    request.given.promptMask = try tensor("prompt_attention_mask")
-    request.given.negativePromptMask = try tensor("negative_prompt_attention_mask")
-    // The codecs of these folders make two pixels of one.
-    let shape = try #require(request.given.latents?.shape)
-    (request.width, request.height) = (shape[3] * 2, shape[2] * 2)
-    request.steps = 10
-    request.batch = prompts.count
-    request.recordsTrajectory = true
-    return request
-  }
-
   /// The largest difference in standard deviations of `expected`.
   private func gap(_ actual: Tensor, _ expected: Tensor) throws -> Double {
     #expect(actual.shape == expected.shape)
@@ -45,9 +19,9 @@ import Testing
     "trajectory and picture are those of the reference",
     arguments: ["sd", "sdxl", "dit", "pixart-alpha", "pixart-sigma", "sd3", "sd3-clip", "flux-dev", "flux-schnell", "sana", "sana-gemma"])
   func trajectory(_ name: String) throws {
-    let file = try golden(name)
-    let model = try LoadedModel(folder: "\(Self.root)/\(name)")
-    let result = try ImagePipeline(model).generate(request(file))
+    let file = try Goldens.file(name)
+    let model = try LoadedModel(folder: "\(Goldens.root)/\(name)")
+    let result = try ImagePipeline(model).generate(Goldens.request(file))
     let states = Dictionary(uniqueKeysWithValues: result.trajectory)
     for step in 0..<10 {
       let key = String(format: "step_%03d", step)
@@ -55,8 +29,8 @@ import Testing
     }
     #expect(try gap(#require(states["final"]), file.tensor("final")) <= 1e-3)
     // An outline suffices for what is checked before weights are read.
-    let outline = try LoadedModel.outline(folder: "\(Self.root)/\(name)")
-    #expect(try ImagePipeline(outline).estimate(request(file)).stateShape == states["final"]?.shape)
+    let outline = try LoadedModel.outline(folder: "\(Goldens.root)/\(name)")
+    #expect(try ImagePipeline(outline).estimate(Goldens.request(file)).stateShape == states["final"]?.shape)
     for (index, image) in result.images.enumerated() {
       let expected = try withTensorErrors { try file.tensor("picture").select(0, index: index) }
       // The reference clips; so does the PNG.
@@ -69,7 +43,7 @@ import Testing
   }
 
   @Test func whatTheModelSuggests() throws {
-    let model = try LoadedModel(folder: Self.root + "/sd")
+    let model = try LoadedModel(folder: Goldens.root + "/sd")
     #expect(model.defaults.guidanceScale == 7.5 && model.defaults.steps == 50 && model.defaults.solver == "ddim")
     #expect(model.pixelsPerSample == 2 && model.codec != nil && model.classCount == nil)
     var request = GenerationRequest(prompts: ["mars"], seeds: [1])
@@ -82,7 +56,7 @@ import Testing
 
   @Test("prompts that were encoded elsewhere give the same picture", arguments: ["sd", "sdxl"])
   func givenEmbeddings(_ name: String) throws {
-    let model = try LoadedModel(folder: "\(Self.root)/\(name)")
+    let model = try LoadedModel(folder: "\(Goldens.root)/\(name)")
     var warnings: [String] = []
     let frame = ConditioningFrame(width: 16, height: 16)
     func encoded(_ prompt: String, _ side: GuidanceSide) throws -> Conditioning {
@@ -100,20 +74,20 @@ import Testing
   }
 
   @Test func summariesOfPromptsAreChecked() throws {
-    let plain = try LoadedModel(folder: Self.root + "/sd")
+    let plain = try LoadedModel(folder: Goldens.root + "/sd")
     var request = GenerationRequest(prompts: ["mars"], seeds: [3])
     request.given.promptEmbeds = .zeros([1, 20, 12])
     request.given.negativePromptEmbeds = .zeros([1, 20, 12])
     request.given.pooledPromptEmbeds = .zeros([1, 12])
     #expect(throws: GenerationError.self) { try ImagePipeline(plain).generate(request) }
-    let large = try LoadedModel(folder: Self.root + "/sdxl")
+    let large = try LoadedModel(folder: Goldens.root + "/sdxl")
     request.given.pooledPromptEmbeds = nil
     (request.given.promptEmbeds, request.given.negativePromptEmbeds) = (.zeros([1, 20, 20]), .zeros([1, 20, 20]))
     #expect(throws: GenerationError.self) { try ImagePipeline(large).generate(request) }
   }
 
   @Test func longPromptsAreReported() throws {
-    let model = try LoadedModel(folder: Self.root + "/sd")
+    let model = try LoadedModel(folder: Goldens.root + "/sd")
     var request = GenerationRequest(prompts: [Array(repeating: "astronaut", count: 30).joined(separator: " ")], seeds: [1])
     request.steps = 1
     let warnings = try ImagePipeline(model).generate(request).warnings
@@ -123,7 +97,7 @@ import Testing
   @Test func schedulersThatAreNotThereYetAreNamed() throws {
     let copy = try TemporaryFolder()
     let folder = copy.path + "/model"
-    try FileManager.default.copyItem(atPath: Self.root + "/sd", toPath: folder)
+    try FileManager.default.copyItem(atPath: Goldens.root + "/sd", toPath: folder)
     let path = folder + "/scheduler/scheduler_config.json"
     let text = try String(contentsOfFile: path, encoding: .utf8).replacing("DDIMScheduler", with: "UnheardOfScheduler")
     try text.write(toFile: path, atomically: true, encoding: .utf8)
@@ -138,7 +112,7 @@ import Testing
   func misfits(_ part: String) throws {
     let copy = try TemporaryFolder()
     let folder = copy.path + "/model"
-    try FileManager.default.copyItem(atPath: Self.root + "/sd", toPath: folder)
+    try FileManager.default.copyItem(atPath: Goldens.root + "/sd", toPath: folder)
     try FileManager.default.removeItem(atPath: "\(folder)/\(part)")
     func message() throws -> String {
       let error = #expect(throws: (any Error).self) { try LoadedModel(folder: folder) }
@@ -146,7 +120,7 @@ import Testing
     }
     #expect(try message().contains(part))
     guard part != "tokenizer" else { return }
-    try FileManager.default.copyItem(atPath: "\(Self.root)/sd/\(part == "vae" ? "unet" : "vae")", toPath: "\(folder)/\(part)")
+    try FileManager.default.copyItem(atPath: "\(Goldens.root)/sd/\(part == "vae" ? "unet" : "vae")", toPath: "\(folder)/\(part)")
     #expect(try message().contains(part))
   }
 }

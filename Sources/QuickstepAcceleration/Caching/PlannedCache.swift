@@ -1,3 +1,4 @@
+internal import Foundation
 public import QuickstepNN
 
 /// Any plan of (evaluation × site) → action, as ECAD's search makes them (Aggarwal et al. 2025, arXiv 2506.15682): data from a file.
@@ -35,15 +36,34 @@ public struct PlannedCache: Accelerator {
     }
     let plan = try plan.stretched(to: run.evaluations)
     let known = Dictionary(run.sites.map { ($0.path, $0) }) { first, _ in first }
-    var actions: [Site: [SiteAction]] = [:]
-    for (name, list) in plan.actions {
-      guard let site = known[name] else {
-        throw AccelerationError("the plan names the site '\(name)', which \(run.network) does not have")
-      }
+    var (actions, parts): ([Site: [SiteAction]], [Part]) = ([:], [])
+    for (name, list) in plan.actions.sorted(by: { $0.key < $1.key }) where list.contains(where: { $0 != .compute }) {
       guard !list.contains(.correct) else { throw AccelerationError("the plan of '\(name)' has corrections (A), which need a calibration") }
-      if list.contains(where: { $0 != .compute }) { actions[site] = list }
+      if let site = known[name] {
+        actions[site] = list
+      } else if let range = try range(name, run) {
+        parts.append(
+          .range(
+            RangeCache(
+              method: "plan", first: range.lowerBound, last: run.blocks.count - range.upperBound, value: .output, actions: list, rule: rule)
+          ))
+      } else if let branch = run.calls.flatMap(\.branches).first(where: { "call.\($0)" == name }) {
+        parts.append(.call(BranchPlan(branch: branch, actions: list).method("plan", rule: rule)))
+      } else {
+        throw AccelerationError("the plan names '\(name)', which \(run.network) does not have in this run")
+      }
     }
-    return actions.isEmpty ? [] : [.sites(SiteCache(method: "plan", plan: actions, rule: rule))]
+    return (actions.isEmpty ? [] : [.sites(SiteCache(method: "plan", plan: actions, rule: rule))]) + parts
+  }
+
+  /// `blocks[1..<12]`; `nil` for names of another form.
+  private func range(_ name: String, _ run: RunOutline) throws -> Range<Int>? {
+    guard name.hasPrefix("blocks["), name.hasSuffix("]") else { return nil }
+    let bounds = name.dropFirst(7).dropLast().components(separatedBy: "..<").map { Int($0) }
+    guard bounds.count == 2, let first = bounds[0], let end = bounds[1], first >= 0, first < end, end <= run.blocks.count else {
+      throw AccelerationError("the plan names '\(name)'; \(run.network) has \(run.blocks.count) blocks")
+    }
+    return first..<end
   }
 }
 

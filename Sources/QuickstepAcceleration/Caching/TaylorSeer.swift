@@ -49,8 +49,7 @@ public struct TaylorSeer: Accelerator {
     guard !isPerModule else {
       return [.sites(SiteCache(method: "taylorseer", sites: modules, actions: actions, rule: rule, abscissa: abscissa))]
     }
-    let cache = RangeCache(method: "taylorseer", value: .output, rule: rule, order: order, abscissa: abscissa) { PlannedGate(actions) }
-    return [.range(cache)]
+    return [.range(RangeCache(method: "taylorseer", value: .output, actions: actions, rule: rule, abscissa: abscissa))]
   }
 
   /// As diffusers' hook counts: full while warming up, then every `interval`-th evaluation, the first of them forecast.

@@ -89,6 +89,8 @@ public struct RangeCache: Sendable {
   public var abscissa: Abscissa
   /// Who decides: a fresh one for every request.
   public var gate: @Sendable () -> any Gate
+  /// What it decides, where that is known beforehand: one action per evaluation.
+  public private(set) var planned: [SiteAction]?
 
   /// - Parameters:
   ///   - first: blocks that always run at the beginning.
@@ -99,6 +101,17 @@ public struct RangeCache: Sendable {
   ) {
     (self.method, self.first, self.last, self.value, self.signal) = (method, first, last, value, signal)
     (self.rule, self.order, self.abscissa, self.gate) = (rule, order, abscissa, gate)
+  }
+
+  /// A range that follows a list of actions.
+  public init(
+    method: String, first: Int = 0, last: Int = 0, value: Value, actions: [SiteAction], rule: any Extrapolation = Hold(),
+    abscissa: Abscissa = .evaluation
+  ) {
+    self.init(
+      method: method, first: first, last: last, value: value, rule: rule, order: actions.map(\.order).max() ?? 0, abscissa: abscissa
+    ) { PlannedGate(actions) }
+    planned = actions
   }
 
   /// How plans name it.
@@ -133,11 +146,15 @@ public struct CallMethod: Sendable {
   public var method: String
   /// Whether only one such method may act: it decides whether the network is called at all.
   public var isExclusive: Bool
+  /// What it decides, by name as in plans, where that is known beforehand.
+  public var planned: [String: [SiteAction]]?
   /// Who acts: a fresh one for every request.
   public var make: @Sendable () -> any CallPolicy
 
   /// A method between guidance and the network.
-  public init(method: String, isExclusive: Bool = true, make: @escaping @Sendable () -> any CallPolicy) {
-    (self.method, self.isExclusive, self.make) = (method, isExclusive, make)
+  public init(
+    method: String, isExclusive: Bool = true, planned: [String: [SiteAction]]? = nil, make: @escaping @Sendable () -> any CallPolicy
+  ) {
+    (self.method, self.isExclusive, self.planned, self.make) = (method, isExclusive, planned, make)
   }
 }

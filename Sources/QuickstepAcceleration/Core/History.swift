@@ -55,14 +55,15 @@ struct History {
     return result
   }
 
-  /// Several branches one after the other along the batch, where they were computed at the same places.
-  static func joined(_ parts: [History]) throws -> History? {
-    guard let first = parts.first, parts.allSatisfy({ $0.nodes == first.nodes }) else { return nil }
-    var result = first
+  /// Several branches one after the other along the batch, as far as they were computed at the same places.
+  static func joined(_ parts: [History]) throws -> History {
+    var result = History()
+    guard let first = parts.first else { return result }
+    let common = first.entries.filter { entry in parts.allSatisfy { $0.nodes.contains(entry.node) } }
     result.entries = try withTensorErrors {
-      first.entries.indices.map { index in
-        let entry = first.entries[index]
-        let values = entry.values.indices.map { value in Tensor.cat(parts.map { $0.entries[index].values[value] }, dim: 0) }
+      common.map { entry in
+        let same = parts.compactMap { part in part.entries.first { $0.node == entry.node } }
+        let values = entry.values.indices.map { index in Tensor.cat(same.map { $0.values[index] }, dim: 0) }
         return Entry(node: entry.node, evaluation: entry.evaluation, values: values)
       }
     }
@@ -76,22 +77,47 @@ struct BranchHistories {
 
   var bytes: Int { byBranches.values.reduce(0) { $0 + $1.bytes } }
 
-  /// What is known of these branches: their own history, or a part of that of more branches, or the join of those of fewer.
-  func history(of branches: [String]) throws -> History? {
-    if let own = byBranches[branches] { return own }
-    let wider = byBranches.filter { held, _ in Set(branches).isSubset(of: held) }
-    if let (held, history) = wider.max(by: { ($0.value.entries.first?.evaluation ?? -1) < ($1.value.entries.first?.evaluation ?? -1) }) {
-      return try history.narrowed(to: branches, of: held)
+  /// The evaluation of the newest value of all these branches; `nil` when one of them has none.
+  func newest(of branches: [String]) -> Int? {
+    if let own = byBranches[branches] { return own.entries.first?.evaluation }
+    let each = branches.map { branch in
+      byBranches.filter { $0.key.contains(branch) }.compactMap { $0.value.entries.first?.evaluation }.max()
     }
-    let parts = branches.compactMap { byBranches[[$0]] }
-    return parts.count == branches.count && branches.count > 1 ? try History.joined(parts) : nil
+    return each.contains(nil) ? nil : each.compactMap { $0 }.min()
   }
 
-  /// Takes a computed value. What was known of other groupings of these branches is older and goes.
+  /// An answer for these branches from their own history, or from those that hold them, branch by branch.
+  /// - Parameter read: the answer of one history; `nil` when it has none.
+  func answer(for branches: [String], _ read: (History) throws -> [Tensor]?) throws -> [Tensor]? {
+    if let own = byBranches[branches] { return try read(own) }
+    guard branches.count > 1 else {
+      guard let branch = branches.first, let history = try history(of: branch) else { return nil }
+      return try read(history)
+    }
+    let answers = try branches.compactMap { branch in try history(of: branch).flatMap { try read($0) } }
+    guard answers.count == branches.count, let first = answers.first else { return nil }
+    return try withTensorErrors { first.indices.map { index in .cat(answers.map { $0[index] }, dim: 0) } }
+  }
+
+  /// What is known of one branch.
+  private func history(of branch: String) throws -> History? {
+    if let own = byBranches[[branch]] { return own }
+    return try byBranches.first { $0.key.contains(branch) }.map { try $0.value.narrowed(to: [branch], of: $0.key) }
+  }
+
+  /// Takes a computed value. Groups that share branches with these keep what they know of the others.
   mutating func append(_ values: [Tensor], branches: [String], node: Double, evaluation: Int, depth: Int) throws {
-    var history = try history(of: branches) ?? History()
+    var history = byBranches[branches] ?? History()
+    if byBranches[branches] == nil {
+      let parts = try branches.compactMap { try self.history(of: $0) }
+      if parts.count == branches.count, !parts.isEmpty { history = try History.joined(parts) }
+      for (held, known) in byBranches where !Set(held).isDisjoint(with: branches) {
+        byBranches[held] = nil
+        let others = held.filter { !branches.contains($0) }
+        if !others.isEmpty { byBranches[others] = try known.narrowed(to: others, of: held) }
+      }
+    }
     try history.append(values, node: node, evaluation: evaluation, depth: depth)
-    byBranches = byBranches.filter { held, _ in Set(held).isDisjoint(with: branches) }
     byBranches[branches] = history
   }
 }

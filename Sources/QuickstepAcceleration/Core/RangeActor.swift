@@ -22,11 +22,10 @@ final class RangeActor {
   ) throws -> [Tensor] {
     let middle = cache.first..<max(cache.first, blocks.count - cache.last)
     let before = try (0..<min(cache.first, blocks.count)).reduce(input) { try block($1, $0) }
-    let history = try held.history(of: context.branches)
-    let action = try decision(history, input: input, before: before, context, modulated)
+    let action = try decision(input: input, before: before, context, modulated)
     let name = cache.name(blocks: blocks.count)
     let after: [Tensor]
-    if action != .compute, let answer = try answer(history, action, before, context) {
+    if action != .compute, let answer = try answer(action, before, context) {
       log.note(action, at: name, context)
       after = answer
     } else {
@@ -38,12 +37,12 @@ final class RangeActor {
   }
 
   private func decision(
-    _ history: History?, input: [Tensor], before: [Tensor], _ context: StepContext, _ modulated: (([Tensor]) throws -> Tensor)?
+    input: [Tensor], before: [Tensor], _ context: StepContext, _ modulated: (([Tensor]) throws -> Tensor)?
   ) throws -> SiteAction {
     let gate = gates[context.branches] ?? cache.gate()
     gates[context.branches] = gate
     let signal = try signal(input, before, modulated)
-    return try gate.action(GateMoment(context: context, signal: signal, lastComputed: history?.entries.first?.evaluation, log: log))
+    return try gate.action(GateMoment(context: context, signal: signal, lastComputed: held.newest(of: context.branches), log: log))
   }
 
   private func signal(_ input: [Tensor], _ before: [Tensor], _ modulated: (([Tensor]) throws -> Tensor)?) throws -> Tensor? {
@@ -57,9 +56,13 @@ final class RangeActor {
     }
   }
 
-  private func answer(_ history: History?, _ action: SiteAction, _ before: [Tensor], _ context: StepContext) throws -> [Tensor]? {
+  private func answer(_ action: SiteAction, _ before: [Tensor], _ context: StepContext) throws -> [Tensor]? {
     if action == .identity { return before }
-    guard let estimate = try history?.estimate(cache.rule, target: cache.abscissa(context), order: action.order) else { return nil }
+    let target = cache.abscissa(context)
+    guard
+      let estimate = try held.answer(
+        for: context.branches, { history in try history.estimate(cache.rule, target: target, order: action.order) })
+    else { return nil }
     guard cache.value == .residual else { return estimate }
     return try withTensorErrors { zip(before, estimate).map { $0 + $1 } }
   }

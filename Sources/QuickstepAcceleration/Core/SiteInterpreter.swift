@@ -120,7 +120,7 @@ final class SiteActor {
       let known = gates[context.branches]
       if let known, known.evaluation == context.evaluation { return known.action }
       let gate = known?.gate ?? make()
-      let last = try held[site]?.history(of: context.branches)?.entries.first?.evaluation
+      let last = held[site]?.newest(of: context.branches)
       let action = try gate.action(GateMoment(context: context, signal: nil, lastComputed: last, log: log))
       gates[context.branches] = (gate, context.evaluation, action)
       return action
@@ -128,9 +128,12 @@ final class SiteActor {
   }
 
   private func answer(_ site: Site, _ action: SiteAction, _ context: StepContext) throws -> [Tensor]? {
-    guard let history = try held[site]?.history(of: context.branches), let newest = history.entries.first else { return nil }
-    if action == .correct, let correction = cache.correction { return try correction(site, newest.values, context) }
-    return try history.estimate(cache.rule, target: cache.abscissa(context), order: action.order)
+    try held[site]?.answer(for: context.branches) { history in
+      if action == .correct, let correction = cache.correction {
+        return try history.entries.first.map { try correction(site, $0.values, context) }
+      }
+      return try history.estimate(cache.rule, target: cache.abscissa(context), order: action.order)
+    }
   }
 
   /// A value that no later evaluation of the plan reads need not be held.

@@ -41,7 +41,6 @@ public struct GuidanceCache: Accelerator {
     guard let pair = run.calls.map(\.branches).first(where: { $0.count > 1 }), let kept = pair.first, let base = pair.last else {
       throw AccelerationError("'guidance-cache' needs guidance that compares branches; this run has one branch (is the guidance scale 1?)")
     }
-    let order = order
     let begin = Int((start * Double(run.evaluations)).rounded(.up))
     var since = 0
     let actions = run.calls.enumerated().map { index, call -> SiteAction in
@@ -50,12 +49,7 @@ public struct GuidanceCache: Accelerator {
       return index < begin || since == 0 ? .compute : order == 0 ? .reuse : .forecast(order: order)
     }
     let plan = BranchPlan(branch: kept, base: keepsDifference ? base : nil, actions: actions)
-    return [
-      .call(
-        CallMethod(method: Self.declaration.name, isExclusive: false) {
-          BranchCache(method: Self.declaration.name, plan: plan, rule: TaylorExtrapolation(), order: order)
-        })
-    ]
+    return [.call(plan.method(Self.declaration.name, rule: TaylorExtrapolation()))]
   }
 }
 
@@ -75,6 +69,12 @@ public struct BranchPlan: Sendable, Hashable {
 
   /// How plans name it.
   var name: String { "call.\(branch)" }
+
+  /// What carries it out.
+  func method(_ name: String, rule: any Extrapolation) -> CallMethod {
+    let plan = self
+    return CallMethod(method: name, isExclusive: false, planned: [self.name: actions]) { BranchCache(method: name, plan: plan, rule: rule) }
+  }
 }
 
 /// Carries a ``BranchPlan`` out, in one request.
@@ -85,8 +85,8 @@ final class BranchCache: ReportingCallPolicy {
   private let log: ActionLog
   private var history = History()
 
-  init(method: String, plan: BranchPlan, rule: any Extrapolation, order: Int) {
-    (self.plan, self.rule, self.order) = (plan, rule, order)
+  init(method: String, plan: BranchPlan, rule: any Extrapolation) {
+    (self.plan, self.rule, order) = (plan, rule, plan.actions.map(\.order).max() ?? 0)
     log = ActionLog(method)
   }
 

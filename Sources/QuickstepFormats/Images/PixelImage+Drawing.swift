@@ -2,14 +2,14 @@ import Foundation
 
 // Drawing on RGB pictures, for contact sheets and plots. Coordinates are pixels from the top left corner; what lies outside is cut off.
 extension PixelImage {
-  mutating func fill(x: Int, y: Int, width: Int, height: Int, _ color: RGBColor) {
+  package mutating func fill(x: Int, y: Int, width: Int, height: Int, _ color: RGBColor) {
     for row in max(0, y)..<max(0, y, min(self.height, y + height)) {
       for column in max(0, x)..<max(0, x, min(self.width, x + width)) { blend(color, atX: column, y: row) }
     }
   }
 
   /// Draws ASCII text with its top left corner at (`x`, `y`); capitals are `7 * scale` pixels high.
-  mutating func draw(text: String, x: Int, y: Int, scale: Int = 1, _ color: RGBColor) {
+  package mutating func draw(text: String, x: Int, y: Int, scale: Int = 1, _ color: RGBColor) {
     var left = x
     for character in text {
       for (row, bits) in BitmapFont.rows(of: character).enumerated() where bits != 0 {
@@ -22,7 +22,9 @@ extension PixelImage {
   }
 
   /// A line with round ends and soft edges. A pixel's centre is at its coordinate + 0.5.
-  mutating func draw(lineFrom start: (x: Double, y: Double), to end: (x: Double, y: Double), width lineWidth: Double, _ color: RGBColor) {
+  package mutating func draw(
+    lineFrom start: (x: Double, y: Double), to end: (x: Double, y: Double), width lineWidth: Double, _ color: RGBColor
+  ) {
     let radius = lineWidth / 2
     let rows = pixelRange(min(start.y, end.y) - radius - 1, max(start.y, end.y) + radius + 1, limit: height)
     let columns = pixelRange(min(start.x, end.x) - radius - 1, max(start.x, end.x) + radius + 1, limit: width)
@@ -39,7 +41,7 @@ extension PixelImage {
   }
 
   /// Copies `image` (RGB) with its top left corner at (`x`, `y`).
-  mutating func draw(_ image: PixelImage, x: Int, y: Int) {
+  package mutating func draw(_ image: PixelImage, x: Int, y: Int) {
     for row in 0..<image.height {
       for column in 0..<image.width {
         let index = (row * image.width + column) * image.channels

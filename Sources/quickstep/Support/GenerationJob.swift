@@ -204,7 +204,7 @@ struct GenerationJob {
     }
   }
 
-  private static func parseSize(_ text: String) throws -> (Int, Int) {
+  static func parseSize(_ text: String) throws -> (Int, Int) {
     let parts = text.lowercased().split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
     guard parts.count == 2, let width = parts[0], let height = parts[1], width > 0, height > 0 else {
       throw ValidationError("--size \(text) is not of the form WIDTHxHEIGHT, such as 64x64.")

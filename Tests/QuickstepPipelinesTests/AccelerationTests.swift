@@ -1,0 +1,159 @@
+import Foundation
+import QuickstepAcceleration
+import QuickstepFormats
+import QuickstepPipelines
+import QuickstepTensor
+import QuickstepTesting
+import Testing
+
+/// Methods of acceleration within whole runs.
+@Suite struct AccelerationTests {
+  private static let methods = [
+    "deepcache:interval=2", "deepcache:interval=3,branch=1,order=1", "fora:interval=2", "taylorseer:interval=3",
+    "taylorseer:interval=2,order=2,level=module", "first-block-cache:threshold=5", "guidance-cache:interval=2",
+  ]
+  private static let folders = ["sd", "sdxl", "dit", "pixart-alpha", "pixart-sigma", "sd3", "flux-dev", "sana"]
+
+  @Test("every method acts on every architecture, or says why not", arguments: folders)
+  func everywhere(_ folder: String) throws {
+    let model = try LoadedModel(folder: "\(Goldens.root)/\(folder)")
+    var request = try Goldens.request(Goldens.file(folder))
+    request.recordsTrajectory = false
+    let exact = try ImagePipeline(model).generate(request)
+    for method in Self.methods {
+      request.accelerations = [try MethodChoice(parsing: method)]
+      do {
+        let result = try ImagePipeline(model).generate(request)
+        #expect(result.accelerations.count == 1 && result.accelerations[0].saved > 0, "\(method)")
+        #expect(result.accelerations[0].forced == 0 && result.warnings.filter { $0.contains("no effect") } == [], "\(method)")
+        for (image, reference) in zip(result.images, exact.images) {
+          #expect(try withTensorErrors { image.pixels.isFinite().all() }.item() != 0, "\(method)")
+          #expect(try !image.pixels.hasBits(of: reference.pixels), "\(method) changes nothing")
+        }
+      } catch let error as AccelerationError {
+        // U-Nets have no list of blocks, transformers no skip connections, distilled networks one branch.
+        let isUNet = model.backboneName == "unet"
+        let fits =
+          method.hasPrefix("deepcache")
+          ? isUNet : method.hasPrefix("guidance") ? folder != "flux-dev" : method.contains("module") || method.hasPrefix("fora") || !isUNet
+        #expect(!fits, "\(method): \(error)")
+      }
+    }
+  }
+
+  @Test("an interval of 1 changes no bit", arguments: ["deepcache:interval=1", "fora:interval=1", "guidance-cache:interval=1"])
+  func neutral(_ method: String) throws {
+    let model = try TinyFolder(.unet).load()
+    let base = try model.pictures(request())
+    let choice = try MethodChoice(parsing: method)
+    #expect(try model.pictures(request { $0.accelerations = [choice] }) == base)
+  }
+
+  @Test("a picture's settings repeat it with what accelerated it")
+  func repetition() throws {
+    let model = try TinyFolder(.transformer).load()
+    let made = try model.generate(
+      request {
+        $0.steps = 9
+        $0.accelerations = [MethodChoice("taylorseer", parameters: ["interval": "3"]), "guidance-cache"]
+      })
+    let settings = try #require(made.images.first).settings
+    let again = try model.generate(GenerationRequest(repeating: settings))
+    #expect(try again.images[0].pixels.hasBits(of: made.images[0].pixels))
+    #expect(again.accelerations.map(\.method) == ["taylorseer", "guidance-cache"])
+  }
+
+  @Test("branches that are left out are not evaluated, and counted")
+  func guidance() throws {
+    let model = try TinyFolder(.transformer).load()
+    let result = try model.generate(
+      request {
+        $0.steps = 10
+        $0.accelerations = [MethodChoice("guidance-cache", parameters: ["interval": "3", "start": "0.2"])]
+      })
+    #expect(result.accelerations[0].actions == ["call.negative": "CCCRRCRRCR"])
+    #expect(result.accelerations[0].computed == 5 && result.accelerations[0].saved == 5 && result.evaluations == 10)
+  }
+
+  @Test("a run that begins with a picture begins with a full evaluation")
+  func imageToImage() throws {
+    let model = try TinyFolder(.unet).load()
+    let picture = try #require(try model.generate(request()).images.first)
+    let start = StartImage(try InputPicture(PixelImage(tensor: picture.pixels)), strength: 0.5)
+    let result = try model.generate(
+      request {
+        $0.steps = 8
+        $0.pictures.start = start
+        $0.accelerations = [MethodChoice("deepcache", parameters: ["interval": "3"])]
+      })
+    #expect(result.accelerations[0].actions["inner.0"] == "CRRC" && result.accelerations[0].forced == 0)
+  }
+
+  @Test("stitched with itself a model makes the same picture, and caches begin anew at the seam")
+  func stitching() throws {
+    let folder = try TinyFolder(.transformer)
+    let model = try folder.load()
+    func made(_ change: (inout GenerationRequest) -> Void) throws -> GenerationResult {
+      let request = request {
+        $0.steps = 10
+        change(&$0)
+      }
+      return try ImagePipeline(model, companions: ImagePipeline.companions(of: request, like: model)).generate(request)
+    }
+    let stitch = MethodChoice("stitch", parameters: ["models": folder.path, "fraction": "0.4"])
+    let base = try made { _ in }
+    let stitched = try made { $0.accelerations = [stitch] }
+    #expect(try stitched.images[0].pixels.hasBits(of: base.images[0].pixels))
+    #expect(stitched.accelerations[0].saved == 4 && stitched.accelerations[0].computed == 6)
+    let cached = try made { $0.accelerations = [stitch, MethodChoice("fora", parameters: ["interval": "3"])] }
+    #expect(cached.accelerations.map(\.method) == ["fora (\(model.name))", "fora", "stitch"])
+    #expect(cached.accelerations[0].actions["blocks.0.ff"] == "CRRC" && cached.accelerations[1].actions["blocks.0.ff"] == "CRRCRR")
+    // None and all are the two models alone.
+    for share in ["0", "1"] {
+      let alone = try made { $0.accelerations = [MethodChoice("stitch", parameters: ["models": folder.path, "fraction": share])] }
+      #expect(try alone.images[0].pixels.hasBits(of: base.images[0].pixels))
+    }
+  }
+
+  @Test("what does not fit is refused before any work")
+  func refusals() throws {
+    let model = try TinyFolder(.transformer).load()
+    func refused(_ text: String, _ change: (inout GenerationRequest) -> Void = { _ in }, saying words: String) throws {
+      let choice = try MethodChoice(parsing: text)
+      let request = request {
+        $0.accelerations = [choice]
+        change(&$0)
+      }
+      let error = #expect(throws: (any Error).self) {
+        try ImagePipeline(model, companions: ImagePipeline.companions(of: request, like: model)).generate(request)
+      }
+      #expect("\(error.map { "\($0)" } ?? "")".contains(words), "\(error.map { "\($0)" } ?? "")")
+    }
+    try refused("deepcache", saying: "U-Net")
+    try refused("guidance-cache", { $0.guidanceScale = 1 }, saying: "one branch")
+    try refused("taylorseer", { $0.solver = "dpm-adaptive" }, saying: "chosen while running")
+    try refused("taylorseer:order=9", saying: "allowed: 0…4")
+    try refused("plan:file={\"evaluations\": 7, \"sites\": {}}", saying: "7 evaluations")
+    try refused("plan:file={\"evaluations\": 4, \"sites\": {\"blocks.9.ff\": \"CRCR\"}}", saying: "blocks.9.ff")
+    try refused("plan:file={\"evaluations\": 4, \"sites\": {\"blocks[0..<9]\": \"CRCR\"}}", saying: "2 blocks")
+    try refused("stitch:fraction=0.5", saying: "needs a model")
+    try refused("stitch:models=a+b,fraction=0.5", saying: "one share per model")
+    let other = try TinyFolder(.classes)
+    try refused("stitch:models=\(other.path)", saying: "cannot do a part")
+    let unet = try TinyFolder(.unet)
+    try refused("stitch:models=\(unet.path)", saying: "noise schedules differ")
+  }
+
+  @Test("short runs are warned about, and what has no effect")
+  func warnings() throws {
+    let model = try TinyFolder(.transformer).load()
+    let short = try model.generate(request { $0.accelerations = ["taylorseer"] })
+    #expect(short.warnings.contains { $0.contains("run of 4 evaluations") })
+    let idle = try model.generate(
+      request {
+        $0.steps = 6
+        $0.accelerations = [MethodChoice("first-block-cache", parameters: ["threshold": "1e-9"])]
+      })
+    #expect(idle.warnings.contains { $0.contains("no effect") })
+  }
+}
