@@ -65,6 +65,22 @@ import Testing
     #expect(session.reports[0].forced == 0)
   }
 
+  /// Outputs of the toy network's blocks, modules and outermost steps are `[2, 8]`, deeper ones `[2, 16]`, in float32.
+  @Test(
+    "memory held is what the declaration says",
+    arguments: [
+      ("deepcache:interval=2", 64), ("deepcache:interval=2,branch=1", 128), ("deepcache:interval=3,order=2", 3 * 64),
+      ("fora:interval=2", 8 * 64), ("taylorseer:interval=3,order=2,level=module", 3 * 8 * 64), ("taylorseer:interval=3,order=1", 2 * 64),
+      ("first-block-cache:threshold=1", 2 * 64),
+    ])
+  func memory(_ text: String, _ bytes: Int) throws {
+    let network = try ToyNetwork.random(seed: 1)
+    let session = try acceleration(text, network, steps: Self.steps).makeSession()
+    _ = try SitePolicyLaws.Request(network.callAsFunction, policy: session.sites, initial: network.sample(seed: 2), steps: Self.steps)
+      .finish()
+    #expect(session.reports[0].peakBytes == bytes)
+  }
+
   @Test("a decision must not rest on NaN")
   func nan() throws {
     let network = try ToyNetwork.random(seed: 1)

@@ -47,6 +47,8 @@ final class ChangeGate: Gate {
   private var reference: Tensor?
   private var row = 0
 
+  var heldBytes: Int { reference?.byteCount ?? 0 }
+
   init(method: String, threshold: Double, limit: Int) { (self.method, self.threshold, self.limit) = (method, threshold, limit) }
 
   func action(_ moment: GateMoment) throws -> SiteAction {

@@ -5,6 +5,13 @@ public import QuickstepTensor
 public protocol Gate: AnyObject {
   /// - Throws: ``AccelerationError`` where its numbers are not finite.
   func action(_ moment: GateMoment) throws -> SiteAction
+  /// Bytes of the tensors it holds.
+  var heldBytes: Int { get }
+}
+
+extension Gate {
+  /// None.
+  public var heldBytes: Int { 0 }
 }
 
 /// What a gate may look at.

@@ -9,7 +9,7 @@ final class RangeActor {
   private var held = BranchHistories()
   private var gates: [[String]: any Gate] = [:]
 
-  var bytes: Int { held.bytes }
+  var bytes: Int { held.bytes + gates.values.reduce(0) { $0 + $1.heldBytes } }
 
   init(_ cache: RangeCache) {
     self.cache = cache

@@ -11,6 +11,8 @@ struct EvaluationOptions: ParsableArguments {
   var solver: String?
   @Option(help: "How noise levels are spaced: NAME or NAME:parameter=value,… (default: the model's).")
   var grid: String?
+  @Option(help: "Cache or other acceleration, NAME or NAME:parameter=value,… (repeatable).")
+  var accelerate: [String] = []
   @Option(name: [.customShort("n"), .long], help: "Solver steps (default: the model's).")
   var steps: Int?
   @Option(name: [.short, .long], help: "Guidance scale (default: the model's).")
@@ -80,16 +82,19 @@ struct PictureMaker {
     var warnings: [String] = []
     var done = 0
     var line = ProgressLine()
+    let companions = try ImagePipeline.companions(of: request([], [], style: nil), like: model)
     for job in jobs {
       // Requests of a few batches, so that progress shows and no picture of a style is kept twice for long.
       for start in stride(from: 0, to: job.places.count, by: options.batch) {
         let places = Array(job.places[start..<min(start + options.batch, job.places.count)])
-        let result = try ImagePipeline(model).generate(try request(places.map(prompt), places, style: job.style))
+        let pipeline = ImagePipeline(model, companions: companions)
+        let result = try pipeline.generate(try request(places.map(prompt), places, style: job.style))
         for (place, image) in zip(places, result.images) { tensors[place] = image.pixels }
         seconds += result.seconds.encode + result.seconds.denoise + result.seconds.decode
         warnings += result.warnings.filter { !warnings.contains($0) }
         if let used = result.images.first?.settings {
           settings = "\(used.model), \(used.solver), \(used.steps) steps, guidance \(used.guidanceScale)"
+          settings += (used.accelerations ?? []).map { ", \($0)" }.joined()
         }
         done += places.count
         let left = seconds / Double(done) * Double(count - done)
@@ -107,6 +112,7 @@ struct PictureMaker {
     request.steps = options.steps
     request.guidanceScale = options.guidance
     request.batch = options.batch
+    request.accelerations = try options.accelerate.map { try MethodChoice(parsing: $0) }
     if let solver = try options.solver.map({ try MethodChoice(parsing: $0) }) {
       (request.solver, request.solverParameters) = (solver.name, solver.parameters)
     }
