@@ -49,13 +49,13 @@ import Testing
   }
 
   /// A toy network whose two branches see different inputs, all together or one by one.
-  private func guided(_ text: String, _ batching: GuidedDenoiser.Batching, steps: Int = 8) throws -> (
+  private func guided(_ texts: [String], _ batching: GuidedDenoiser.Batching, steps: Int = 8) throws -> (
     states: [Tensor], session: AccelerationSession
   ) {
     let network = try ToyNetwork.random(seed: 1)
     var run = outline(network, steps: steps)
     for index in run.calls.indices { run.calls[index].branches = ["negative", "positive"] }
-    let session = try Acceleration([try method(text)], run: run).makeSession()
+    let session = try Acceleration(texts.map(method), run: run).makeSession()
     let denoiser = GuidedDenoiser(
       parametrisation: .sample, guidance: try .classifierFree(scale: 2), batching: batching, policies: session.calls
     ) { input, context in
@@ -76,8 +76,8 @@ import Testing
 
   @Test("branches stacked or one by one, caches answer alike", arguments: LawTests.acting.filter { !$0.hasPrefix("first") })
   func batching(_ text: String) throws {
-    let (together, stacked) = try guided(text, .together)
-    let (apart, separate) = try guided(text, .split)
+    let (together, stacked) = try guided([text], .together)
+    let (apart, separate) = try guided([text], .split)
     for (step, (a, b)) in zip(together, apart).enumerated() {
       // Rounding alone: a few units of the last place of the largest value.
       let scale = try withTensorErrors { b.abs().amax().to(.float64) }.item()
@@ -85,6 +85,15 @@ import Testing
     }
     #expect(separate.reports[0].computed == 2 * stacked.reports[0].computed)
     #expect(separate.reports[0].saved == 2 * stacked.reports[0].saved && separate.reports[0].forced == 0)
+  }
+
+  @Test("what a plan meant to be new and was not is computed, whoever left it out")
+  func staleness() throws {
+    // The branch is evaluated at 0, 3 and 6, the modules at 0, 2, 4 and 6: at 3 the branch's features are those of 0.
+    let (states, session) = try guided(["guidance-cache:interval=3,start=0", "fora:interval=2"], .together)
+    #expect(session.reports[0].actions["blocks.0.ff"] == "CRCCCRCR" && session.reports[0].forced == 8)
+    #expect(session.reports[1].actions == ["call.negative": "CRRCRRCR"])
+    #expect(try withTensorErrors { states[7].isFinite().all() }.item() != 0)
   }
 
   @Test("a cached branch's answer is what is kept of it")

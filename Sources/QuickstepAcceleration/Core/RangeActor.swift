@@ -25,7 +25,8 @@ final class RangeActor {
     let action = try decision(input: input, before: before, context, modulated)
     let name = cache.name(blocks: blocks.count)
     let after: [Tensor]
-    if action != .compute, let answer = try answer(action, before, context) {
+    let isStale = cache.planned?.isStale(held.newest(of: context.branches), at: context.evaluation) ?? false
+    if action != .compute, !isStale, let answer = try answer(action, before, context) {
       log.note(action, at: name, context)
       after = answer
     } else {

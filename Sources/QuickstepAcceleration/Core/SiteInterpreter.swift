@@ -99,7 +99,7 @@ final class SiteActor {
       log.note(.identity, at: site.path, context)
       return try withTensorErrors { site.kind.addsToItsInput ? input.map { $0.zerosLike() } : input }
     case .reuse, .forecast, .correct:
-      if let answer = try answer(site, wanted, context) {
+      if !isStale(site, context), let answer = try answer(site, wanted, context) {
         log.note(wanted, at: site.path, context)
         return answer
       }
@@ -134,6 +134,12 @@ final class SiteActor {
       }
       return try history.estimate(cache.rule, target: cache.abscissa(context), order: action.order)
     }
+  }
+
+  /// Whether the plan has had the site computed since, in an evaluation in which these branches were left out.
+  private func isStale(_ site: Site, _ context: StepContext) -> Bool {
+    guard case .plan(let plan) = cache.decider, let actions = plan[site] else { return false }
+    return actions.isStale(held[site]?.newest(of: context.branches), at: context.evaluation)
   }
 
   /// A value that no later evaluation of the plan reads need not be held.

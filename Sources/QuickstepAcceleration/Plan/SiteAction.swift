@@ -50,6 +50,13 @@ extension [SiteAction] {
   /// The letters in order.
   public var codes: String { String(map(\.code)) }
 
+  /// Whether the evaluation before `evaluation` that was last meant to compute came after `computed`: forecasts reach as far as the plan says, and
+  /// no further.
+  func isStale(_ computed: Int?, at evaluation: Int) -> Bool {
+    guard let computed, evaluation < count, let planned = self[..<evaluation].lastIndex(of: .compute) else { return false }
+    return computed < planned
+  }
+
   /// Reads ``codes``.
   /// - Throws: ``AccelerationError`` naming the letter that stands for nothing and what it belongs to.
   public init(codes: String, of name: String) throws {
