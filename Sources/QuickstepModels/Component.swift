@@ -19,6 +19,8 @@ public struct Conditioning: Sendable {
   public var guidanceScale: Tensor?
   /// Height and width of the picture in pixels, `[B, 2]`, and height / width, `[B, 1]` (PixArt-α).
   public var resolution: Tensor?, aspectRatio: Tensor?
+  /// What the backbone has made of the rest beforehand, `[B, …]`, by names of its own; see ``Backbone/prepared(_:sampleSide:)``.
+  public var prepared: [String: Tensor] = [:]
   /// What a ControlNet adds to the backbone's skip connections.
   public var residuals: ControlResiduals?
 
@@ -43,6 +45,10 @@ public struct Conditioning: Sendable {
     var result = Conditioning(sequence: join(\.sequence), mask: join(\.mask), pooled: join(\.pooled), classes: join(\.classes))
     (result.timeIDs, result.guidance, result.guidanceScale) = (join(\.timeIDs), join(\.guidance), join(\.guidanceScale))
     (result.resolution, result.aspectRatio) = (join(\.resolution), join(\.aspectRatio))
+    // What only some of them have is made anew.
+    for name in parts.first?.prepared.keys.sorted() ?? [] where parts.allSatisfy({ $0.prepared[name] != nil }) {
+      result.prepared[name] = join { $0.prepared[name] }
+    }
     if let first = parts.first?.residuals {
       let down = first.down.indices.compactMap { index in join { $0.residuals?.down[index] } }
       result.residuals = ControlResiduals(down: down, middle: join { $0.residuals?.middle })
@@ -123,6 +129,10 @@ public protocol Backbone: Component {
   ///   - elementBytes: of a number that is computed with.
   func workingBytes(sampleSide: (width: Int, height: Int), promptLength: Int, batch: Int, elementBytes: Int) -> Int?
 
+  /// The condition with whatever the network makes of it that does not depend on the time: once per request, not once per evaluation.
+  /// - Parameter sampleSide: of the samples to come.
+  func prepared(_ conditioning: Conditioning, sampleSide: (height: Int, width: Int)) -> Conditioning
+
   /// The network's raw output for a noisy sample, in the parametrisation it was trained with.
   /// - Parameters:
   ///   - sample: `[B, C, H, W]`.
@@ -199,6 +209,8 @@ extension Component {
 }
 
 extension Backbone {
+  /// As it is.
+  public func prepared(_ conditioning: Conditioning, sampleSide: (height: Int, width: Int)) -> Conditioning { conditioning }
   /// All of the sample's.
   public var stateChannels: Int { sampleShape[0] }
   /// None.

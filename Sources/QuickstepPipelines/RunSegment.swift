@@ -129,6 +129,8 @@ final class SegmentedDenoiser: Denoiser {
           frame: plan.frame(request), warnings: &warnings)
       }
       conditions = try plan.told(conditions, model: model, count: range.count)
+      let side = (height: plan.sampleShape[1], width: plan.sampleShape[2])
+      conditions = try withTensorErrors { conditions.mapValues { model.backbone.prepared($0, sampleSide: side) } }
       let session = segment.acceleration.makeSession()
       let call = NetworkCall(model: model, conditions: conditions, pictures: pictures, policy: session.sites)
       let denoiser = GuidedDenoiser(

@@ -75,10 +75,24 @@ public struct PromptSketch: Component {
     return picture.upsampleBilinear2d([size.height, size.width], alignCorners: false)
   }
 
+  /// Names of what does not depend on the time in a condition that has been prepared.
+  static let preparedName = "sketch", preparedPooled = "pooled_projection"
+
   /// A backbone's input: the sample, with the sketch as further channels where the backbone has one.
-  static func beside(_ sample: Tensor, _ sketch: PromptSketch?, pooled: Tensor?) -> Tensor {
-    guard let sketch, let pooled else { return sample }
-    return .cat([sample, sketch(pooled, size: (sample.size(2), sample.size(3)))], dim: 1)
+  static func beside(_ sample: Tensor, _ sketch: PromptSketch?, _ conditioning: Conditioning) -> Tensor {
+    guard let sketch, let pooled = conditioning.pooled else { return sample }
+    return .cat([sample, conditioning.prepared[preparedName] ?? sketch(pooled, size: (sample.size(2), sample.size(3)))], dim: 1)
+  }
+
+  /// The condition with the sketch and the projection of the pooled prompt, which every evaluation needs and none changes.
+  static func prepared(
+    _ conditioning: Conditioning, _ sketch: PromptSketch?, _ projection: Linear?, sampleSide: (height: Int, width: Int)
+  ) -> Conditioning {
+    guard let pooled = conditioning.pooled else { return conditioning }
+    var result = conditioning
+    result.prepared[preparedName] = sketch.map { $0(pooled, size: sampleSide) }
+    result.prepared[preparedPooled] = projection.map { $0(pooled) }
+    return result
   }
 
   /// - Returns: `sample`, `[B, C, H, W]`.

@@ -56,6 +56,10 @@ public struct PromptTransformer: Backbone {
       (BlockRun("blocks", count: blocks.count), [("attn1", .attention), ("attn2", .crossAttention), ("ff", .feedForward)])
     ])
   }
+  /// With the prompt's sketch and the projection of its summary.
+  public func prepared(_ conditioning: Conditioning, sampleSide: (height: Int, width: Int)) -> Conditioning {
+    PromptSketch.prepared(conditioning, sketch, pooledProjection, sampleSide: sampleSide)
+  }
   /// The side of a patch.
   public var sizeMultiple: Int { configuration.patchSize }
 
@@ -70,9 +74,10 @@ public struct PromptTransformer: Backbone {
     let patch = configuration.patchSize
     let rows = sample.size(2) / patch
     let columns = sample.size(3) / patch
-    let signal = (timeEmbedding(timestep, dtype: sample.dtype) + pooledProjection(pooled)).silu()
+    let told = conditioning.prepared[PromptSketch.preparedPooled] ?? pooledProjection(pooled)
+    let signal = (timeEmbedding(timestep, dtype: sample.dtype) + told).silu()
     let mask = conditioning.mask?.unsqueeze(1).unsqueeze(1)
-    let input = PromptSketch.beside(sample, sketch, pooled: pooled)
+    let input = PromptSketch.beside(sample, sketch, conditioning)
     let tokens = patchEmbedding(input.pixelUnshuffle(patch).flatten(startDim: 2).transposed) + positions(rows, columns, like: sample)
     let hidden = try evaluation.sequence("blocks", count: blocks.count, tokens, modulated: { blocks[0].modulated($0, signal: signal) }) {
       index, tokens in

@@ -36,6 +36,10 @@ public struct PromptUNet: Backbone {
   public var sampleShape: [Int] { [configuration.inChannels, configuration.sampleSize, configuration.sampleSize] }
   /// The steps down and up, the middle, everything deeper than a skip connection; residual blocks and attentions.
   public var sites: [Site] { body.sites }
+  /// With the prompt's sketch and the projection of its summary.
+  public func prepared(_ conditioning: Conditioning, sampleSide: (height: Int, width: Int)) -> Conditioning {
+    PromptSketch.prepared(conditioning, sketch, pooledProjection, sampleSide: sampleSide)
+  }
   /// The side of a patch, doubled for every level below the outermost.
   public var sizeMultiple: Int { configuration.patchSize << (configuration.blockChannels.count - 1) }
 
@@ -50,7 +54,7 @@ public struct PromptUNet: Backbone {
       guard let pooled = conditioning.pooled, conditioning.sequence != nil else {
         throw ComponentError("this PromptUNet2D needs 'encoder_hidden_states' and 'pooled_projections'")
       }
-      signal += pooledProjection(pooled)
+      signal += conditioning.prepared[PromptSketch.preparedPooled] ?? pooledProjection(pooled)
     }
     if let classEmbedding {
       guard let classes = conditioning.classes else { throw ComponentError("this PromptUNet2D needs 'class_labels'") }
@@ -59,7 +63,7 @@ public struct PromptUNet: Backbone {
     let state = UNetState(
       signal: signal.silu(), context: conditioning.sequence, mask: conditioning.mask?.unsqueeze(1).unsqueeze(1), evaluation: evaluation)
     let patch = configuration.patchSize
-    let seen = PromptSketch.beside(sample, sketch, pooled: conditioning.pooled)
+    let seen = PromptSketch.beside(sample, sketch, conditioning)
     let hidden = try body(patch == 1 ? seen : seen.pixelUnshuffle(patch), state)
     let result = output(outputNorm(hidden, activation: .silu))
     return patch == 1 ? result : result.pixelShuffle(patch)
