@@ -46,8 +46,8 @@ struct EvaluateSolvers: AsyncParsableCommand {
     if contender.isEmpty { throw ValidationError("Give at least one --contender.") }
     if count < 2 { throw ValidationError("--count is \(count); a Fréchet distance needs at least 2.") }
     if let wrong = evaluations.first(where: { $0 < 1 }) { throw ValidationError("--evaluations is \(wrong); it must be at least 1.") }
-    if options.solver != nil || options.grid != nil || options.steps != nil || !options.accelerate.isEmpty {
-      throw ValidationError("--solver, --grid, --steps and --accelerate have no effect here: contenders bring their own.")
+    if options.solver != nil || options.grid != nil || options.steps != nil || options.start != nil || !options.accelerate.isEmpty {
+      throw ValidationError("--solver, --grid, --start, --steps and --accelerate have no effect here: contenders bring their own.")
     }
   }
 
