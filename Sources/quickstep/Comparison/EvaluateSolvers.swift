@@ -54,8 +54,7 @@ struct EvaluateSolvers: AsyncParsableCommand {
   func run() async throws {
     let device = try options.prepare()
     let contenders = try contender.map { try Contender($0) }
-    let model = try LoadedModel(
-      folder: try ModelLibrary.find(model), device: device, kernels: KernelOption.choice(nil, dtype: .float32, device: device))
+    let model = try options.load(ModelLibrary.find(model), device: device)
     var request = try self.request(model)
     request.guidanceScale = options.guidance
     let judge = try SolverJudge(

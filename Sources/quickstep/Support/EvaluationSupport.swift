@@ -25,12 +25,15 @@ struct EvaluationOptions: ParsableArguments {
   var batch = 16
   @Option(help: "cpu, cuda, cuda:N or auto.")
   var device = "auto"
+  @Option(help: ArgumentHelp(KernelOption.help))
+  var kernels: String?
   @Option(help: "Threads per operator (default: all cores).")
   var threads: Int?
   @Flag(help: "Print one JSON object.")
   var json = false
 
   func validate() throws {
+    if let kernels { try KernelOption.check(kernels) }
     if batch < 1 { throw ValidationError("--batch is \(batch); it must be at least 1.") }
     if let steps, steps < 1 { throw ValidationError("--steps is \(steps); it must be at least 1.") }
     if let guidance, !guidance.isFinite { throw ValidationError("--guidance must be a finite number.") }
@@ -41,6 +44,11 @@ struct EvaluationOptions: ParsableArguments {
   func prepare() throws -> Device {
     if let threads { Machine.threads = threads }
     return try Device(named: device)
+  }
+
+  /// The model to be judged.
+  func load(_ folder: String, device: Device) throws -> LoadedModel {
+    try LoadedModel(folder: folder, device: device, kernels: KernelOption.choice(kernels, dtype: .float32, device: device))
   }
 }
 
