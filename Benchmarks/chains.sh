@@ -15,19 +15,23 @@ measure() {
   answer=$("$program" evaluate digits --kernels plain --threads 1 --batch 20 --count "$count" --json "$@" 2> /dev/null)
   printf '{"label": "%s", "count": %s, "answer": %s}\n' "$label" "$count" "$(tr -d '\n' <<< "$answer")" >> "$output"
 }
-common=per-chain=10,start-steps=10,warm-up=0,burn-in=10
+common=start-steps=10,warm-up=0,burn-in=10
+vast=karras:sigma-max=100
 if [ "${PICK:-plain}" = plain ]; then
-  for steps in 5 10 20; do measure --solver dpm++-2m --steps $steps; done
-  for steps in 5 10 20; do measure --solver ddim --steps $steps; done
-  for steps in 3 5 10; do measure --solver heun:frame=flow --steps $steps; done
+  for steps in 5 10; do measure --solver dpm++-2m --steps $steps; done
+  measure --solver heun:frame=flow --steps 5
+  for solver in heun ddim dpm++-2m; do measure --solver $solver --grid $vast --steps $([ $solver = heun ] && echo 5 || echo 10); done
+  for steps in 5 10; do measure --solver ddim --steps $steps; done
+  measure --solver heun --grid $vast --steps 10
+  measure --solver dpm++-2m --steps 20
 fi
 if [ "${PICK:-chains}" = chains ]; then
-  for eta in 3.2 1; do
-    measure --solver dpm++-2m --steps 5 --start "dlg:skip=3,eta=$eta,$common"
-    measure --solver heun:frame=flow --steps 3 --start "dlg:skip=3,eta=$eta,$common"
-    measure --solver ddim --steps 5 --start "dlg:skip=5,eta=$eta,$common"
-    measure --solver heun:frame=flow --steps 5 --start "dlg:skip=10,eta=$eta,$common"
-  done
-  measure --solver dpm++-2m --steps 5 --start "dlg:skip=3,eta=3.2,sigma=sample,$common"
-  measure --solver dpm++-2m --steps 5 --start "dlg:skip=3,eta=3.2,rule=exponential,$common"
+  measure --solver heun --steps 3 --start "dlg:skip=3,eta=3.2,per-chain=10,$common"
+  measure --solver dpm++-2m --steps 5 --start "dlg:skip=3,eta=3.2,per-chain=10,$common"
+  measure --solver heun --steps 5 --start "dlg:skip=10,eta=3.2,per-chain=10,$common"
+  measure --solver dpm++-2m --steps 5 --start "dlg:skip=3,eta=3.2,per-chain=10,sigma=residual,$common"
+  measure --solver dpm++-2m --steps 5 --start "dlg:skip=5,eta=12,per-chain=10,$common"
+  measure --solver dpm++-2m --steps 5 --start "dlg:skip=3,eta=3.2,per-chain=10,sigma=sample,$common"
+  measure --solver dpm++-2m --steps 5 --start "dlg:skip=3,eta=3.2,per-chain=10,rule=exponential,$common"
+  measure --solver ddim --steps 5 --start "dlg:skip=5,eta=3.2,per-chain=10,$common"
 fi

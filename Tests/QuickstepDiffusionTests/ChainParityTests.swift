@@ -86,7 +86,8 @@ import Testing
       for (run, parameters) in [(output.karrasAlg1, [:]), (output.karrasAlg2, churned)] {
         // Their program draws in every step, ours where somebody's noise is raised.
         let grids = try quiet.sigmas.map(grid)
-        let drawn = run.noises.enumerated().filter { index, _ in grids.contains { (0.05...1).contains($0.levels[index].sigma) } }.map(\.element)
+        let drawn = run.noises.enumerated().filter { index, _ in grids.contains { (0.05...1).contains($0.levels[index].sigma) } }.map(
+          \.element)
         let (end, calls) = try chains.denoised(
           quiet, solver: AllSolvers.make("heun", parameters), grid: grid, noise: noise(drawn), denoiser: denoiser)
         #expect(calls == run.evaluations)

@@ -44,10 +44,12 @@ import Testing
     return stride(from: 0, to: values.count, by: 2).map { (values[$0], values[$0 + 1]) }
   }
 
-  private static var denoiser: ClosureDenoiser { ClosureDenoiser { state, context in
-    let levels = context.sampleLevels ?? Array(repeating: context.level, count: state.size(0))
-    return Tensor(
-      zip(try pairs(state), levels).flatMap { Plane.denoised(($0.0 / $1.alpha, $0.1 / $1.alpha), $1.sigma / $1.alpha) }, shape: state.shape)
+  private static var denoiser: ClosureDenoiser {
+    ClosureDenoiser { state, context in
+      let levels = context.sampleLevels ?? Array(repeating: context.level, count: state.size(0))
+      return Tensor(
+        zip(try pairs(state), levels).flatMap { Plane.denoised(($0.0 / $1.alpha, $0.1 / $1.alpha), $1.sigma / $1.alpha) },
+        shape: state.shape)
     }
   }
 
@@ -68,7 +70,9 @@ import Testing
 
   /// Chains that all begin in the lighter cluster; the share of the heavier one among what their states are denoised to, and the mean of
   /// log σ, over the later half of the steps.
-  private static func measured(_ choice: NoiseLevelChoice, count: Int = 160, steps: Int = 500) throws -> (share: Double, level: Double, deviation: Double) {
+  private static func measured(_ choice: NoiseLevelChoice, count: Int = 160, steps: Int = 500) throws -> (
+    share: Double, level: Double, deviation: Double
+  ) {
     let start = Tensor((0..<count).flatMap { _ in [-1.5, 0.5] }, shape: [count, 2])
     var chains = try chains(from: start, choice, seed: 3)
     let step = try LangevinStep(length: 0.16)
@@ -126,8 +130,10 @@ import Testing
       var chains = try Self.chains(from: start, .largest, seed: 2, schedule: schedule)
       for _ in 0..<10 { try chains.advance(LangevinStep(length: 0.2), Self.denoiser) }
       let (end, _) = try chains.denoised(
-        chains.state, solver: AllSolvers.make("ddim"), grid: { sigma in
-          try Grid(levels: [sigma, 0.5 * sigma, 0.1 * sigma].map { try schedule.level(lambda: -log($0)) } + [schedule.clean], spacing: "test")
+        chains.state, solver: AllSolvers.make("ddim"),
+        grid: { sigma in
+          try Grid(
+            levels: [sigma, 0.5 * sigma, 0.1 * sigma].map { try schedule.level(lambda: -log($0)) } + [schedule.clean], spacing: "test")
         }, noise: FixedNoise([]), denoiser: Self.denoiser)
       ends.append(try end.scalars())
     }
@@ -149,7 +155,9 @@ import Testing
     }
     // Short steps agree.
     let level = NoiseLevel(timestep: 0, alpha: 1, sigma: 1)
-    let (a, b) = (try LangevinStep(length: 1e-5, rule: .euler).tableau(at: level), try LangevinStep(length: 1e-5, rule: rule).tableau(at: level))
+    let (a, b) = (
+      try LangevinStep(length: 1e-5, rule: .euler).tableau(at: level), try LangevinStep(length: 1e-5, rule: rule).tableau(at: level)
+    )
     for (left, right) in zip(a.rows[1].terms, b.rows[1].terms) { #expect(abs(left.coefficient.scalar - right.coefficient.scalar) < 1e-7) }
   }
 

@@ -70,7 +70,8 @@ import Testing
       for (image, prompt) in zip(result.images, request.prompts) {
         #expect(image.settings.prompt == prompt)
         let again = try model.generate(GenerationRequest(repeating: image.settings))
-        #expect(try again.images[0].pixels.elementBytes() == image.pixels.elementBytes(), "\(solver) \(image.settings.start?.description ?? "")")
+        #expect(
+          try again.images[0].pixels.elementBytes() == image.pixels.elementBytes(), "\(solver) \(image.settings.start?.description ?? "")")
       }
       #expect(Set(result.images.map { try? $0.pixels.elementBytes() }).count == 5)
       #expect(result.images.map(\.settings.seed) == [5, 6, 5, 6, 5])
@@ -126,6 +127,7 @@ import Testing
     #expect(try message { $0.solver = "dpm-adaptive" }.contains("dpm-adaptive"))
     #expect(try message { $0.guidanceInterval = 0.2...0.8 }.contains("interval"))
     #expect(try message { $0.recordsTrajectory = true }.contains("trajectory"))
+    #expect(try message { $0.accelerations = ["fora"] }.contains("acceleration"))
     try Self.writePredictor(folder, channels: 3, to: "noise_predictor")
     #expect(try message { $0.start = Self.chain(["sigma": "argmax"]) }.contains("3 channels"))
   }

@@ -106,7 +106,9 @@ public struct DenoisingChains {
     from sigmas: [Double], solver: any Solver, schedule: any NoiseSchedule, grid: (Double) throws -> Grid
   ) throws -> Tableau {
     let name = type(of: solver).declaration.name
-    if solver is any AdaptiveSolver { throw SamplingError("'\(name)' chooses its steps for a whole batch; the states of chains differ in noise") }
+    if solver is any AdaptiveSolver {
+      throw SamplingError("'\(name)' chooses its steps for a whole batch; the states of chains differ in noise")
+    }
     if try solver.ownGrid(schedule: schedule) != nil {
       throw SamplingError("'\(name)' is fitted to levels of its own; the states of chains begin elsewhere")
     }

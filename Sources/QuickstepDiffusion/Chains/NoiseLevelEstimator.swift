@@ -46,7 +46,10 @@ public struct PosteriorEstimator: NoiseLevelEstimator {
   /// - Throws: ``SamplingError`` for a grid that does not fall.
   public init(sigmas: [Double], choice: NoiseLevelChoice, logits: @escaping @Sendable (Tensor) throws -> Tensor) throws {
     guard sigmas.count >= 2, zip(sigmas, sigmas.dropFirst()).allSatisfy({ $0 > $1 }), let last = sigmas.last, last > 0, sigmas[0].isFinite
-    else { throw SamplingError("\(sigmas.count) noise levels from \(sigmas.first ?? 0) to \(sigmas.last ?? 0); allowed: 2 and above, falling, above 0") }
+    else {
+      throw SamplingError(
+        "\(sigmas.count) noise levels from \(sigmas.first ?? 0) to \(sigmas.last ?? 0); allowed: 2 and above, falling, above 0")
+    }
     (self.sigmas, self.choice, self.logits) = (sigmas, choice, logits)
   }
 
@@ -87,7 +90,9 @@ public struct PosteriorEstimator: NoiseLevelEstimator {
 
   /// Φ(z): uniform numbers from the run's own stream of normal ones.
   private static func uniforms(_ normals: Tensor) throws -> [Double] {
-    try withTensorErrors { normals.to(.float64).reshape([-1]).to(.cpu).contiguous() }.scalars(Double.self).map { 0.5 * erfc(-$0 / 2.0.squareRoot()) }
+    try withTensorErrors { normals.to(.float64).reshape([-1]).to(.cpu).contiguous() }.scalars(Double.self).map {
+      0.5 * erfc(-$0 / 2.0.squareRoot())
+    }
   }
 }
 

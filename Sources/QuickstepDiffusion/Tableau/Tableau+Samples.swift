@@ -125,7 +125,9 @@ private struct SampleMerger {
       part?.evaluation.map { (state: samples[index].states[$0.state], level: $0.level) }
     }
     guard let first = calls.first else { return nil }
-    guard calls.count == parts.count, calls.allSatisfy({ $0.state == first.state }) else { throw mismatch(step, "states that are evaluated") }
+    guard calls.count == parts.count, calls.allSatisfy({ $0.state == first.state }) else {
+      throw mismatch(step, "states that are evaluated")
+    }
     let levels = calls.map(\.level)
     return Tableau.Evaluation(state: first.state, level: .amid(levels), sampleLevels: levels.contains { $0 != first.level } ? levels : nil)
   }

@@ -88,7 +88,11 @@ struct ChainGeneration {
       }
     }
     result.warnings = warnings
-    return pipeline.denoiser(plan, pictures, try plan.told(conditions, model: model, count: group.count))
+    let call = NetworkCall(
+      model: model, conditions: try plan.told(conditions, model: model, count: group.count), pictures: pictures, policy: nil)
+    return GuidedDenoiser(parametrisation: model.scheduler.parametrisation, guidance: plan.guidance, corrections: plan.corrections) {
+      input, context in try call.output(input, context)
+    }
   }
 
   /// Chains after their burn-in, and what the runs cost that they began with.

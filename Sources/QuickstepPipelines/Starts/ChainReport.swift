@@ -15,8 +15,11 @@ public struct ChainReport: Sendable, Hashable {
   public var totalEvaluations = 0
   /// The noise levels of the chains, after their burn-in.
   public var record = ChainRecord()
-  /// How alike the pictures of a chain are, about the mean of their prompt's pictures; where a chain made several.
+  /// How alike the pictures of a chain are, about the mean of their prompt's pictures; where a chain made several. Of prompts with one chain it does
+  /// not see what all of that chain's pictures share.
   public var pictureCorrelation: Autocorrelation?
+  /// Prompts that the chains are of.
+  public var prompts = 0
 
   /// No chains.
   public init() {}
@@ -31,8 +34,9 @@ public struct ChainReport: Sendable, Hashable {
 
   /// - Parameter chains: of every chain its prompt and its samples `[1, C, H, W]`, in order.
   mutating func correlate(_ chains: [(prompt: String, samples: [Tensor])]) {
-    guard chains.contains(where: { $0.samples.count > 1 }) else { return }
     let prompts = chains.map(\.prompt)
+    self.prompts = Set(prompts).count
+    guard chains.contains(where: { $0.samples.count > 1 }) else { return }
     let groups = prompts.map { prompt in prompts.firstIndex(of: prompt) ?? 0 }
     let series = try? chains.map { chain in
       try chain.samples.map { sample in

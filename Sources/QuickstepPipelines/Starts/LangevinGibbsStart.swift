@@ -11,7 +11,8 @@ public struct LangevinGibbsStart: StartMethod {
     name: "dlg", family: .start, summary: "Denoises the quiet states of a Markov chain in place of noise; several pictures per chain.",
     points: [.start, .grid], reads: ["denoised", "state"], changes: ["state", "levels"],
     needs: [
-      "a noise predictor trained on the model's data (task 'noise-level'), or sigma=residual", "several pictures of a prompt, to pay its burn-in",
+      "a noise predictor trained on the model's data (task 'noise-level'), or sigma=residual",
+      "several pictures of a prompt, to pay its burn-in",
     ],
     state: "picture and noise level of every chain",
     parameters: [
@@ -22,7 +23,8 @@ public struct LangevinGibbsStart: StartMethod {
         name: "sigma", summary: "How a noise level is taken: from the predictor's probabilities, or without one from the residual.",
         domain: .choice(NoiseLevelChoice.allCases.map(\.rawValue) + ["residual"]), standard: .choice(NoiseLevelChoice.largest.rawValue)),
       ParameterDeclaration(
-        name: "eta", summary: "Length of a Langevin step, in squared units of data in −1…1.", domain: .number(1e-6...1e4), standard: .number(3.2)),
+        name: "eta", summary: "Length of a Langevin step, in squared units of data in −1…1.", domain: .number(1e-6...1e4),
+        standard: .number(3.2)),
       ParameterDeclaration(
         name: "rule", summary: "How that length is taken: as the paper does, or exactly for a prediction that does not change.",
         domain: .choice(LangevinStep.Rule.allCases.map(\.rawValue)), standard: .choice(LangevinStep.Rule.euler.rawValue)),

@@ -24,7 +24,8 @@ public final class NoiseLevelTask: TrainingTask {
     components = try ComponentSet(plan, device: context.device)
     predictor = try components.component("noise_predictor", as: NoiseLevelClassifier.self)
     guard predictor.configuration.inChannels == data.channels else {
-      throw PlanError("the plan's 'noise_predictor' takes \(predictor.configuration.inChannels) channels; '\(plan.data.set)' has \(data.channels)")
+      throw PlanError(
+        "the plan's 'noise_predictor' takes \(predictor.configuration.inChannels) channels; '\(plan.data.set)' has \(data.channels)")
     }
     let values = predictor.configuration.sigmas.map(Float.init)
     sigmas = try withTensorErrors { Tensor(values) }

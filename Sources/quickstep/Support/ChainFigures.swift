@@ -36,7 +36,8 @@ struct ChainFigures {
       let first = pictures.values.dropFirst().prefix(3).map { String(format: "%.2f", $0) }.joined(separator: ", ")
       lines.append(
         "pictures of a chain correlate by \(first.isEmpty ? "–" : first) at lags 1, 2, 3: \(pictures.count) of them count as "
-          + String(format: "%.0f", pictures.effectiveCount))
+          + String(format: "%.0f", pictures.effectiveCount)
+          + (report.chains == report.prompts ? ", leaving aside what all pictures of a prompt's only chain share" : ""))
     }
     return lines.joined(separator: "\n  ")
   }
@@ -44,7 +45,8 @@ struct ChainFigures {
   var json: JSONValue {
     let (bounds, counts) = report.record.histogram()
     var members: [String: JSONValue] = [
-      "chains": .integer(report.chains), "pictures": .integer(report.pictures), "metropolis": .string("unadjusted"),
+      "chains": .integer(report.chains), "pictures": .integer(report.pictures), "prompts": .integer(report.prompts),
+      "metropolis": .string("unadjusted"),
       "burn_in_evaluations": .integer(report.burnInEvaluations), "evaluations_per_picture": .integer(report.pictureEvaluations),
       "amortised_evaluations_per_picture": .number(report.amortisedEvaluations), "total_evaluations": .integer(report.totalEvaluations),
       "sigma_moves": .object([
