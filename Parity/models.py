@@ -132,6 +132,14 @@ def cases():
     add("classifier-wide-rgb", {
         "_class_name": "DigitClassifier", "in_channels": 3, "block_out_channels": [8, 8, 16], "feature_dim": 12, "num_classes": 4},
         plain, pixel_values=noise("classifier-wide-rgb/pixels", (1, 3, 26, 40)).clamp(-1, 1))
+    levels = torch.tensor([0.05, 1.0, 30.0]).reshape(3, 1, 1, 1)
+    add("noise-28", {
+        "_class_name": "NoiseLevelClassifier", "in_channels": 1, "block_out_channels": [6, 10], "hidden_size": 12, "num_classes": 9,
+        "sigma_min": 0.02, "sigma_max": 100.0},
+        plain, pixel_values=noise("noise-28/clean", (3, 1, 28, 28)).clamp(-1, 1) + levels * noise("noise-28/noise", (3, 1, 28, 28)))
+    add("noise-wide-rgb", {
+        "_class_name": "NoiseLevelClassifier", "in_channels": 3, "block_out_channels": [4, 6, 10], "hidden_size": 7, "num_classes": 5,
+        "sigma_min": 0.5, "sigma_max": 20.0}, plain, pixel_values=noise("noise-wide-rgb/pixels", (2, 3, 19, 26)))
     return result
 
 

@@ -408,10 +408,36 @@ class DigitClassifier(nn.Module):
         return {"logits": self.head(features), "features": features}
 
 
+# Noise predictor
+
+
+class NoiseLevelClassifier(nn.Module):
+    """Logits of a grid of noise levels: those of a normal distribution of log sigma, whose centre and width are told from the sample."""
+
+    def __init__(self, in_channels=1, block_out_channels=(16, 32, 64), hidden_size=128, num_classes=256, sigma_min=0.02, sigma_max=100.0):
+        super().__init__()
+        sizes = [in_channels, *block_out_channels]
+        self.convs = nn.ModuleList([conv(a, b) for a, b in zip(sizes, sizes[1:])])
+        self.hidden = linear(sizes[-1] * 4 + 1, hidden_size)
+        self.head = linear(hidden_size, 2)
+        steps = 1 - torch.arange(num_classes, dtype=torch.float64) / num_classes
+        self.grid = (sigma_min * (sigma_max / sigma_min) ** steps).log().float()
+
+    def forward(self, pixel_values):
+        power = pixel_values.square().mean((1, 2, 3), keepdim=True) + 1e-4
+        x = pixel_values / power.sqrt()
+        for layer in self.convs:
+            x = F.avg_pool2d(F.relu(layer(x)), 2)
+        scale = power.log().flatten(1) / 2
+        hidden = F.relu(self.hidden(torch.cat([(F.adaptive_avg_pool2d(x, 2).flatten(1) + 1e-3).log(), scale], 1)))
+        centre, width = self.head(hidden).chunk(2, 1)
+        return {"logits": -((self.grid - centre - scale) / (F.softplus(width) + 0.003)) ** 2 / 2}
+
+
 # Folders
 
 
-CLASSES = {cls.__name__: cls for cls in (PromptTransformer2D, PromptUNet2D, PromptEncoder, PromptSketch, DigitClassifier)}
+CLASSES = {cls.__name__: cls for cls in (PromptTransformer2D, PromptUNet2D, PromptEncoder, PromptSketch, DigitClassifier, NoiseLevelClassifier)}
 
 
 def weights_name(class_name):

@@ -25,3 +25,22 @@ extension Parametrisation {
     return (denoised - state * c.skip) / c.out
   }
 }
+
+extension Parametrisation {
+  /// The states of a batch as the network wants to see them, every sample at its own level where the context says so.
+  func input(state: Tensor, at context: StepContext) throws -> Tensor {
+    guard let levels = context.sampleLevels else { return try input(state: state, at: context.level) }
+    let scale = try field(levels) { $0.input }
+    return try elementwiseCombination([(state, scale)])
+  }
+
+  /// x̂0 of a batch, every sample from its own level where the context says so.
+  func denoised(output: Tensor, state: Tensor, at context: StepContext) throws -> Tensor {
+    guard let levels = context.sampleLevels else { return try denoised(output: output, state: state, at: context.level) }
+    return try elementwiseCombination([(state, field(levels) { $0.skip }), (output, field(levels) { $0.out })])
+  }
+
+  private func field(_ levels: [NoiseLevel], _ part: (Coefficients) -> Double) throws -> Coefficient {
+    Coefficient(try Coefficient.Field(shape: [], samples: levels.count, values: levels.map { part(try coefficients(at: $0)) }))
+  }
+}

@@ -151,6 +151,8 @@ public struct GenerationResult: Sendable {
   public var computedModules = 0
   /// What was not understood or has no effect, in sentences for the user; each once.
   public var warnings: [String] = []
+  /// Where pictures came from Markov chains: what these did.
+  public var chains: ChainReport?
   /// `step_000` …, `final`, `timesteps`, when asked for.
   public var trajectory: [(name: String, tensor: Tensor)] = []
 }

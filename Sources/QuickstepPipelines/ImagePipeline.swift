@@ -42,16 +42,21 @@ public struct ImagePipeline: Sendable {
     let begin = clock.now
     let pictures = try withInference { try withTensorErrors { try PreparedPictures(plan.pictures, model, inStrips: plan.worksInStrips) } }
     result.seconds.encode += (clock.now - begin).inSeconds
+    if let chains = plan.start?.chains {
+      try ChainGeneration(pipeline: self, plan: plan, chains: chains, pictures: pictures, request: request).run(&result)
+      return result
+    }
     for start in stride(from: 0, to: request.prompts.count, by: plan.batch) {
       try generate(start..<min(start + plan.batch, request.prompts.count), plan, segments, pictures, request, &result)
     }
     return result
   }
 
-  /// How often the network would be called for a batch of the request. Checks the request as ``generate(_:)`` does.
+  /// How often the network would be called for a batch of the request; for chains, for a picture of each once they are burnt in. Checks the
+  /// request as ``generate(_:)`` does.
   public func evaluations(of request: GenerationRequest) throws -> Int {
     let plan = try ResolvedRequest(request, model: model)
-    return try plan.run(start: .given(.undefined)).tableau.evaluationCount
+    return try plan.run(start: .given(.undefined)).tableau.evaluationCount + (plan.start?.chains?.evaluationsPerPicture ?? 0)
   }
 
   /// What the request's methods of acceleration plan, and whether some of them decide while running. Checks the request as ``generate(_:)`` does,
@@ -89,7 +94,7 @@ public struct ImagePipeline: Sendable {
   }
 
   /// One sample `[1, C, H, W]` to a picture `[C, H, W]` in main memory.
-  private func decoded(_ sample: Tensor, inStrips: Bool) throws -> Tensor {
+  func decoded(_ sample: Tensor, inStrips: Bool) throws -> Tensor {
     try Task.checkCancellation()
     let picture =
       try model.codec.map { codec in
@@ -161,5 +166,5 @@ extension GenerationResult {
 }
 
 extension Duration {
-  fileprivate var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
+  var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
 }

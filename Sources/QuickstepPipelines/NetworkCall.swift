@@ -27,7 +27,7 @@ struct NetworkCall {
       }
       return .cat(outputs, dim: 0)
     }
-    let timestep = Tensor.full([input.size(0)], fillValue: .real(context.level.timestep), dtype: .float32, device: input.device)
+    let timestep = timesteps(input, context)
     // The state stays float32 whatever the network computes in: a step changes it by less than half types can hold.
     let seen = input.to(model.computeType)
     var conditioning = Conditioning.stacked(parts)
@@ -37,5 +37,13 @@ struct NetworkCall {
     ).to(.float32).contiguous()
     let channels = input.size(1)
     return answer.rank == 4 && answer.size(1) == 2 * channels ? answer.narrow(1, start: 0, length: channels) : answer
+  }
+
+  /// What the network is told of the time, `[k·B]`: samples may stand at levels of their own, the same in every branch.
+  private func timesteps(_ input: Tensor, _ context: StepContext) -> Tensor {
+    guard let levels = context.sampleLevels else {
+      return .full([input.size(0)], fillValue: .real(context.level.timestep), dtype: .float32, device: input.device)
+    }
+    return Tensor(levels.map { Float($0.timestep) }).repeated([input.size(0) / max(1, levels.count)]).to(input.device)
   }
 }

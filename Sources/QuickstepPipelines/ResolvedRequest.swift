@@ -73,7 +73,9 @@ struct ResolvedRequest {
       implied.merging(match.alias?.parameters ?? [:]) { _, given in given }.merging(request.solverParameters) { _, given in given })
     solver = try request.ownSolver ?? match.make(solverParameters)
     schedule = try model.scheduler.schedule(tokens: Self.tokens(sampleShape, model))
-    let levels = try Self.levels(request, model: model, match: match, solver: solver, schedule: schedule)
+    let method = try request.start.map(AllStarts.make)
+    let levels = try Self.levels(
+      request, model: model, match: match, solver: solver, schedule: schedule, walks: method?.walks ?? false)
     (grid, spacingName, spacingParameters) = (levels.grid, levels.spacing, levels.parameters)
     warnings += levels.warnings
     guidanceScale = request.guidanceScale ?? (model.conditioner.guidance == .none ? 1 : model.defaults.guidanceScale)
@@ -117,7 +119,7 @@ struct ResolvedRequest {
     if request.solver == nil { warnings += model.scheduler.warnings }
     pictures = try ResolvedPictures(
       request, model: model, grid: grid, schedule: schedule, width: width, height: height, sampleShape: sampleShape)
-    let (last, beginning) = (pictures.steps.upperBound, try Self.start(request, model, grid, sampleShape, pictures))
+    let (last, beginning) = (pictures.steps.upperBound, try Self.start(request, method, model, grid, sampleShape, pictures))
     start = beginning
     steps = beginning.map { $0.skippedSteps..<last } ?? pictures.steps
     warnings += beginning?.warnings ?? []
@@ -151,14 +153,15 @@ struct ResolvedRequest {
 
   /// A start method, where nothing else says how the run begins.
   private static func start(
-    _ request: GenerationRequest, _ model: LoadedModel, _ grid: Grid, _ shape: [Int], _ pictures: ResolvedPictures
+    _ request: GenerationRequest, _ method: (any StartMethod)?, _ model: LoadedModel, _ grid: Grid, _ shape: [Int],
+    _ pictures: ResolvedPictures
   ) throws -> PreparedStart? {
-    guard let choice = request.start else { return nil }
-    let method = try AllStarts.make(choice)
+    guard let choice = request.start, let method else { return nil }
     guard pictures.start == nil, pictures.handover == nil else {
       throw GenerationError(
         "'\(choice.name)' begins a run that begins with a picture or another model's state already; leave one of them out")
     }
+    if method.walks { try checkWalk(request, choice.name) }
     let prepared = try method.prepared(model: model, grid: grid, sampleShape: shape, prompts: request.prompts)
     guard prepared.skippedSteps < pictures.steps.upperBound else {
       throw GenerationError("'\(choice.name)' would jump over all \(pictures.steps.upperBound) steps of this model's part")
@@ -178,9 +181,11 @@ struct ResolvedRequest {
 
   /// The levels of a whole run and where they come from: the solver's own, or a spacing's.
   private static func levels(
-    _ request: GenerationRequest, model: LoadedModel, match: AllSolvers.Match, solver: any Solver, schedule: any NoiseSchedule
+    _ request: GenerationRequest, model: LoadedModel, match: AllSolvers.Match, solver: any Solver, schedule: any NoiseSchedule,
+    walks: Bool
   ) throws -> (grid: Grid, spacing: String, parameters: [String: String], warnings: [String]) {
     var warnings: [String] = []
+    if walks { return try walkedLevels(request, match: match, solver: solver, schedule: schedule, steps: model.defaults.steps) }
     if let own = try solver.ownGrid(schedule: schedule) {
       try checkSpacing(request, match.solver.declaration.name, own: own)
       return (own, own.spacing, [:], [])

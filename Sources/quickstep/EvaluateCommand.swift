@@ -61,7 +61,7 @@ struct EvaluateRetrieval: AsyncParsableCommand {
     let data = try taught(folder)
     let dataset = try EmojiDataset(path: try DataLocation.find(data.set))
     let net = try SqueezeNetFeatures(path: features, device: device)
-    let generator = PictureMaker(model: try LoadedModel(folder: folder, device: device), options: generation)
+    let generator = PictureMaker(model: try generation.load(folder, device: device), options: generation)
     var line = ProgressLine()
     let selection = EmojiSelection(groups: data.groups, styles: data.styles)
     let retrieval = try EmojiRetrieval(dataset: dataset, selection: selection, scope: index, net: net) { done, all in
@@ -145,7 +145,7 @@ struct EvaluateDigits: AsyncParsableCommand {
     let device = try generation.prepare()
     let net = try DigitFeatures(folder: try ClassifierFolder.find(classifier), device: device)
     let (test, train) = (try DigitSet(.test), try DigitSet(.train, limit: count))
-    let generator = PictureMaker(model: try LoadedModel(folder: try ModelLibrary.find(model), device: device), options: generation)
+    let generator = PictureMaker(model: try generation.load(ModelLibrary.find(model), device: device), options: generation)
     let labels = (0..<count).map { $0 % net.classCount }
     let made = try generator.make(labels.map(String.init))
     let bootstrap = Bootstrap(seed: generation.seed)

@@ -138,6 +138,13 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
         ]
       ) { ["pixel_values": try random([3, 1, 12, 12], 1)] },
       TinyModel(
+        className: "NoiseLevelClassifier", variant: "",
+        members: [
+          "in_channels": .integer(1), "block_out_channels": .array([.integer(4), .integer(6)]), "hidden_size": .integer(6),
+          "num_classes": .integer(4), "sigma_min": .number(0.1), "sigma_max": .number(9),
+        ]
+      ) { ["pixel_values": try random([3, 1, 12, 12], 1)] },
+      TinyModel(
         className: "PromptEncoder", variant: "",
         members: [
           "vocab_size": .integer(12), "hidden_size": .integer(8), "num_hidden_layers": .integer(2), "num_attention_heads": .integer(2),

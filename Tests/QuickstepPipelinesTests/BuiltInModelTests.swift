@@ -32,7 +32,8 @@ import Testing
     #expect(total <= 100_000_000)
   }
 
-  @Test("every model has its plan and a card", arguments: emoji + ["emoji-prompt", "digits", "digit-classifier"])
+  @Test(
+    "every model has its plan and a card", arguments: emoji + ["emoji-prompt", "digits", "digit-classifier", "digits-noise", "emoji-noise"])
   func cards(_ name: String) throws {
     for file in ["training.json", "README.md", "loss.png"] {
       #expect(FileManager.default.fileExists(atPath: "\(Self.root)/\(name)/\(file)"))

@@ -121,6 +121,23 @@ import Testing
     }
   }
 
+  @Test func theNoisePredictorIsTrainedResumedAndExported() async throws {
+    await #expect(processExitsWith: .success) {
+      let members: [String: JSONValue] = [
+        "_class_name": .string("NoiseLevelClassifier"), "in_channels": .integer(1), "block_out_channels": .array([.integer(4)]),
+        "hidden_size": .integer(6), "num_classes": .integer(12), "sigma_min": .number(0.1), "sigma_max": .number(30),
+      ]
+      let plan = try DigitTaskTests.digitPlan("noise-level", "noise_predictor", members)
+      try DigitTaskTests.checkResume(plan, files: ["noise_predictor/model.safetensors", "noise_predictor/config.json"])
+      // Pictures of other channels are refused.
+      let data = try TemporaryFolder()
+      try DigitTaskTests.writeDigits(data)
+      setenv("QUICKSTEP_DATA", data.path, 1)
+      let wrong = try DigitTaskTests.digitPlan("noise-level", "noise_predictor", members.merging(["in_channels": .integer(3)]) { $1 })
+      #expect(throws: PlanError.self) { try Trainer(wrong, folder: data.path + "/run", context: TrainingContext()) }
+    }
+  }
+
   @Test func missingDataIsExplained() async throws {
     await #expect(processExitsWith: .success) {
       let empty = try TemporaryFolder()

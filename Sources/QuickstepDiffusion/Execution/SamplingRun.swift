@@ -98,6 +98,15 @@ public struct SamplingRun: Sendable {
     }
   }
 
+  /// A run of a table that is at hand, from a state at its initial level.
+  /// - Parameters:
+  ///   - tableau: the table; of a batch whose samples have tables of their own, ``Tableau/init(samples:)``.
+  ///   - state: `[B, …]`, every sample at the initial level of its table.
+  public init(_ tableau: Tableau, from state: Tensor) {
+    self.tableau = tableau
+    (skippedSteps, start, adaptive) = (0, .given(state), nil)
+  }
+
   /// Runs to the end. Cancellation of the surrounding task is honoured between evaluations.
   /// - Parameters:
   ///   - denoiser: the model.

@@ -73,9 +73,10 @@ public final class TableauExecutor {
   public func nextEvaluation() throws -> (state: Tensor, context: StepContext)? {
     while !isFinished, tableau.rows[row].evaluation == nil { try combine() }
     guard !isFinished, let call = tableau.rows[row].evaluation else { return nil }
-    let context = StepContext(
+    var context = StepContext(
       step: tableau.rows[row].step, stepCount: tableau.stepCount, evaluation: evaluation, evaluationCount: evaluationCount,
       level: call.level)
+    context.sampleLevels = call.sampleLevels
     return (try read(.state(call.state)), context)
   }
 

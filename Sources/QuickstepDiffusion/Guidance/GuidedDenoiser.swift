@@ -54,12 +54,12 @@ public struct GuidedDenoiser: Denoiser {
     guard !active.isEmpty else {
       throw SamplingError("all guidance weights are 0 at step \(context.step) of \(context.stepCount); allowed: at least one that is not")
     }
-    let input = try parametrisation.input(state: state, at: context.level)
+    let input = try parametrisation.input(state: state, at: context)
     let outputs = try self.outputs(input, active.map(\.name), located(context), policies[...])
     let output =
       outputs.count == 1 && active[0].weight == 1
       ? outputs[0] : try linearCombination(zip(outputs, active).map { (tensor: $0.contiguous(), coefficient: $1.weight) })
-    var denoised = try parametrisation.denoised(output: output, state: state, at: context.level)
+    var denoised = try parametrisation.denoised(output: output, state: state, at: context)
     for correction in corrections { denoised = try correction.apply(denoised, state: state, context: context) }
     return denoised
   }

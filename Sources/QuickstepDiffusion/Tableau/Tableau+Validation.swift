@@ -28,7 +28,7 @@ extension Tableau {
       guard evaluation.state >= 0, evaluation.state < counts.states else {
         throw error(index, "evaluates x\(evaluation.state); only x0…x\(counts.states - 1) exist there")
       }
-      try check(evaluation.level, index, "evaluates at")
+      for level in [evaluation.level] + (evaluation.sampleLevels ?? []) { try check(level, index, "evaluates at") }
       counts.denoised += 1
     }
     try check(row.level, index, "ends at")

@@ -13,13 +13,17 @@ public struct Tableau: Hashable, Sendable, Codable {
     public var state: Int
     /// The level the model is told.
     public var level: NoiseLevel
+    /// The level it is told of every sample, where samples differ; ``level`` is then the one amid them.
+    public var sampleLevels: [NoiseLevel]?
 
     /// - Parameters:
     ///   - state: index of an existing state.
     ///   - level: the level the model is told; usually that of the state.
-    public init(state: Int, level: NoiseLevel) {
+    ///   - sampleLevels: one per sample, where they differ.
+    public init(state: Int, level: NoiseLevel, sampleLevels: [NoiseLevel]? = nil) {
       self.state = state
       self.level = level
+      self.sampleLevels = sampleLevels
     }
   }
 

@@ -94,6 +94,10 @@ public enum Architectures {
     gemma2("Gemma2ForCausalLM", "Gemma 2 with its word predictor, as a text encoder", prefix: "model."),
     gemma2("Gemma2Model", "Gemma 2 as a text encoder (Sana)", prefix: ""),
     Architecture(
+      "NoiseLevelClassifier", "Convolutional classifier of how much noise a sample holds", weightsName: "model",
+      tellingKey: "hidden.weight", "convs.0.weight", as: NoiseLevelClassifier.self
+    ) { try NoiseLevelClassifier(try $0.decode(NoiseLevelClassifierConfiguration.self), weights: $1) },
+    Architecture(
       "PixArtTransformer2DModel", "Transformer of PixArt-α and PixArt-Σ", weightsName: "diffusion_pytorch_model",
       tellingKey: "adaln_single.linear.weight", as: PixArtTransformer.self
     ) { PixArtTransformer(try PixArtConfiguration($0), weights: $1) },

@@ -34,8 +34,10 @@ public struct StepContext: Sendable, Hashable {
   public var evaluation: Int
   /// Number of evaluations of the run.
   public var evaluationCount: Int
-  /// Where the evaluation takes place.
+  /// Where the evaluation takes place. Where samples stand at levels of their own, the one amid them: what decisions for the whole batch go by.
   public var level: NoiseLevel
+  /// The level of every sample of the batch (of one branch), where they differ; `nil` where all are at ``level``.
+  public var sampleLevels: [NoiseLevel]?
   /// Names of the guidance branches that are stacked along the batch dimension of this call, in order.
   public var branches: [String]
 

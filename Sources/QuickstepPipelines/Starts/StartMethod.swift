@@ -14,6 +14,13 @@ public protocol StartMethod: Sendable {
   ///   - prompts: one per picture.
   /// - Throws: `GenerationError` naming what does not fit.
   func prepared(model: LoadedModel, grid: Grid, sampleShape: [Int], prompts: [String]) throws -> PreparedStart
+  /// Whether runs begin at noise levels that only turn up while it is at work: their grids are then made for each of them.
+  var walks: Bool { get }
+}
+
+extension StartMethod {
+  /// Levels are known beforehand.
+  public var walks: Bool { false }
 }
 
 /// A start method, ready for one request.
@@ -24,6 +31,9 @@ public struct PreparedStart: Sendable {
   public var warnings: [String]
   /// From the state at the grid's first level, `[B, C, H, W]` of the pictures in the range, to the one at the first level that is run.
   public var state: @Sendable (_ initial: Tensor, _ images: Range<Int>) throws -> Tensor
+
+  /// For starts that walk: how. What begins a run then are the states of chains, and ``state`` is not asked.
+  public var chains: ChainPlan?
 
   /// A start that leaves out some steps.
   public init(
@@ -43,7 +53,7 @@ extension Family {
 /// Every start method, sorted by name.
 public enum AllStarts {
   /// The registered methods.
-  public static let all: [any StartMethod.Type] = [Teleportation.self]
+  public static let all: [any StartMethod.Type] = [LangevinGibbsStart.self, Teleportation.self]
 
   /// The method with this name, made from raw parameter texts.
   /// - Throws: `UnknownMethodError` with the nearest name; `ParameterError`.

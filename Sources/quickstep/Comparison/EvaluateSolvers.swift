@@ -46,16 +46,15 @@ struct EvaluateSolvers: AsyncParsableCommand {
     if contender.isEmpty { throw ValidationError("Give at least one --contender.") }
     if count < 2 { throw ValidationError("--count is \(count); a Fréchet distance needs at least 2.") }
     if let wrong = evaluations.first(where: { $0 < 1 }) { throw ValidationError("--evaluations is \(wrong); it must be at least 1.") }
-    if options.solver != nil || options.grid != nil || options.steps != nil || !options.accelerate.isEmpty {
-      throw ValidationError("--solver, --grid, --steps and --accelerate have no effect here: contenders bring their own.")
+    if options.solver != nil || options.grid != nil || options.steps != nil || options.start != nil || !options.accelerate.isEmpty {
+      throw ValidationError("--solver, --grid, --start, --steps and --accelerate have no effect here: contenders bring their own.")
     }
   }
 
   func run() async throws {
     let device = try options.prepare()
     let contenders = try contender.map { try Contender($0) }
-    let model = try LoadedModel(
-      folder: try ModelLibrary.find(model), device: device, kernels: KernelOption.choice(nil, dtype: .float32, device: device))
+    let model = try options.load(ModelLibrary.find(model), device: device)
     var request = try self.request(model)
     request.guidanceScale = options.guidance
     let judge = try SolverJudge(

@@ -13,6 +13,8 @@ struct EvaluationOptions: ParsableArguments {
   var grid: String?
   @Option(help: "Cache or other acceleration, NAME or NAME:parameter=value,… (repeatable).")
   var accelerate: [String] = []
+  @Option(help: "How runs begin later than at noise: NAME:parameter=value,… (see 'quickstep methods --family start').")
+  var start: String?
   @Option(name: [.customShort("n"), .long], help: "Solver steps (default: the model's).")
   var steps: Int?
   @Option(name: [.short, .long], help: "Guidance scale (default: the model's).")
@@ -23,12 +25,15 @@ struct EvaluationOptions: ParsableArguments {
   var batch = 16
   @Option(help: "cpu, cuda, cuda:N or auto.")
   var device = "auto"
+  @Option(help: ArgumentHelp(KernelOption.help))
+  var kernels: String?
   @Option(help: "Threads per operator (default: all cores).")
   var threads: Int?
   @Flag(help: "Print one JSON object.")
   var json = false
 
   func validate() throws {
+    if let kernels { try KernelOption.check(kernels) }
     if batch < 1 { throw ValidationError("--batch is \(batch); it must be at least 1.") }
     if let steps, steps < 1 { throw ValidationError("--steps is \(steps); it must be at least 1.") }
     if let guidance, !guidance.isFinite { throw ValidationError("--guidance must be a finite number.") }
@@ -39,6 +44,11 @@ struct EvaluationOptions: ParsableArguments {
   func prepare() throws -> Device {
     if let threads { Machine.threads = threads }
     return try Device(named: device)
+  }
+
+  /// The model to be judged.
+  func load(_ folder: String, device: Device) throws -> LoadedModel {
+    try LoadedModel(folder: folder, device: device, kernels: KernelOption.choice(kernels, dtype: .float32, device: device))
   }
 }
 
@@ -53,6 +63,8 @@ struct PictureMaker {
     /// Solver, steps and guidance that were used.
     var settings: String
     var warnings: [String]
+    /// Of every request that was made from chains: what these did.
+    var chains: [ChainReport] = []
   }
 
   let model: LoadedModel
@@ -80,21 +92,26 @@ struct PictureMaker {
     var seconds = 0.0
     var settings = ""
     var warnings: [String] = []
+    var chains: [ChainReport] = []
     var done = 0
     var line = ProgressLine()
     let companions = try ImagePipeline.companions(of: request([], [], style: nil), like: model)
     for job in jobs {
-      // Requests of a few batches, so that progress shows and no picture of a style is kept twice for long.
-      for start in stride(from: 0, to: job.places.count, by: options.batch) {
-        let places = Array(job.places[start..<min(start + options.batch, job.places.count)])
+      // Requests of a few batches, so that progress shows and no picture of a style is kept twice for long. A chain makes pictures of a whole
+      // request.
+      let size = options.start == nil ? options.batch : max(1, job.places.count)
+      for start in stride(from: 0, to: job.places.count, by: size) {
+        let places = Array(job.places[start..<min(start + size, job.places.count)])
         let pipeline = ImagePipeline(model, companions: companions)
         let result = try pipeline.generate(try request(places.map(prompt), places, style: job.style))
         for (place, image) in zip(places, result.images) { tensors[place] = image.pixels }
         seconds += result.seconds.encode + result.seconds.denoise + result.seconds.decode
         warnings += result.warnings.filter { !warnings.contains($0) }
+        if let report = result.chains { chains.append(report) }
         if let used = result.images.first?.settings {
           settings = "\(used.model), \(used.solver), \(used.steps) steps, guidance \(used.guidanceScale)"
           settings += (used.accelerations ?? []).map { ", \($0)" }.joined()
+          if let start = options.start { settings += ", start \(start)" }
         }
         done += places.count
         let left = seconds / Double(done) * Double(count - done)
@@ -103,7 +120,7 @@ struct PictureMaker {
     }
     line.clear()
     let pixels = try withTensorErrors { Tensor.stack(tensors) }
-    return Pictures(pixels: pixels, count: count, seconds: seconds, settings: settings, warnings: warnings)
+    return Pictures(pixels: pixels, count: count, seconds: seconds, settings: settings, warnings: warnings, chains: chains)
   }
 
   private func request(_ prompts: [String], _ places: [Int], style: String?) throws -> GenerationRequest {
@@ -116,6 +133,7 @@ struct PictureMaker {
     if let solver = try options.solver.map({ try MethodChoice(parsing: $0) }) {
       (request.solver, request.solverParameters) = (solver.name, solver.parameters)
     }
+    request.start = try options.start.map { try MethodChoice(parsing: $0) }
     if let grid = try options.grid.map({ try MethodChoice(parsing: $0) }) {
       (request.spacing, request.spacingParameters) = (grid.name, grid.parameters)
     }
@@ -142,6 +160,7 @@ struct EvaluationReport {
     made?.count = before.count + pictures.count
     made?.seconds = before.seconds + pictures.seconds
     made?.warnings = before.warnings + pictures.warnings.filter { !before.warnings.contains($0) }
+    made?.chains = before.chains + pictures.chains
   }
 
   func show(json: Bool) {
@@ -157,6 +176,7 @@ struct EvaluationReport {
     if let made {
       members["seconds_per_picture"] = .number(made.seconds / Double(max(1, made.count)))
       members["warnings"] = .strings(made.warnings)
+      if !made.chains.isEmpty { members["chains"] = .array(made.chains.map { ChainFigures($0).json }) }
     }
     return .object(members)
   }
@@ -172,6 +192,7 @@ struct EvaluationReport {
     guard let made else { return table.lines() }
     let each = Quantity.seconds(made.seconds / Double(max(1, made.count)))
     return table.lines() + ["  \(made.count) pictures in \(Quantity.seconds(made.seconds)), \(each) each"]
+      + made.chains.map { "  " + ChainFigures($0).text }
   }
 
   /// Shares in percent, other figures as they are.

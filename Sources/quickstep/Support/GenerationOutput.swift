@@ -62,7 +62,7 @@ struct GenerationReport {
       ])
     }
     let first = result.images.first?.settings
-    let object: [String: JSONValue] = [
+    var object: [String: JSONValue] = [
       "images": .array(images), "model": .string(model.name), "model_hash": .string(model.fingerprint),
       "seed": .integer(Int(truncatingIfNeeded: first?.seed ?? 0)), "solver": .string(first?.solver ?? ""),
       "grid": .string(first?.spacing ?? ""),
@@ -79,6 +79,7 @@ struct GenerationReport {
       "device": .string("\(model.device)"), "threads": .integer(Machine.threads),
       "warnings": .array(warnings.map { .string($0) }), "version": .string(ImagePipeline.version),
     ]
+    if let chains = result.chains { object["chains"] = ChainFigures(chains).json }
     return JSONValue.object(object).text
   }
 
@@ -96,6 +97,7 @@ struct GenerationReport {
       format: "%@  (%@, %@, %d steps; load %.2f s, denoise %.2f s%@, peak %.0f MB)", where_, model.name, result.images[0].settings.solver,
       result.images[0].settings.steps, loadSeconds, seconds.denoise, count > 1 ? String(format: " = %.2f s each", each) : "",
       Double(ProcessMemory.peakBytes) / 1e6) + result.accelerations.map { "\n  " + $0.summary }.joined()
+      + (result.chains.map { "\n  " + ChainFigures($0).text } ?? "")
   }
 }
 
