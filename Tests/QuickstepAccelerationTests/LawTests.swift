@@ -14,6 +14,10 @@ import Testing
     "dbcache:threshold=1,estimate=foca", "fastercache:from=1", "magcache:threshold=1,ratios=1", "pab:from=1,to=0", "speca:threshold=1",
     "teacache:threshold=10",
   ]
+  /// Those of them that decide before the run, and the same for one branch as for several.
+  static let planned = acting.filter { text in
+    !["cg-taylor", "dbcache", "fastercache", "first-block", "speca", "teacache"].contains { text.hasPrefix($0) }
+  }
   private static let steps = 9
 
   @Test("neutral parameters change no bit", arguments: AllAccelerators.all.map { $0.declaration.name })
