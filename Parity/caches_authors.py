@@ -4,11 +4,12 @@
 
 FOLDER holds copies of these files, which are not part of this repository:
 
-    cg_models.py, cg_taylor.py   github.com/liuxiao-guan/CG-Taylor-DiT  models.py, taylor_utils/__init__.py
+    cg_models.py, cg_taylor.py   github.com/liuxiao-guan/CG-Taylor-DiT  c60a71560c91d61985d26b1448edcf79b9cb9deb
+                                 (models.py, taylor_utils/__init__.py)
     ts_models.py, ts_taylor.py, ts_type.py
-                                 github.com/Shenyi-Z/TaylorSeer         TaylorSeer-DiT/models.py, taylor_utils/__init__.py,
-                                                                        cache_functions/cal_type.py
-    teacache_flux.py             github.com/ali-vilab/TeaCache          TeaCache4FLUX/teacache_flux.py
+                                 github.com/Shenyi-Z/TaylorSeer         288776dfd0cbb6e201c654c31cd22139f848a6cf
+                                 (TaylorSeer-DiT: models.py, taylor_utils/__init__.py, cache_functions/cal_type.py)
+    teacache_flux.py             github.com/ali-vilab/TeaCache          7c10efc4702c6b619f47805f7abe4a7a08085aa0 (TeaCache4FLUX)
 
 Only functions are taken from them, never what they do when they are run. Their decisions are carried out on diffusers' networks: DiT blocks get
 the parts that the authors' blocks have. Writes Tests/QuickstepAccelerationTests/Fixtures/caches-authors.safetensors.

@@ -57,7 +57,10 @@ public struct FasterCache: Accelerator {
     }
     let settings = branches
     if settings.interval > 1, run.calls.contains(where: { $0.branches.count == 2 }) {
-      parts.append(.call(CallMethod(method: "fastercache") { FrequencyBranchPolicy(method: "fastercache", settings) }))
+      let call = CallMethod(method: "fastercache", planned: settings.planned(run.calls)) {
+        FrequencyBranchPolicy(method: "fastercache", settings)
+      }
+      parts.append(.call(call))
     }
     return parts
   }

@@ -15,6 +15,17 @@ final class FrequencyBranchPolicy: ReportingCallPolicy {
     var from: Double
     /// Growth of the parts per evaluation in which the branch is made.
     var low: Double, high: Double
+
+    /// Whether the branch is made in an evaluation, the `count`-th with two branches.
+    func makes(count: Int, timestep: Double) -> Bool { count > 0 && count % interval != 0 && timestep / 1000 < from }
+
+    /// What is done, where every evaluation has the same two branches.
+    func planned(_ calls: [RunOutline.Call]) -> [String: [SiteAction]]? {
+      guard let first = calls.first?.branches, first.count == 2, calls.allSatisfy({ $0.branches == first }) else { return nil }
+      return [
+        "call.\(first[0])": calls.enumerated().map { makes(count: $0, timestep: $1.level.timestep) ? .correct : .compute }
+      ]
+    }
   }
 
   private let settings: Settings
@@ -35,7 +46,7 @@ final class FrequencyBranchPolicy: ReportingCallPolicy {
     defer { count += 1 }
     let (made, kept) = (branches[0], branches[1])
     let time = context.level.timestep / 1000
-    if let held = difference, held.branch == made, count % settings.interval != 0, time < settings.from {
+    if let held = difference, held.branch == made, settings.makes(count: count, timestep: context.level.timestep) {
       let output = try evaluate(input, [kept], context)
       return try withTensorErrors {
         let low = time > 0.099 && time < 0.901 ? held.low * settings.low : held.low
