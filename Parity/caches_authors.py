@@ -205,7 +205,7 @@ def main(folder):
         "dit-2|taylorseer:interval=4,order=4,warmup=2,level=module": lambda: taylorseer(folder, 4, 4, 2),
         "dit-2|taylorseer:interval=5,order=1,warmup=3,level=module": lambda: taylorseer(folder, 5, 1, 3),
     }
-    for threshold, order, gate in [(0.3, 1, 3), (0.5, 2, 1), (100, 1, 3), (0.4, 0, 2)]:
+    for threshold, order, gate in [(0.3, 1, 3), (0.5, 2, 1), (10, 1, 3), (0.4, 0, 2)]:
         runs[f"dit-2|cg-taylor:threshold={threshold},order={order},gate-order={gate},warmup=3"] = (
             lambda t=threshold, o=order, g=gate: cg_taylor(folder, t, o, g, 3))
     for threshold in TEACACHE:

@@ -9,11 +9,12 @@ import Testing
 /// Every method on every architecture whose structure it needs, with branches of guidance in one batch and one by one.
 @Suite struct ArchitectureTests {
   static let methods = [
-    "cg-taylor:threshold=5", "cg-taylor:threshold=5,value=residual,order=2", "dbcache:threshold=5,warmup=1", "fora:interval=3",
+    "cg-taylor:threshold=5,gate-order=0", "cg-taylor:threshold=5,gate-order=0,value=residual,order=2", "dbcache:threshold=5,warmup=1",
+    "fora:interval=3",
     "dbcache:threshold=5,estimate=foca,warmup=3,first=1,last=1", "deepcache:interval=3", "fastercache:from=1",
     "first-block-cache:threshold=5",
     "magcache:threshold=1,ratios=1", "pab:from=1,to=0", "speca:threshold=5", "taylorseer:interval=3", "taylorseer:interval=3,level=module",
-    "teacache:threshold=2",
+    "teacache:threshold=5",
   ]
 
   /// Whether the network has what the method needs.

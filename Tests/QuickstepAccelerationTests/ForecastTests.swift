@@ -55,8 +55,8 @@ import Testing
 
   @Test("limits hold whatever the signals say")
   func limits() throws {
-    #expect(try codes("cg-taylor:threshold=10,order=1,warmup=3") == "CCC11111111C")
-    #expect(try codes("cg-taylor:threshold=10,order=0,warmup=2,continuous=3") == "CCRRRCRRRCRC")
+    #expect(try codes("cg-taylor:threshold=10,order=1,gate-order=0,warmup=3") == "CCC11111111C")
+    #expect(try codes("cg-taylor:threshold=10,order=0,gate-order=0,warmup=2,continuous=3") == "CCRRRCRRRCRC")
     #expect(try codes("dbcache:threshold=10,warmup=2,continuous=2") == "CCRRCRRCRRCR")
     #expect(try codes("dbcache:threshold=10,warmup=1,total=3,estimate=taylor,order=2") == "C222CCCCCCCC")
     #expect(try codes("teacache:threshold=100,continuous=4") == "CRRRRCRRRRCC")

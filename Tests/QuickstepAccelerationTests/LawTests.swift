@@ -10,9 +10,10 @@ import Testing
   static let acting = [
     "deepcache:interval=2", "deepcache:interval=3,branch=1", "deepcache:interval=2,order=1", "fora:interval=2",
     "taylorseer:interval=3,warmup=2", "taylorseer:interval=3,order=2,level=module", "taylorseer:interval=2,rule=newton,abscissa=timestep",
-    "first-block-cache:threshold=1", "cg-taylor:threshold=1", "cg-taylor:threshold=1,value=residual,order=2", "dbcache:threshold=1,last=1",
-    "dbcache:threshold=1,estimate=foca", "fastercache:from=1", "magcache:threshold=1,ratios=1", "pab:from=1,to=0", "speca:threshold=1",
-    "teacache:threshold=10",
+    "first-block-cache:threshold=1", "cg-taylor:threshold=10,gate-order=0", "cg-taylor:threshold=10,gate-order=0,value=residual,order=2",
+    "dbcache:threshold=10,last=1",
+    "dbcache:threshold=10,estimate=foca", "fastercache:from=1", "magcache:threshold=1,ratios=1", "pab:from=1,to=0", "speca:threshold=10",
+    "teacache:threshold=100",
   ]
   /// Those of them that decide before the run, and the same for one branch as for several.
   static let planned = acting.filter { text in
