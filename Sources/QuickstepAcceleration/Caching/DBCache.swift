@@ -11,7 +11,7 @@ public struct DBCache: Accelerator {
     parameters: [
       ParameterDeclaration(
         name: "threshold", summary: "relative change of the first blocks' residual below which the blocks between are left out",
-        domain: .number(0...10), standard: .number(0.08), neutral: .number(0)),
+        domain: .number(0...10), standard: .number(0.15), neutral: .number(0)),
       ParameterDeclaration(
         name: "first", summary: "blocks at the beginning that always run, Fn", domain: .integer(1...1000), standard: .integer(1)),
       ParameterDeclaration(
