@@ -62,6 +62,8 @@ public struct RunOutline: Sendable {
   public var calls: [Call]
   /// The network's sites, in the order in which they are visited.
   public var sites: [Site]
+  /// What tells the model from others, so that what was fitted to another one can be refused; `nil` where it is not known.
+  public var fingerprint: String?
 
   /// - Parameters:
   ///   - network: for messages.

@@ -5,13 +5,22 @@ import QuickstepNN
 public enum AllAccelerators {
   /// The registered methods.
   public static let all: [any Accelerator.Type] = [
+    CGTaylor.self,
+    DBCache.self,
     DeepCache.self,
-    FORA.self,
+    EasyCache.self,
+    FasterCache.self,
     FirstBlockCache.self,
+    FORA.self,
     GuidanceCache.self,
+    MagCache.self,
+    PyramidAttention.self,
     PlannedCache.self,
+    SmoothCache.self,
+    SpeCa.self,
     TrajectoryStitch.self,
     TaylorSeer.self,
+    TeaCache.self,
   ]
 
   /// The method with this name.

@@ -59,6 +59,8 @@ public struct GenerationRequest: Sendable {
   public var progress: (@Sendable (GenerationProgress) -> Void)?
   /// Called after each evaluation of the network: what calibrations record.
   public var evaluated: (@Sendable (GenerationEvaluation) -> Void)?
+  /// Watches all sites and calls of a run that nothing accelerates: what calibrations of caches record.
+  public var recorder: RunRecorder?
   /// Keeps the state after every step; needs all pictures in one batch.
   public var recordsTrajectory = false
 

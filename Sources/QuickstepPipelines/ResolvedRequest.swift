@@ -140,13 +140,18 @@ struct ResolvedRequest {
 
   private static func outline(_ request: GenerationRequest, _ model: LoadedModel, _ table: Tableau, _ guidance: Guidance) -> RunOutline {
     let control = request.pictures.control == nil ? [] : [Site.controlNetwork]
-    return RunOutline(network: "'\(model.name)'", tableau: table, guidance: guidance, sites: control + model.backbone.sites)
+    var outline = RunOutline(network: "'\(model.name)'", tableau: table, guidance: guidance, sites: control + model.backbone.sites)
+    outline.fingerprint = model.fingerprint
+    return outline
   }
 
   private static func acceleration(_ request: GenerationRequest, _ solver: any Solver, _ outline: RunOutline) throws -> Acceleration {
     let methods = try request.accelerations.map { try AllAccelerators.make($0.name, $0.parameters) }
     guard methods.isEmpty || !(solver is any AdaptiveSolver) else {
       throw GenerationError("adaptive steps are chosen while running; '\(request.accelerations[0].name)' needs to know them before")
+    }
+    guard methods.isEmpty || request.recorder == nil else {
+      throw GenerationError("a run is recorded as it is without '\(request.accelerations[0].name)'; leave one of them out")
     }
     return try Acceleration(methods, run: outline)
   }

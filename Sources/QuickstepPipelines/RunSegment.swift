@@ -62,7 +62,7 @@ extension ResolvedRequest {
       guard let companion = companions[name] else {
         throw GenerationError("'\(name)', which '\(schedule.method)' needs, is not loaded: ImagePipeline(model, companions:) takes it")
       }
-      (part.network, part.sites) = ("'\(companion.name)'", companion.backbone.sites)
+      (part.network, part.sites, part.fingerprint) = ("'\(companion.name)'", companion.backbone.sites, companion.fingerprint)
       let own = try acceleration.narrowed(to: part)
       return RunSegment(
         model: companion, plan: try resolved(request, for: companion, of: model, scale: segment.scale), evaluations: evaluations,
@@ -132,9 +132,13 @@ final class SegmentedDenoiser: Denoiser {
       let side = (height: plan.sampleShape[1], width: plan.sampleShape[2])
       conditions = try withTensorErrors { conditions.mapValues { model.backbone.prepared($0, sampleSide: side) } }
       let session = segment.acceleration.makeSession()
-      let call = NetworkCall(model: model, conditions: conditions, pictures: pictures, policy: session.sites)
+      // A run that is recorded is not accelerated.
+      request.recorder?.beginRun()
+      let policy: (any SitePolicy)? = request.recorder ?? session.sites
+      let call = NetworkCall(model: model, conditions: conditions, pictures: pictures, policy: policy)
+      let calls = session.calls + (request.recorder.map { [$0] } ?? [])
       let denoiser = GuidedDenoiser(
-        parametrisation: model.scheduler.parametrisation, guidance: plan.guidance, corrections: plan.corrections, policies: session.calls,
+        parametrisation: model.scheduler.parametrisation, guidance: plan.guidance, corrections: plan.corrections, policies: calls,
         located: segment.located
       ) { input, context in try call.output(input, context) }
       entries.append(Entry(segment: segment, session: session, denoiser: denoiser))

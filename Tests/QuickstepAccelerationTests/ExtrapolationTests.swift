@@ -74,7 +74,7 @@ import Testing
     return (states, session)
   }
 
-  @Test("branches stacked or one by one, caches answer alike", arguments: LawTests.acting.filter { !$0.hasPrefix("first") })
+  @Test("branches stacked or one by one, caches answer alike", arguments: LawTests.planned)
   func batching(_ text: String) throws {
     let (together, stacked) = try guided([text], .together)
     let (apart, separate) = try guided([text], .split)

@@ -10,8 +10,15 @@ import Testing
   static let acting = [
     "deepcache:interval=2", "deepcache:interval=3,branch=1", "deepcache:interval=2,order=1", "fora:interval=2",
     "taylorseer:interval=3,warmup=2", "taylorseer:interval=3,order=2,level=module", "taylorseer:interval=2,rule=newton,abscissa=timestep",
-    "first-block-cache:threshold=1",
+    "first-block-cache:threshold=1", "cg-taylor:threshold=10,gate-order=0", "cg-taylor:threshold=10,gate-order=0,value=residual,order=2",
+    "dbcache:threshold=10,last=1",
+    "dbcache:threshold=10,estimate=foca", "fastercache:from=1", "magcache:threshold=1,ratios=1", "pab:from=1,to=0", "speca:threshold=10",
+    "teacache:threshold=100",
   ]
+  /// Those of them that decide before the run, and the same for one branch as for several.
+  static let planned = acting.filter { text in
+    !["cg-taylor", "dbcache", "fastercache", "first-block", "speca", "teacache"].contains { text.hasPrefix($0) }
+  }
   private static let steps = 9
 
   @Test("neutral parameters change no bit", arguments: AllAccelerators.all.map { $0.declaration.name })
@@ -52,7 +59,7 @@ import Testing
     }
   }
 
-  @Test("a static method does what its plan says", arguments: acting.filter { !$0.hasPrefix("first-block") && !$0.contains("warmup") })
+  @Test("a static method does what its plan says", arguments: acting)
   func plans(_ text: String) throws {
     let network = try ToyNetwork.random(seed: 1)
     let run = outline(network, steps: Self.steps)
@@ -71,7 +78,9 @@ import Testing
     arguments: [
       ("deepcache:interval=2", 64), ("deepcache:interval=2,branch=1", 128), ("deepcache:interval=3,order=2", 3 * 64),
       ("fora:interval=2", 8 * 64), ("taylorseer:interval=3,order=2,level=module", 3 * 8 * 64), ("taylorseer:interval=3,order=1", 2 * 64),
-      ("first-block-cache:threshold=1", 2 * 64),
+      ("first-block-cache:threshold=1", 2 * 64), ("cg-taylor:threshold=10,gate-order=0", 3 * 64), ("dbcache:threshold=10", 2 * 64),
+      ("dbcache:threshold=10,estimate=foca", 4 * 64), ("teacache:threshold=100", 2 * 64), ("speca:threshold=10", 4 * 64),
+      ("magcache:threshold=1,ratios=1", 64), ("pab:from=1,to=0", 4 * 64), ("fastercache:from=1", 8 * 64),
     ])
   func memory(_ text: String, _ bytes: Int) throws {
     let network = try ToyNetwork.random(seed: 1)
@@ -81,10 +90,14 @@ import Testing
     #expect(session.reports[0].peakBytes == bytes)
   }
 
-  @Test("a decision must not rest on NaN")
-  func nan() throws {
+  @Test(
+    "a decision must not rest on NaN",
+    arguments: [
+      "first-block-cache:threshold=1", "cg-taylor:threshold=1", "dbcache:threshold=1", "speca:threshold=1", "teacache:threshold=1",
+    ])
+  func nan(_ text: String) throws {
     let network = try ToyNetwork.random(seed: 1)
-    let acceleration = try acceleration("first-block-cache:threshold=1", network, steps: Self.steps)
+    let acceleration = try acceleration(text, network, steps: Self.steps)
     let broken = try withTensorErrors { try network.sample(seed: 2) * Double.nan }
     let request = SitePolicyLaws.Request(
       network.callAsFunction, policy: acceleration.makeSession().sites, initial: broken, steps: Self.steps)

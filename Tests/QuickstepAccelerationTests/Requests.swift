@@ -14,15 +14,26 @@ func outline(_ network: ToyNetwork, steps: Int) -> RunOutline {
   return RunOutline(network: "the toy network", stepCount: steps, calls: calls, sites: network.sites)
 }
 
-/// A method by name with parameters.
+/// A method as on a command line; lists of numbers have commas as well.
 func method(_ text: String) throws -> any Accelerator {
   let parts = text.split(separator: ":", maxSplits: 1).map(String.init)
-  let pairs = parts.count < 2 ? [] : parts[1].split(separator: ",").map { $0.split(separator: "=", maxSplits: 1).map(String.init) }
-  let parameters = Dictionary(uniqueKeysWithValues: pairs.map { ($0[0], $0[1]) })
+  var parameters: [String: String] = [:]
+  var last: String?
+  for pair in parts.count < 2 ? [] : parts[1].split(separator: ",").map(String.init) {
+    if let last, Double(pair) != nil {
+      parameters[last]? += "," + pair
+      continue
+    }
+    let sides = pair.split(separator: "=", maxSplits: 1).map(String.init)
+    (parameters[sides[0]], last) = (sides[1], sides[0])
+  }
   return try AllAccelerators.make(parts[0], parameters)
 }
 
+/// A method on a run.
+func acceleration(_ text: String, _ run: RunOutline) throws -> Acceleration { try Acceleration([method(text)], run: run) }
+
 /// A method on a run of the toy network.
 func acceleration(_ text: String, _ network: ToyNetwork, steps: Int) throws -> Acceleration {
-  try Acceleration([method(text)], run: outline(network, steps: steps))
+  try acceleration(text, outline(network, steps: steps))
 }

@@ -14,6 +14,11 @@ public struct TaylorSeer: Accelerator {
       ParameterDeclaration(
         name: "warmup", summary: "full evaluations at the beginning", domain: .integer(1...1000), standard: .integer(3)),
       ParameterDeclaration(
+        name: "schedule",
+        summary:
+          "full evaluations after the warm-up: counted from its last one as in the authors' program, or beginning at its second as in diffusers",
+        domain: .choice(["counter", "hook"]), standard: .choice("counter")),
+      ParameterDeclaration(
         name: "level", summary: "what is forecast: every module, or the whole list of blocks (much less memory)",
         domain: .choice(["module", "blocks"]), standard: .choice("blocks")),
       ParameterDeclaration(
@@ -30,6 +35,7 @@ public struct TaylorSeer: Accelerator {
   let order: Int
   let warmup: Int
   let isPerModule: Bool
+  let startsEarly: Bool
   let rule: any Extrapolation
   let abscissa: Abscissa
   let endsFull: Bool
@@ -37,6 +43,7 @@ public struct TaylorSeer: Accelerator {
   public init(_ values: ParameterValues) {
     (interval, order, warmup) = (values.integer("interval") ?? 1, values.integer("order") ?? 0, values.integer("warmup") ?? 1)
     isPerModule = values.choice("level") == "module"
+    startsEarly = values.choice("schedule") == "hook"
     rule = values.choice("rule") == "newton" ? NewtonExtrapolation() : TaylorExtrapolation()
     abscissa = values.choice("abscissa").flatMap(Abscissa.init) ?? .evaluation
     endsFull = values.flag("last")
@@ -52,10 +59,12 @@ public struct TaylorSeer: Accelerator {
     return [.range(RangeCache(method: "taylorseer", value: .output, actions: actions, rule: rule, abscissa: abscissa))]
   }
 
-  /// As diffusers' hook counts: full while warming up, then every `interval`-th evaluation, the first of them forecast.
+  /// Full while warming up, then every `interval`-th evaluation: the first time `interval` after the last of the warm-up, or one after its end.
   func actions(evaluations: Int) -> [SiteAction] {
-    (0..<evaluations).map { index in
-      let isFull = index < warmup || (index - warmup + 1) % interval == 0 || (endsFull && index + 1 == evaluations)
+    let offset = startsEarly ? warmup + 1 : warmup - 1 + interval
+    return (0..<evaluations).map { index in
+      let isFull =
+        index < warmup || (index >= offset && (index - offset) % interval == 0) || (endsFull && index + 1 == evaluations)
       return isFull ? .compute : order == 0 ? .reuse : .forecast(order: order)
     }
   }

@@ -138,6 +138,17 @@ public protocol ListRunner: AnyObject {
   func run(
     _ blocks: [Site], input: [Tensor], context: StepContext, block: (Int, [Tensor]) throws -> [Tensor]
   ) throws -> (output: [Tensor], actions: [SiteAction])
+  /// The number that the last run's decision rested on; `nil` where there was none.
+  var lastSignal: Double? { get }
+  /// Bytes of what it remembers.
+  var heldBytes: Int { get }
+}
+
+extension ListRunner {
+  /// None.
+  public var lastSignal: Double? { nil }
+  /// None.
+  public var heldBytes: Int { 0 }
 }
 
 /// A method between guidance and the network.

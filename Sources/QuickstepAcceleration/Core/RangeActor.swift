@@ -82,6 +82,7 @@ final class RangeActor {
 final class ListActor {
   let log: ActionLog
   private let runner: any ListRunner
+  var bytes: Int { runner.heldBytes }
 
   init(_ method: ListMethod) {
     runner = method.make()
@@ -93,6 +94,8 @@ final class ListActor {
   ) throws -> [Tensor] {
     let (output, actions) = try runner.run(blocks, input: input, context: context, block: block)
     for (site, action) in zip(blocks, actions) { log.note(action, at: site.path, context) }
+    if let signal = runner.lastSignal { log.note(signal: signal) }
+    log.note(bytes: runner.heldBytes)
     return output
   }
 }

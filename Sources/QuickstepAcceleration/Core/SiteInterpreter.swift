@@ -39,7 +39,7 @@ public final class SiteInterpreter: SitePolicy {
   }
 
   /// Bytes held.
-  public var heldBytes: Int { sites.reduce(0) { $0 + $1.bytes } + (range?.bytes ?? 0) }
+  public var heldBytes: Int { sites.reduce(0) { $0 + $1.bytes } + (range?.bytes ?? 0) + (list?.bytes ?? 0) }
 
   public func evaluate(
     _ site: Site, input: [Tensor], context: StepContext, compute: ([Tensor]) throws -> [Tensor]

@@ -19,8 +19,13 @@ struct CalibrateCommand: AsyncParsableCommand {
         quickstep calibrate statistics --model digits -o digits.statistics.safetensors
         quickstep generate 7 --model digits --solver dpm-v3:statistics=digits.statistics.safetensors
         quickstep generate 7 --model digits --start teleport:data=digits.gaussian.safetensors,skip=4
+        quickstep calibrate teacache cat dog --steps 50 --samples 4 -o emoji.teacache.json
+        quickstep generate owl --steps 50 --accelerate teacache:file=emoji.teacache.json
       """,
-    subcommands: [CalibrateGaussian.self, CalibrateOLSS.self, CalibrateStatistics.self])
+    subcommands: [
+      CalibrateGaussian.self, CalibrateMagCache.self, CalibrateOLSS.self, CalibrateSmoothCache.self, CalibrateStatistics.self,
+      CalibrateTeaCache.self,
+    ])
 }
 
 /// What all calibrations ask for: a model and what its runs are made of.
