@@ -1,25 +1,61 @@
 #!/usr/bin/env bash
-# Ways to sample, compared at equal evaluations: writes Benchmarks/solvers-digits.md. Takes about a quarter of an hour on two cores.
+# Ways to sample, compared at equal evaluations: writes Benchmarks/solvers-MODEL.md. On two cores digits take about a quarter of an hour, the
+# emoji models an hour each, most of it for the reference. A run that was stopped goes on where it was.
 #
-#   Benchmarks/solvers.sh [PROGRAM]      needs QUICKSTEP_DATA (SqueezeNet's weights)
+#   Benchmarks/solvers.sh [MODEL…]      MODEL: digits (standard), emoji, emoji-unet; needs QUICKSTEP_DATA (SqueezeNet's weights, data sets)
+#
+# PROGRAM names the program, WORK the folder for what is kept, THREADS the threads.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-program="${1:-.build/release/quickstep}"
-work="${WORK:-out/solvers}"
-mkdir -p "$work"
-# What is fitted comes from seeds 0…, what is compared from seeds 1000….
-for n in 5 10 20 50; do
-  [ -f "$work/plan-$n.json" ] || "$program" calibrate olss --model digits --steps "$n" --samples 40 -q -o "$work/plan-$n.json"
-done
-[ -f "$work/moments.safetensors" ] || "$program" calibrate gaussian --model digits --per-class --samples 640 --steps 12 -q -o "$work/moments.safetensors"
-[ -f "$work/statistics.safetensors" ] ||
-  "$program" calibrate statistics --model digits --samples 64 --batch 16 -q -o "$work/statistics.safetensors"
-contenders=(
-  ddim heun lms pndm dpm2 dpm++-2m dpm++-3m dpm++-2s dpm++-3s dpm-multistep dpm-singlestep:order=2 unipc unic:base=ddim deis dualfast:base=ddim
-  dualfast dpm-v3 "dpm-v3:statistics=$work/statistics.safetensors" "olss:plan=$work/plan-{n}.json"
-  "ddim + teleport:data=$work/moments.safetensors,skip=1" "dpm++-2m + karras" euler-ancestral sde-dpm++ lcm tcd
+program="${PROGRAM:-.build/release/quickstep}"
+threads=()
+[ -z "${THREADS:-}" ] || threads=(--threads "$THREADS")
+
+# measure MODEL OPTIONS… -- CONTENDERS…: pictures of seeds 1000…; what is fitted comes from seeds 0….
+measure() {
+  local model=$1 options=() contenders=()
+  shift
+  while [ "$1" != -- ]; do options+=("$1"); shift; done
+  shift
+  for contender in "$@"; do contenders+=(--contender "$contender"); done
+  "$program" evaluate solvers --model "$model" --seed 1000 --data --cache "$work/reference.safetensors" --resume "$work/verdicts.json" \
+    --evaluations 5 --evaluations 10 --evaluations 20 --evaluations 50 --markdown "Benchmarks/solvers-$model.md" "${threads[@]}" \
+    "${options[@]}" "${contenders[@]}"
+}
+
+# Flow frames are what Heun, DPM2 and PNDM need on schedules that begin at next to no signal; see the article "Tableaux".
+flow=("heun:frame=flow" "dpm2:frame=flow" "pndm:averages=velocity")
+
+digits() {
+  for n in 5 10 20 50; do
+    [ -f "$work/plan-$n.json" ] || "$program" calibrate olss --model digits --steps "$n" --samples 40 -q -o "$work/plan-$n.json"
+  done
+  [ -f "$work/moments.safetensors" ] || "$program" calibrate gaussian --model digits --per-class --samples 640 --steps 12 -q -o "$work/moments.safetensors"
+  [ -f "$work/statistics.safetensors" ] ||
+    "$program" calibrate statistics --model digits --samples 64 --batch 16 -q -o "$work/statistics.safetensors"
+  measure digits --count 40 --batch 20 -- ddim heun lms pndm dpm2 "${flow[@]}" dpm++-2m dpm++-3m dpm++-2s dpm++-3s dpm-multistep \
+    dpm-singlestep:order=2 unipc unic:base=ddim deis dualfast:base=ddim dualfast dpm-v3 "dpm-v3:statistics=$work/statistics.safetensors" \
+    "olss:plan=$work/plan-{n}.json" "ddim + teleport:data=$work/moments.safetensors,skip=1" "dpm++-2m + karras" euler-ancestral sde-dpm++ \
+    lcm tcd
+}
+
+# Things of every group the models know, in their own style; twelve pictures are what two cores can do.
+things=(
+  "red apple" fox owl pizza "smiling face with sunglasses" "hot beverage" "cat face" panda strawberry "maple leaf" hamburger "crying face"
 )
-options=()
-for contender in "${contenders[@]}"; do options+=(--contender "$contender"); done
-"$program" evaluate solvers --model digits --count 40 --batch 20 --seed 1000 --cache "$work/reference.safetensors" \
-  --evaluations 5 --evaluations 10 --evaluations 20 --evaluations 50 --markdown Benchmarks/solvers-digits.md "${options[@]}"
+emojis() {
+  local prompts=()
+  for thing in "${things[@]}"; do prompts+=(--prompt "$thing"); done
+  measure "$1" --count 12 --batch 4 "${prompts[@]}" -- dpm++-2m ddim unipc dpm-v3 "${flow[@]}" dpm++-3m deis dualfast lms "dpm++-2m + karras" \
+    euler-ancestral unic:base=ddim
+}
+
+for model in "${@:-digits}"; do
+  work="${WORK:-out/solvers}/$model"
+  mkdir -p "$work"
+  case "$model" in
+    digits) digits ;;
+    emoji | emoji-unet) emojis "$model" ;;
+    *) echo "unknown model '$model'; known: digits, emoji, emoji-unet" >&2; exit 2 ;;
+  esac
+done

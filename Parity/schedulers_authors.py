@@ -165,6 +165,10 @@ def k_diffusion(folder):
                     solver_type="heun")
                 run("sample_dpmpp_3m_sde", f"sde-dpm++ order=3 eta={eta} variant=taylor {free}", eta=eta)
                 run("sample_dpmpp_2s_ancestral", f"dpm++-2s eta={eta}", eta=eta)
+                # There are noises for 25 steps of two.
+                if steps <= 25:
+                    run("sample_dpmpp_sde", f"dpm++-sde eta={eta}", eta=eta)
+                    run("sample_dpmpp_sde", f"dpm++-sde eta={eta} r=0.4 s-noise=1.1", eta=eta, r=0.4, s_noise=1.1)
 
 
 def decisions(random_numbers, steps):

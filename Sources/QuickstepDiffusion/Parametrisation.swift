@@ -4,7 +4,7 @@ public import QuickstepNN
 ///
 /// For every kind the conversion is linear: x̂0 = skip·x + out·F(input·x), with the three numbers given by ``coefficients(at:)``.
 public struct Parametrisation: Hashable, Sendable, Codable, CustomStringConvertible {
-  enum Kind: Hashable, Codable { case epsilon, sample, v, flow, edm(Double) }
+  enum Kind: Hashable, Codable { case epsilon, sample, v, flow, edm(Double), edmVelocity(Double) }
   let kind: Kind
 
   /// The network predicts the noise ε (Ho et al. 2020).
@@ -17,6 +17,8 @@ public struct Parametrisation: Hashable, Sendable, Codable, CustomStringConverti
   public static let flow = Self(kind: .flow)
   /// A network inside EDM's preconditioning (Karras et al. 2022, table 1), with the standard deviation of the data.
   public static func edm(sigmaData: Double = 0.5) -> Self { Self(kind: .edm(sigmaData)) }
+  /// The same with the network's output negated: what diffusers' EDM schedulers call `v_prediction`.
+  public static func edmVelocity(sigmaData: Double = 0.5) -> Self { Self(kind: .edmVelocity(sigmaData)) }
 
   /// The parametrisation under diffusers' name `prediction_type`.
   /// - Throws: ``ParametrisationError`` naming the allowed names.
@@ -27,8 +29,10 @@ public struct Parametrisation: Hashable, Sendable, Codable, CustomStringConverti
     case "v_prediction", "v": v
     case "flow_prediction", "flow": flow
     case "edm": edm()
+    case "edm_v_prediction": edmVelocity()
     default:
-      throw ParametrisationError("no prediction type is called '\(name)'; allowed: epsilon, sample, v_prediction, flow_prediction, edm")
+      throw ParametrisationError(
+        "no prediction type is called '\(name)'; allowed: epsilon, sample, v_prediction, flow_prediction, edm, edm_v_prediction")
     }
   }
 
@@ -40,6 +44,7 @@ public struct Parametrisation: Hashable, Sendable, Codable, CustomStringConverti
     case .v: "v_prediction"
     case .flow: "flow_prediction"
     case .edm(let sigmaData): "edm (σ_data \(sigmaData))"
+    case .edmVelocity(let sigmaData): "edm_v_prediction (σ_data \(sigmaData))"
     }
   }
 
@@ -67,13 +72,14 @@ public struct Parametrisation: Hashable, Sendable, Codable, CustomStringConverti
     case .epsilon:
       guard a > 0 else { throw undetermined(level) }
       return Coefficients(input: 1, skip: 1 / a, out: -s / a)
-    case .edm(let data):
+    case .edm(let data), .edmVelocity(let data):
       guard a > 0 else { throw undetermined(level) }
       guard data > 0 else { throw ParametrisationError("σ_data is \(data); allowed: above 0") }
       let tau = s / a
       let variance = tau * tau + data * data
+      let sign: Double = if case .edm = kind { 1 } else { -1 }
       return Coefficients(
-        input: 1 / (a * variance.squareRoot()), skip: data * data / variance / a, out: tau * data / variance.squareRoot())
+        input: 1 / (a * variance.squareRoot()), skip: data * data / variance / a, out: sign * tau * data / variance.squareRoot())
     }
   }
 

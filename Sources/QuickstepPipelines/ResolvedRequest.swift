@@ -24,6 +24,8 @@ struct ResolvedRequest {
   let acceleration: Acceleration
   /// The run as these methods see it.
   let outline: RunOutline
+  /// Those asked for, or the model's own.
+  private let correctionChoices: [MethodChoice]
   let style: String?
   let width: Int
   let height: Int
@@ -90,7 +92,9 @@ struct ResolvedRequest {
       ? .none()
       : .classifierFree(
         scale: guidanceScale, window: interval == 0...1 ? .always : .steps(start: interval.lowerBound, end: interval.upperBound))
-    corrections = try request.corrections.map { try AllCorrections.make($0.name, $0.parameters) }
+    // What a scheduler's file does to x̂0 belongs to its solver.
+    correctionChoices = request.corrections.isEmpty && request.solver == nil ? model.scheduler.corrections : request.corrections
+    corrections = try correctionChoices.map { try AllCorrections.make($0.name, $0.parameters) }
     guard !request.recordsTrajectory || request.prompts.count <= request.batch else {
       throw GenerationError(
         "a trajectory holds one batch; \(request.prompts.count) pictures in batches of \(request.batch) would be several")
@@ -130,12 +134,14 @@ struct ResolvedRequest {
       warnings.append("'\(missing)', which '\(model.name)' is meant to be sampled with, is not there yet; \(solverName) is used")
     }
     // Compiling once up front finds out whether the solver can serve this grid at all, and the network its levels.
-    let table = try solver.compile(schedule: schedule, grid: Self.part(grid, steps))
+    let part = try Self.part(grid, steps)
+    let table = try solver.compile(schedule: schedule, grid: part)
     outline = Self.outline(request, model, table, guidance)
     acceleration = try Self.acceleration(request, solver, outline)
     warnings += acceleration.warnings
     for row in table.rows { if let call = row.evaluation { _ = try model.scheduler.parametrisation.coefficients(at: call.level) } }
     warnings += solver.fallbacks(steps: steps.count)
+    AmplificationWarning.text(table, match.solver, solverParameters, schedule: schedule, grid: part).map { warnings.append($0) }
   }
 
   private static func outline(_ request: GenerationRequest, _ model: LoadedModel, _ table: Tableau, _ guidance: Guidance) -> RunOutline {
@@ -288,7 +294,7 @@ struct ResolvedRequest {
       solver: solverName, solverParameters: solverParameters,
       start: request.start, spacing: spacingName, spacingParameters: spacingParameters, steps: grid.steps, guidanceScale: guidanceScale,
       guidanceStart: request.guidanceInterval.lowerBound, guidanceEnd: request.guidanceInterval.upperBound,
-      corrections: request.corrections, accelerations: request.accelerations.isEmpty ? nil : request.accelerations,
+      corrections: correctionChoices, accelerations: request.accelerations.isEmpty ? nil : request.accelerations,
       width: width, height: height, dtype: "\(model.dtype)", kernels: "\(model.kernels)", device: "\(model.device)",
       threads: Machine.threads, batch: batch, alterations: model.options.isEmpty ? nil : model.options,
       hasGivenTensors: !given.isEmpty, pictures: pictures.record, worksInStrips: model.codec == nil ? nil : worksInStrips,

@@ -20,6 +20,8 @@ public struct SchedulerConfiguration: Sendable {
   public let missingSolver: String?
   /// Settings of the file that have no counterpart here, in sentences for the user.
   public let warnings: [String]
+  /// What the file's scheduler does to every x̂0, such as thresholding; for runs with ``solver``.
+  public let corrections: [MethodChoice]
   /// Parameters of ``solver``.
   private let ownParameters: [String: String]
   /// Where a run with ``solver`` ends, if the file says so: at the least trained noise.
@@ -63,12 +65,21 @@ public struct SchedulerConfiguration: Sendable {
     missingSolver = match == nil && !className.isEmpty ? className : nil
     (ownParameters, warnings) = (try kind.parameters(keys), try kind.warnings(keys))
     endsAtLeastNoise = try kind.endsAtLeastNoise(keys)
+    corrections = try kind.corrections(keys)
+    if kind.isEDM {
+      dynamicShift = nil
+      let edm: EDMSchedule
+      (edm, parametrisation) = try SchedulerKind.edmProcess(keys)
+      schedule = edm
+      (spacing, spacingParameters) = try kind.spacing(keys)
+      return
+    }
     if className.hasPrefix("FlowMatch") {
       dynamicShift = try DynamicShift(keys)
       schedule = try FlowSchedule(shift: try keys.number("shift", 1), trainedTimes: steps)
       parametrisation = try Parametrisation.named(try keys.text("prediction_type", "flow_prediction"))
       spacing = try keys.text("timestep_spacing", flowSpacing)
-      spacingParameters = [:]
+      spacingParameters = try SchedulerKind.terminal(keys)
       return
     }
     dynamicShift = nil

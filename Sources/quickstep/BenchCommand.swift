@@ -14,8 +14,9 @@ struct BenchCommand: AsyncParsableCommand {
       and 16, and a whole 'generate' process with its memory. With --peer the same networks run in another program, in turns with ours
       (A B A B …), so that a machine that speeds up or slows down does so for both.
 
-      Example:
+      Examples:
         quickstep bench --peer "python3 Benchmarks/peer_eager.py" --markdown out/bench.md
+        quickstep bench --only executor --model emoji
       """)
 
   @Option(name: [.short, .long], help: "Models to measure (repeatable; default: all that are found).")
@@ -26,14 +27,22 @@ struct BenchCommand: AsyncParsableCommand {
   var rounds = 15
   @Option(help: "Threads per operator (default: one per physical core).")
   var threads: Int?
+  @Option(help: "Measure this alone (repeatable): \(Section.allCases.map(\.rawValue).joined(separator: ", ")).")
+  var only: [Section] = []
   @Option(help: "Also write the tables to this Markdown file.", completion: .file(extensions: ["md"]))
   var markdown: String?
   @Flag(help: .hidden)
   var idle = false
 
+  /// What is measured.
+  enum Section: String, CaseIterable, ExpressibleByArgument { case calls, sampler, executor, evaluations, processes }
+
   func validate() throws {
+    if peer != nil, !wants(.evaluations) { throw ValidationError("--peer has no effect without the section 'evaluations'.") }
     if rounds < 3 || rounds > 1000 { throw ValidationError("--rounds is \(rounds); allowed: 3…1000.") }
   }
+
+  private func wants(_ section: Section) -> Bool { only.isEmpty || only.contains(section) }
 
   func run() async throws {
     if let threads { Machine.threads = threads }
@@ -47,10 +56,13 @@ struct BenchCommand: AsyncParsableCommand {
     // What a newcomer runs first is the default model.
     guard let first = models.first(where: { $0.name == "emoji" }) ?? models.first else { return }
     var report = BenchReport()
-    report.add("Operator call", try CallBenchmark.rows(rounds: rounds))
-    report.add("Sampler overhead, 20 steps", try models.map { try SamplerBenchmark.row($0, rounds: rounds) })
-    report.add("One evaluation", try EvaluationBenchmark.rows(models, peer: peer, rounds: rounds))
-    report.add("Whole process: generate, 20 steps, one picture", try ProcessBenchmark.rows(model: first, rounds: rounds))
+    if wants(.calls) { report.add("Operator call", try CallBenchmark.rows(rounds: rounds)) }
+    if wants(.sampler) { report.add("Sampler overhead, 20 steps", try models.map { try SamplerBenchmark.row($0, rounds: rounds) }) }
+    if wants(.executor) { report.add("Running a table, 20 steps", try ExecutorBenchmark.rows(first, rounds: rounds)) }
+    if wants(.evaluations) { report.add("One evaluation", try EvaluationBenchmark.rows(models, peer: peer, rounds: rounds)) }
+    if wants(.processes) {
+      report.add("Whole process: generate, 20 steps, one picture", try ProcessBenchmark.rows(model: first, rounds: rounds))
+    }
     print(report.text)
     if let markdown { try Data(report.markdown.utf8).write(to: URL(fileURLWithPath: markdown), options: .atomic) }
   }

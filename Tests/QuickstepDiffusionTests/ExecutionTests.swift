@@ -1,4 +1,5 @@
 import CKernels
+import Foundation
 import QuickstepDiffusion
 import QuickstepNN
 import QuickstepTensor
@@ -34,6 +35,66 @@ import Testing
       out.withUnsafeMutableBufferPointer { kernel($0.baseAddress, Int64(count), pointers, coefficients, Int32(inputs.count)) }
     }
     return out
+  }
+
+  /// Weights by element: the vectorised kernels have the bits of their twins, for several samples and with plain weights among them.
+  @Test(arguments: [1, 511, 513, 1200], [1, 3]) func fieldKernelsEqualTwins(_ count: Int, _ samples: Int) {
+    func number(_ i: Int, _ k: Int) -> Double { sin(Double(i * 7 + k * 13) + 0.3) }
+    let total = samples * count
+    let inputs = (0..<3).map { k in (0..<total).map { number($0, k) } }
+    let fields = [(0..<count).map { number($0, 5) }, nil, (0..<count).map { number($0, 9) }]
+    let (flatInputs, flatFields) = (inputs.flatMap(\.self), fields.flatMap { $0 ?? [] })
+    let floats = flatInputs.map(Float.init)
+    func run<T: ExpressibleByFloatLiteral>(
+      _ values: [T],
+      _ kernel: (
+        UnsafeMutablePointer<T>?, Int64, Int64, UnsafePointer<UnsafePointer<T>?>?, UnsafePointer<UnsafePointer<Double>?>?,
+        UnsafePointer<Double>?, Int32
+      ) -> Void
+    ) -> [T] {
+      var out = [T](repeating: 9.0, count: total)
+      values.withUnsafeBufferPointer { values in
+        flatFields.withUnsafeBufferPointer { fields in
+          let pointers = (0..<3).map { k in values.baseAddress.map { $0 + k * total } }
+          let weights = [fields.baseAddress, nil, fields.baseAddress.map { $0 + count }]
+          out.withUnsafeMutableBufferPointer { kernel($0.baseAddress, Int64(samples), Int64(count), pointers, weights, [0, -1.7, 0], 3) }
+        }
+      }
+      return out
+    }
+    let expected = (0..<total).map { i in
+      number(i % count, 5) * inputs[0][i] + -1.7 * inputs[1][i] + number(i % count, 9) * inputs[2][i]
+    }
+    #expect(run(flatInputs, qs_field_combination_f64) == expected)
+    #expect(run(flatInputs, qs_field_combination_f64) == run(flatInputs, qs_field_combination_f64_scalar))
+    #expect(run(floats, qs_field_combination_f32) == run(floats, qs_field_combination_f32_scalar))
+  }
+
+  /// Fields with sides of 1, through the executor: in one pass, and by tensor operations where the layout asks for them.
+  @Test(arguments: [[2, 1, 1], [1, 3, 1], [4], [2, 3, 4]]) func fieldsOfAnyShape(_ shape: [Int]) throws {
+    let schedule = try DiscreteVPSchedule()
+    let (from, to) = (try schedule.level(at: 500), try schedule.level(at: 200))
+    let values = (0..<shape.reduce(1, *)).map { 0.1 * Double($0) - 0.3 }
+    let field = Coefficient(try Coefficient.Field(shape: shape, values: values))
+    let table = try Tableau(
+      solver: "test", stepCount: 1, initialLevel: from,
+      rows: [
+        .init(
+          step: 0, evaluation: .init(state: 0, level: from),
+          terms: [.init(.state(0), field), .init(.denoised(0), 0.5), .init(.one, field)], level: to, finishesStep: true)
+      ])
+    let x = Tensor((0..<48).map { sin(Double($0)) }, shape: [2, 2, 3, 4])
+    let wanted = try withTensorErrors {
+      let weights = Tensor(values, shape: [Int](repeating: 1, count: 4 - shape.count) + shape)
+      return x * weights + x * 2 * 0.5 + weights
+    }
+    for (state, bound) in [(x, 1e-15), (x.contiguous(memoryFormat: .channelsLast), 1e-15), (x.to(.float32), 1e-6)] {
+      let executor = try TableauExecutor(table, initial: state, noise: FixedNoise([]))
+      _ = try executor.nextEvaluation()
+      try executor.accept(denoised: state * 2)
+      let off = try withTensorErrors { (try executor.result.to(.float64) - wanted).abs().max() }.item()
+      #expect(off <= bound, "\(off)")
+    }
   }
 
   /// The one-pass sum and the sum by tensor operations agree; every layout and type is accepted.

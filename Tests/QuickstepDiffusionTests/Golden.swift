@@ -30,7 +30,9 @@ struct Golden: Decodable {
     var end32: [Double]?
     /// Our grid in words, where the script says it.
     var grid: String?
-    var testDescription: String { "\(solver) \(scheduler) \(grid ?? spacing) \(prediction) \(steps) η \(eta)" }
+    /// What is done to every x̂0, in words.
+    var correction: String?
+    var testDescription: String { "\(solver) \(scheduler) \(grid ?? spacing) \(prediction) \(steps) η \(eta) \(correction ?? "")" }
   }
 
   /// A run with steps of its own choice.
@@ -83,6 +85,9 @@ struct Translation {
     var words = words.split(separator: " ").map(String.init)
     if let shift = words.first.flatMap({ $0.hasPrefix("flow-") ? Double($0.dropFirst(5)) : nil }) {
       schedule = try FlowSchedule(shift: shift)
+      words.removeFirst()
+    } else if words.first == "edm" {
+      schedule = try EDMSchedule(sigmaMin: 0.02, sigmaMax: 3)
       words.removeFirst()
     } else {
       schedule = try DiscreteVPSchedule(
@@ -147,6 +152,7 @@ struct ToyNetwork {
   let prediction: String
 
   func callAsFunction(_ input: [Double], timestep: Double) -> [Double] {
+    if prediction.hasPrefix("edm") { return preconditioned(input, sigma: exp(4 * timestep)) }
     let (a, s) = level(timestep)
     let variance = a * a * 0.25 + s * s
     return input.map { x in
@@ -158,6 +164,17 @@ struct ToyNetwork {
       case "flow": noise - x0
       default: a * noise - s * x0
       }
+    }
+  }
+
+  /// F of EDM's preconditioning with σ_data = ½.
+  private func preconditioned(_ input: [Double], sigma: Double) -> [Double] {
+    let variance = sigma * sigma + 0.25
+    let out = sigma * 0.5 / variance.squareRoot() * (prediction == "edm" ? 1 : -1)
+    return input.map { shown in
+      let x = shown * variance.squareRoot()
+      let x0 = (0.25 * x + sigma * sigma * tanh(x / variance)) / variance
+      return (x0 - 0.25 / variance * x) / out
     }
   }
 

@@ -9,6 +9,7 @@ import Testing
   @Test func goldensAreThere() throws {
     for (name, count) in [
       ("schedulers", 200), ("schedulers-classical", 400), ("schedulers-exponential", 900), ("schedulers-authors", 500),
+      ("schedulers-files", 240),
     ] {
       #expect(try Golden.named(name).cases.count > count)
     }
@@ -39,7 +40,8 @@ import Testing
     let table = try Self.solver(golden).compile(schedule: words.schedule, grid: grid)
     let network = ToyNetwork(prediction: golden.prediction)
     let parametrisation = try Parametrisation.named(golden.prediction)
-    let denoiser = GuidedDenoiser(parametrisation: parametrisation) { input, context in
+    let corrections = try golden.correction.map { [try Self.correction($0)] } ?? []
+    let denoiser = GuidedDenoiser(parametrisation: parametrisation, corrections: corrections) { input, context in
       Tensor(network(try input.scalars(Double.self), timestep: context.level.timestep), shape: input.shape)
     }
     let noises = shared.noises.map { Tensor($0, shape: [1, $0.count]) }
@@ -79,6 +81,11 @@ import Testing
     let schedule = try DiscreteVPSchedule(.restoration(rate))
     #expect(distance([0, 1, 10, 250, 500, 750, 998, 999].map { schedule.alphasCumprod[$0] }, expected) < 1e-12)
     if rate == 8 { #expect(abs(schedule.alphasCumprod[899] - 0.55) < 0.01 && abs(schedule.alphasCumprod[499] - 0.98) < 0.01) }
+  }
+
+  private static func correction(_ words: String) throws -> any Correction {
+    let words = words.split(separator: " ").map(String.init)
+    return try AllCorrections.make(words[0], Translation.parameters(words.dropFirst()))
   }
 
   private static func solver(_ golden: Golden.Case) throws -> any Solver {

@@ -124,6 +124,6 @@ import Testing
     #expect(try compile(["blocks": "official", "evaluations": "12"]).evaluationCount == 12)
     #expect { try compile(["blocks": "official", "evaluations": "30"]) } throws: { "\($0)".contains("30 evaluations into 11 steps") }
     #expect { try compile(["stages": "grid", "evaluations": "5"]) } throws: { "\($0)".contains("stages=grid") }
-    #expect(throws: TableauError.self) { try AllSolvers.make("dpm++-2s", ["eta": "1", "stages": "grid"]) }
+    #expect(throws: TableauError.self) { try AllSolvers.make("dpm++-3s", ["eta": "1"]) }
   }
 }

@@ -62,6 +62,19 @@ import Testing
     #expect(heart == heartAgain)
   }
 
+  @Test("a run that multiplies errors says so and names the way out") func amplification() throws {
+    let model = try LoadedModel(folder: Self.root + "/digits")
+    func warnings(_ solver: String, _ parameters: [String: String] = [:]) throws -> [String] {
+      var request = GenerationRequest(prompts: ["7"], seeds: [1])
+      (request.solver, request.solverParameters, request.steps) = (solver, parameters, 3)
+      return try ImagePipeline(model).generate(request).warnings
+    }
+    let warning = try #require(try warnings("heun").first { $0.contains("multiplies errors") })
+    #expect(warning.contains("heun:frame=flow") && warning.contains("sigma-max"), "\(warning)")
+    #expect(try warnings("heun", ["frame": "flow"]).isEmpty)
+    #expect(try warnings("dpm++-2m").isEmpty)
+  }
+
   @Test("models of one family share their text encoder, so that they can be stitched", arguments: emoji)
   func sharedEncoder(_ name: String) throws {
     func bytes(_ path: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: Self.root + "/" + path)) }

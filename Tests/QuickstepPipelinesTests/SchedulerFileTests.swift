@@ -68,6 +68,77 @@ import Testing
     #expect(try abs(read("HeunDiscreteScheduler").schedule.smallest().sigma - 0.00085.squareRoot()) < 1e-12)
   }
 
+  /// Thresholding and clipping, where the class makes its next state of what they leave.
+  @Test func correctionsOfFiles() throws {
+    let threshold: [String: JSONValue] = [
+      "thresholding": .bool(true), "sample_max_value": .number(1.5), "dynamic_thresholding_ratio": .number(0.9),
+    ]
+    let expected = [MethodChoice("dynamic-threshold", parameters: ["ratio": "0.9", "max": "1.5"])]
+    for name in [
+      "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler", "UniPCMultistepScheduler", "DEISMultistepScheduler", "DDPMScheduler",
+      "EDMDPMSolverMultistepScheduler",
+    ] {
+      let read = try read(name, threshold)
+      #expect(read.corrections == expected && read.warnings.isEmpty, "\(name): \(read.corrections) \(read.warnings)")
+      for choice in read.corrections { _ = try AllCorrections.make(choice.name, choice.parameters) }
+      if name != "DDPMScheduler" { #expect(try self.read(name).corrections.isEmpty) }
+    }
+    #expect(try read("DDPMScheduler").corrections == [MethodChoice("clip", parameters: ["range": "1.0"])])
+    #expect(try read("DDPMScheduler", ["clip_sample": .bool(false)]).corrections.isEmpty)
+    // These leave ε as the network said it, or threshold nothing.
+    let ddim = try read("DDIMScheduler", threshold)
+    #expect(ddim.corrections.isEmpty && ddim.warnings.contains { $0.contains("thresholding") })
+    let unipc = try read("UniPCMultistepScheduler", threshold.merging(["predict_x0": .bool(false)]) { $1 })
+    #expect(unipc.corrections.isEmpty && unipc.warnings.contains { $0.contains("thresholding") })
+  }
+
+  @Test func edmFiles() throws {
+    let members: [String: JSONValue] = [
+      "sigma_min": .number(0.01), "sigma_max": .number(50), "sigma_data": .number(0.6), "rho": .number(5),
+    ]
+    let euler = try read("EDMEulerScheduler", members)
+    #expect(euler.solver == "euler" && euler.warnings.isEmpty && euler.parametrisation == .edm(sigmaData: 0.6))
+    #expect(euler.spacing == "karras" && euler.spacingParameters == ["rho": "5.0"])
+    let table = try compiled(euler)
+    #expect(table.initialLevel.alpha == 1 && abs(table.initialLevel.sigma - 50) < 1e-9 && table.rows.last?.level.sigma == 0)
+    let second = try read("EDMDPMSolverMultistepScheduler", ["prediction_type": .string("v_prediction")])
+    #expect(second.solver == "dpm++-2m" && second.parametrisation == .edmVelocity() && second.missingSolver == nil)
+    _ = try compiled(second)
+    let third = try read(
+      "EDMDPMSolverMultistepScheduler", ["solver_order": .integer(3), "sigma_schedule": .string("exponential")])
+    #expect(third.solver == "dpm++-3m" && third.spacing == "exponential")
+    let noisy = try read("EDMDPMSolverMultistepScheduler", ["algorithm_type": .string("sde-dpmsolver++")])
+    #expect(noisy.solver == "sde-dpm++" && noisy.solverParameters(for: "sde-dpm++")["eta"] == "1")
+    _ = try compiled(noisy)
+    #expect(try read("EDMEulerScheduler", ["final_sigmas_type": .string("sigma_min")]).warnings.count == 1)
+    for wrong: [String: JSONValue] in [
+      ["sigma_max": .number(0.001)], ["sigma_data": .number(0)], ["prediction_type": .string("sample")],
+      ["sigma_schedule": .string("linear")],
+    ] {
+      #expect(throws: (any Error).self) { try read("EDMEulerScheduler", wrong) }
+    }
+    #expect(throws: FormatError.self) { try read("EDMDPMSolverMultistepScheduler", ["algorithm_type": .string("dpmsolver")]) }
+  }
+
+  @Test func terminalTimesAndNoise() throws {
+    let flow = try read("FlowMatchEulerDiscreteScheduler", ["shift": .number(3), "shift_terminal": .number(0.1)])
+    #expect(flow.warnings.isEmpty && flow.spacingParameters == ["terminal": "0.1"])
+    let rows = try compiled(flow).rows
+    #expect(abs((rows.last?.evaluation?.level.sigma ?? 0) - 0.1) < 1e-12 && rows.first?.evaluation?.level.sigma == 1)
+    let sde = try read("DPMSolverSDEScheduler", ["use_karras_sigmas": .bool(true)])
+    #expect(sde.solver == "dpm++-sde" && sde.missingSolver == nil && sde.spacing == "karras" && sde.warnings.isEmpty)
+    #expect(try compiled(sde).noiseCount == 18)
+    for (order, solver) in [(1, "ddim"), (2, "dpm++-2s"), (3, "dpm++-3s")] {
+      let read = try read(
+        "DPMSolverSinglestepScheduler", ["algorithm_type": .string("sde-dpmsolver++"), "solver_order": .integer(order)])
+      #expect(read.solver == solver && read.solverParameters(for: solver)["eta"] == "1" && read.warnings.isEmpty)
+      #expect(try compiled(read).noiseCount > 0)
+    }
+    #expect(throws: GridError.self) {
+      try AllGrids.make("linspace", ["terminal": "0.1"]).grid(schedule: DiscreteVPSchedule(), steps: 4)
+    }
+  }
+
   @Test func whatHasNoCounterpartIsTold() throws {
     #expect(try read("DDPMScheduler", ["variance_type": .string("learned_range")]).warnings.contains { $0.contains("learned_range") })
     #expect(throws: FormatError.self) { try read("DDPMScheduler", ["variance_type": .string("wide")]) }

@@ -231,12 +231,15 @@ import Testing
         "DPMSolverMultistepScheduler", ["solver_order": .integer(3), "algorithm_type": .string("sde-dpmsolver++")],
         "third-order step with noise"
       ),
-      ("DPMSolverSinglestepScheduler", ["algorithm_type": .string("sde-dpmsolver++")], "algorithm_type"),
+      (
+        "DPMSolverSinglestepScheduler",
+        ["algorithm_type": .string("sde-dpmsolver++"), "solver_order": .integer(3), "solver_type": .string("heun")],
+        "third-order step with noise"
+      ),
       ("UniPCMultistepScheduler", ["solver_p": .object([:])], "solver_p"),
       ("UniPCMultistepScheduler", ["use_flow_sigmas": .bool(true), "use_karras_sigmas": .bool(true)], "use_karras_sigmas"),
-      ("DEISMultistepScheduler", ["thresholding": .bool(true)], "thresholding"),
+      ("DDIMScheduler", ["thresholding": .bool(true)], "thresholding"),
       ("DPMSolverMultistepScheduler", ["lambda_min_clipped": .number(-5.1)], "lambda_min_clipped"),
-      ("FlowMatchEulerDiscreteScheduler", ["shift_terminal": .number(0.02)], "shift_terminal"),
       ("FlowMatchEulerDiscreteScheduler", ["use_karras_sigmas": .bool(true)], "use_karras_sigmas"),
       ("DDIMScheduler", ["clip_sample": .bool(true)], "clip_sample"),
     ]

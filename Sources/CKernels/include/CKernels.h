@@ -26,6 +26,21 @@ void qs_linear_combination_f32_scalar(
 void qs_linear_combination_f64_scalar(
     double *out, int64_t count, const double *const *inputs, const double *coefficients, int32_t terms);
 
+// The same with weights that differ from element to element: out[b][i] = sum over k of w[k][i] * inputs[k][b][i] for b in 0..<samples and i in
+// 0..<count, where w[k] is fields[k], `count` numbers, or coefficients[k] for all elements where fields[k] is null.
+void qs_field_combination_f32(
+    float *out, int64_t samples, int64_t count, const float *const *inputs, const double *const *fields, const double *coefficients,
+    int32_t terms);
+void qs_field_combination_f64(
+    double *out, int64_t samples, int64_t count, const double *const *inputs, const double *const *fields, const double *coefficients,
+    int32_t terms);
+void qs_field_combination_f32_scalar(
+    float *out, int64_t samples, int64_t count, const float *const *inputs, const double *const *fields, const double *coefficients,
+    int32_t terms);
+void qs_field_combination_f64_scalar(
+    double *out, int64_t samples, int64_t count, const double *const *inputs, const double *const *fields, const double *coefficients,
+    int32_t terms);
+
 #ifdef __cplusplus
 }
 #endif

@@ -52,34 +52,3 @@ private func composed(_ terms: [(tensor: Tensor, coefficient: Double)]) throws -
     return sum
   }
 }
-
-/// Σ coefficient·tensor where coefficients may differ from element to element and from sample to sample; tensors `[B, …]`, fields of one
-/// sample's shape or with sides of 1, for every sample or for all.
-/// - Throws: ``SamplingError`` when a field does not fit; `TensorError` when an operation fails.
-func elementwiseCombination(_ terms: [(tensor: Tensor, coefficient: Coefficient)]) throws -> Tensor {
-  guard let first = terms.first?.tensor, first.isDefined else { throw SamplingError("a linear combination of nothing") }
-  return try withTensorErrors {
-    var sum: Tensor?
-    for (tensor, coefficient) in terms {
-      let product = try coefficient.field.map { tensor * (try $0.tensor(for: first)) } ?? tensor * coefficient.scalar
-      sum = sum.map { $0 + product } ?? product
-    }
-    return (sum ?? .undefined).contiguous()
-  }
-}
-
-extension Coefficient.Field {
-  /// The numbers as a tensor that multiplies `states`, `[B, …]`.
-  /// - Throws: ``SamplingError`` when they are those of other samples.
-  func tensor(for states: Tensor) throws -> Tensor {
-    let sample = Array(states.shape.dropFirst())
-    let whole = Array(repeating: 1, count: max(0, sample.count - shape.count)) + shape
-    guard whole.count == sample.count, zip(whole, sample).allSatisfy({ $0 == 1 || $0 == $1 }) else {
-      throw SamplingError("coefficients of shape \(shape) do not fit samples of shape \(sample); statistics hold for one size")
-    }
-    guard samples == 1 || samples == states.size(0) else {
-      throw SamplingError("coefficients of \(samples) samples do not fit a batch of \(states.size(0))")
-    }
-    return Tensor(values, shape: [samples] + whole).to(states.dtype, states.device)
-  }
-}

@@ -140,7 +140,10 @@ struct DPMSinglestep {
         let isInfinite = to.sigma == 0 || grid.levels[first].alpha == 0
         // diffusers takes a stage as the end of a shorter block; the authors' code gives it its exact slope.
         let isInner = blocks == .official && stage < size
-        return PlannedStep(to: to, isInfinite ? decision(stage: 1) : decision(stage: stage, isInner: isInner))
+        var decision = isInfinite ? decision(stage: 1) : decision(stage: stage, isInner: isInner)
+        // At levels of the grid every stage is a step of the reverse SDE and draws its own noise, as in diffusers.
+        (decision.eta, decision.noiseScale) = (eta, noiseScale)
+        return PlannedStep(to: to, decision)
       }
       first += size
       return steps

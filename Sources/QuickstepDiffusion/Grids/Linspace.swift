@@ -10,7 +10,7 @@ public struct Linspace: Spacing {
       ParameterDeclaration(
         name: "skip-last", summary: "Space one point more and leave out the last (DPM schedulers of diffusers).", domain: .flag,
         standard: .flag(false)),
-      SpacingParameter.final,
+      SpacingParameter.final, SpacingParameter.terminal,
     ], exactness: .approximate, reference: "arXiv 2305.08891, table 2")
 
   /// ComfyUI's and A1111's names.
@@ -23,12 +23,15 @@ public struct Linspace: Spacing {
   let rounds: Bool
   let skipsLast: Bool
   let final: FinalLevel
+  let terminal: Double
 
-  /// Reads `round`, `skip-last` and `final`.
+  /// Reads `round`, `skip-last`, `final` and `terminal`.
   public init(_ values: ParameterValues) throws {
     rounds = values.flag("round")
     skipsLast = values.flag("skip-last")
     final = SpacingParameter.final(values)
+    terminal = values.number("terminal")
+    if terminal > 0, final == .smallest { throw ParameterError("linspace: terminal=\(terminal) has no effect with final=smallest") }
   }
 
   /// - Throws: ``GridError`` when the schedule cannot carry so many steps or is to be rounded to timesteps it does not have.
@@ -43,6 +46,8 @@ public struct Linspace: Spacing {
     if points == 1 { times = [range.upperBound] }
     if rounds { times = times.map { $0.rounded(.toNearestOrEven) } }
     let levels = try levels(times.reversed(), schedule)
-    return try Grid(levels: final == .smallest ? levels : Array(levels.prefix(steps)) + [schedule.clean], spacing: Self.name)
+    if final == .smallest { return try Grid(levels: levels, spacing: Self.name) }
+    let evaluated = try stretched(Array(levels.prefix(steps)), to: terminal, schedule, name: Self.name)
+    return try Grid(levels: evaluated + [schedule.clean], spacing: Self.name)
   }
 }

@@ -67,7 +67,24 @@ enum SpacingParameter {
   static let sigmaMax = ParameterDeclaration(
     name: "sigma-max", summary: "Greatest noise coordinate; 0 takes the schedule's.", domain: .number(0...1e6), standard: .number(0))
 
+  static let terminal = ParameterDeclaration(
+    name: "terminal",
+    summary: "Of flow models: times are stretched so that the last evaluated one is this (diffusers' `shift_terminal`); 0 leaves them.",
+    domain: .number(0...0.999), standard: .number(0), neutral: .number(0))
+
   static func final(_ values: ParameterValues) -> FinalLevel { FinalLevel(rawValue: values.choice("final") ?? "") ?? .zero }
+}
+
+/// Times of a flow model stretched towards the end: 1 − t is multiplied by one factor, so that pure noise stays and the last time is `terminal`.
+func stretched(_ levels: [NoiseLevel], to terminal: Double, _ schedule: any NoiseSchedule, name: String) throws -> [NoiseLevel] {
+  guard terminal > 0, let last = levels.last else { return levels }
+  guard schedule.frame == .flow else {
+    throw GridError("\(name) spacing with terminal=\(terminal) stretches times of flow models; \(schedule.summary) is none")
+  }
+  // A single level at pure noise has nothing to be stretched.
+  guard last.sigma < 1 else { return levels }
+  let factor = (1 - terminal) / (1 - last.sigma)
+  return try levels.map { try schedule.level(coordinate: 1 - (1 - $0.sigma) * factor) }
 }
 
 /// What a network is told at a level between two trained timesteps. (α, σ) stay exact in all cases.

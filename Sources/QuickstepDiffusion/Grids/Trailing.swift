@@ -6,17 +6,22 @@ public import QuickstepNN
 public struct Trailing: Spacing {
   public static let declaration = MethodDeclaration(
     name: "trailing", family: .grid, summary: "Every N/n-th trained timestep counted from the noisy end.", points: [.grid],
-    parameters: [SpacingParameter.final], exactness: .approximate, reference: "arXiv 2305.08891, table 2")
+    parameters: [SpacingParameter.final, SpacingParameter.terminal], exactness: .approximate, reference: "arXiv 2305.08891, table 2")
   let final: FinalLevel
+  let terminal: Double
 
-  /// Reads `final`.
-  public init(_ values: ParameterValues) throws { final = SpacingParameter.final(values) }
+  /// Reads `final` and `terminal`.
+  public init(_ values: ParameterValues) throws {
+    final = SpacingParameter.final(values)
+    terminal = values.number("terminal")
+  }
 
   /// - Throws: ``GridError`` when the schedule cannot carry so many steps.
   public func grid(schedule: any NoiseSchedule, steps: Int) throws -> Grid {
     try check(steps: steps, on: schedule)
     let end = final == .zero ? schedule.clean : try schedule.smallest()
-    return try Grid(levels: levels(times(schedule, steps), schedule) + [end], spacing: Self.name)
+    let evaluated = try stretched(levels(times(schedule, steps), schedule), to: terminal, schedule, name: Self.name)
+    return try Grid(levels: evaluated + [end], spacing: Self.name)
   }
 
   private func times(_ schedule: any NoiseSchedule, _ steps: Int) -> [Double] {

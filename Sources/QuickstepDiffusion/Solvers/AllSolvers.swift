@@ -11,6 +11,7 @@ public enum AllSolvers {
     DPMSolverPP2S.self,
     DPMSolverPP3M.self,
     DPMSolverPP3S.self,
+    DPMSolverPPSDE.self,
     AdaptiveDPMSolver.self,
     DPMSolverMultistep.self,
     DPMSolverSinglestep.self,

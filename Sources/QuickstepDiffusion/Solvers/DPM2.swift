@@ -8,11 +8,8 @@ public struct DPM2: Solver {
   public static let declaration = MethodDeclaration(
     name: "dpm2", family: .solver, summary: "Midpoint method, the middle in log σ; two evaluations per step.", points: [.step],
     reads: ["state", "denoised"], changes: ["state"],
-    parameters: [
-      ParameterDeclaration(
-        name: "frame", summary: "What is taken to be straight between levels; auto asks the schedule.",
-        domain: .choice(["auto", "sigma", "flow"]), standard: .choice("auto"))
-    ] + Churn.parameters, exactness: .approximate, reference: "k-diffusion, sample_dpm_2; arXiv 2206.00927, algorithm 1")
+    parameters: [Frame.parameter] + Churn.parameters, exactness: .approximate,
+    reference: "k-diffusion, sample_dpm_2; arXiv 2206.00927, algorithm 1")
 
   /// Names of diffusers, k-diffusion, A1111, ComfyUI and stable-diffusion.cpp.
   public static let aliases = [
@@ -28,7 +25,7 @@ public struct DPM2: Solver {
 
   /// Reads `frame` and the parameters of added noise.
   public init(_ values: ParameterValues) throws {
-    frame = Frame(rawValue: values.choice("frame") ?? "")
+    frame = Frame(values)
     churn = try Churn(values)
   }
 

@@ -7,14 +7,7 @@ public struct DPM2Ancestral: Solver {
   public static let declaration = MethodDeclaration(
     name: "dpm2-ancestral", family: .solver, summary: "Midpoint steps below the target level, then fresh noise up to it.",
     points: [.step], reads: ["state", "denoised"], changes: ["state"],
-    parameters: [
-      ParameterDeclaration(
-        name: "eta", summary: "Share of fresh noise: 0 is DPM2, 1 is fully ancestral.", domain: .number(0...1), standard: .number(1),
-        neutral: .number(0)),
-      ParameterDeclaration(
-        name: "s-noise", summary: "Factor on the fresh noise; 1 keeps the marginals.", domain: .number(0...2), standard: .number(1),
-        neutral: .number(1)),
-    ], exactness: .approximate, reference: "k-diffusion, sample_dpm_2_ancestral")
+    parameters: AncestralNoise.parameters, exactness: .approximate, reference: "k-diffusion, sample_dpm_2_ancestral")
 
   /// Names of diffusers, k-diffusion, A1111 and ComfyUI.
   public static let aliases = [
@@ -24,14 +17,10 @@ public struct DPM2Ancestral: Solver {
     SolverAlias("dpm_2_ancestral", tool: "ComfyUI"),
   ]
 
-  let eta: Double
-  let noiseScale: Double
+  let noise: AncestralNoise
 
   /// Reads `eta` and `s-noise`.
-  public init(_ values: ParameterValues) throws {
-    eta = values.number("eta")
-    noiseScale = values.number("s-noise")
-  }
+  public init(_ values: ParameterValues) throws { noise = AncestralNoise(values) }
 
   /// 2, without noise.
   public var order: Int { 2 }
@@ -41,11 +30,11 @@ public struct DPM2Ancestral: Solver {
     var table = TableauBuilder(solver: Self.name, grid: grid)
     var x = table.initial
     for (from, to) in zip(grid.levels, grid.levels.dropFirst()) {
-      let up = eta == 0 ? 0 : min(eta * FirstOrderStep.renewable(from: from, to: to), to.sigma)
+      let up = noise.eta == 0 ? 0 : min(noise.eta * FirstOrderStep.renewable(from: from, to: to), to.sigma)
       var below = to
       below.sigma = up == 0 ? to.sigma : ((to.sigma - up) * (to.sigma + up)).squareRoot()
       let step = try MidpointStep(.sigma, from: from, to: below, schedule: schedule)
-      x = table.combine(step(x, in: &table), noise: up * noiseScale, to: to)
+      x = table.combine(step(x, in: &table), noise: up * noise.scale, to: to)
     }
     return try table.build()
   }

@@ -14,6 +14,7 @@ public struct DPMSolverPP2M: PlannedSolver {
   /// Names of diffusers, k-diffusion, ComfyUI and A1111.
   public static let aliases = [
     SolverAlias("DPMSolverMultistepScheduler", tool: "diffusers"),
+    SolverAlias("EDMDPMSolverMultistepScheduler", tool: "diffusers", spacing: "karras"),
     SolverAlias("sample_dpmpp_2m", tool: "k-diffusion"),
     SolverAlias("dpmpp_2m", tool: "ComfyUI"),
     SolverAlias("DPM++ 2M Karras", tool: "A1111", spacing: "karras"),

@@ -3,7 +3,8 @@ public import QuickstepNN
 /// DPM-Solver++ 2S: second-order singlestep on the data prediction; two evaluations per step, the second at the middle of the step in λ.
 ///
 /// u = (σ_1/σ)·x − α_1(e^{−h/2} − 1)·m, x' = (σ'/σ)·x − α'(e^{−h} − 1)·m − α'(e^{−h} − 1)·(m_1 − m) (Lu et al. 2022, arXiv 2211.01095,
-/// algorithm 1). With η the step ends below the target, and noise is added up to it (k-diffusion's ancestral form).
+/// algorithm 1). With η the step ends below the target, and noise is added up to it (k-diffusion's ancestral form); with stages at the
+/// grid's levels every stage is a step of the reverse SDE instead (diffusers' `sde-dpmsolver++`).
 public struct DPMSolverPP2S: PlannedSolver {
   public static let declaration = MethodDeclaration(
     name: "dpm++-2s", family: .solver, summary: "Second-order singlestep in log-SNR on the data prediction.", points: [.step],
@@ -28,13 +29,9 @@ public struct DPMSolverPP2S: PlannedSolver {
   let method: DPMSinglestep
 
   /// Reads `variant`, `stages`, `blocks`, `evaluations`, `eta` and `s-noise`.
-  /// - Throws: ``TableauError`` for noise together with stages at the grid's levels.
   public init(_ values: ParameterValues) throws {
     var method = DPMSinglestep(values, prediction: .denoised, order: 2)
     (method.eta, method.noiseScale) = (values.number("eta"), values.number("s-noise"))
-    guard method.eta == 0 || method.stages == .between else {
-      throw TableauError("dpm++-2s has eta \(method.eta) and stages=grid; ancestral noise needs stages=between")
-    }
     self.method = method
   }
 

@@ -6,13 +6,22 @@ public import QuickstepNN
 public struct DPMSolverPP3S: PlannedSolver {
   public static let declaration = MethodDeclaration(
     name: "dpm++-3s", family: .solver, summary: "Third-order singlestep in log-SNR on the data prediction.", points: [.step],
-    reads: ["state", "denoised"], changes: ["state"], parameters: DPMSinglestep.parameters, exactness: .approximate,
+    reads: ["state", "denoised"], changes: ["state"],
+    parameters: DPMSinglestep.parameters + [NoiseParameter.eta(standard: 0), NoiseParameter.scale], exactness: .approximate,
     reference: "arXiv 2206.00927, algorithm 2; arXiv 2211.01095; LuChengTHU/dpm-solver")
 
   let method: DPMSinglestep
 
-  /// Reads `variant`, `stages`, `blocks` and `evaluations`.
-  public init(_ values: ParameterValues) throws { method = DPMSinglestep(values, prediction: .denoised, order: 3) }
+  /// Reads `variant`, `stages`, `blocks`, `evaluations`, `eta` and `s-noise`.
+  /// - Throws: ``TableauError`` for noise without stages at the grid's levels.
+  public init(_ values: ParameterValues) throws {
+    var method = DPMSinglestep(values, prediction: .denoised, order: 3)
+    (method.eta, method.noiseScale) = (values.number("eta"), values.number("s-noise"))
+    guard method.eta == 0 || method.stages == .grid else {
+      throw TableauError("dpm++-3s has eta \(method.eta) and stages=between; its noise needs stages=grid")
+    }
+    self.method = method
+  }
 
   /// 3.
   public var order: Int { 3 }

@@ -7,14 +7,7 @@ public struct EulerAncestral: Solver {
   public static let declaration = MethodDeclaration(
     name: "euler-ancestral", family: .solver, summary: "Euler steps below the target level, then fresh noise up to it.", points: [.step],
     reads: ["state", "denoised"], changes: ["state"],
-    parameters: [
-      ParameterDeclaration(
-        name: "eta", summary: "Share of fresh noise: 0 is Euler, 1 is fully ancestral.", domain: .number(0...1), standard: .number(1),
-        neutral: .number(0)),
-      ParameterDeclaration(
-        name: "s-noise", summary: "Factor on the fresh noise; 1 keeps the marginals.", domain: .number(0...2), standard: .number(1),
-        neutral: .number(1)),
-    ], exactness: .approximate, reference: "k-diffusion, sample_euler_ancestral")
+    parameters: AncestralNoise.parameters, exactness: .approximate, reference: "k-diffusion, sample_euler_ancestral")
 
   /// Names of diffusers, k-diffusion, A1111 and stable-diffusion.cpp.
   public static let aliases = [
@@ -25,14 +18,10 @@ public struct EulerAncestral: Solver {
     SolverAlias("euler_a", tool: "stable-diffusion.cpp"),
   ]
 
-  let eta: Double
-  let noiseScale: Double
+  let noise: AncestralNoise
 
   /// Reads `eta` and `s-noise`.
-  public init(_ values: ParameterValues) throws {
-    eta = values.number("eta")
-    noiseScale = values.number("s-noise")
-  }
+  public init(_ values: ParameterValues) throws { noise = AncestralNoise(values) }
 
   /// 1, without noise.
   public var order: Int { 1 }
@@ -43,8 +32,8 @@ public struct EulerAncestral: Solver {
     var x = table.initial
     for (from, to) in zip(grid.levels, grid.levels.dropFirst()) {
       let m = table.evaluate(x, at: from)
-      let c = FirstOrderStep(from: from, to: to, eta: eta)
-      x = table.combine([(x, c.state), (m, c.denoised)], noise: c.noise * noiseScale, to: to)
+      let c = FirstOrderStep(from: from, to: to, eta: noise.eta)
+      x = table.combine([(x, c.state), (m, c.denoised)], noise: c.noise * noise.scale, to: to)
     }
     return try table.build()
   }

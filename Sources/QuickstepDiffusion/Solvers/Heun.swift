@@ -8,11 +8,7 @@ public struct Heun: Solver {
   public static let declaration = MethodDeclaration(
     name: "heun", family: .solver, summary: "Trapezoidal rule with an Euler predictor; two evaluations per step.", points: [.step],
     reads: ["state", "denoised"], changes: ["state"],
-    parameters: [
-      ParameterDeclaration(
-        name: "frame", summary: "What is taken to be straight between levels; auto asks the schedule.",
-        domain: .choice(["auto", "sigma", "flow"]), standard: .choice("auto"))
-    ] + Churn.parameters, exactness: .approximate, reference: "arXiv 2206.00364, algorithms 1 and 2")
+    parameters: [Frame.parameter] + Churn.parameters, exactness: .approximate, reference: "arXiv 2206.00364, algorithms 1 and 2")
 
   /// Names of diffusers, k-diffusion and A1111.
   public static let aliases = [
@@ -31,7 +27,7 @@ public struct Heun: Solver {
 
   /// Reads `frame` and the parameters of added noise.
   public init(_ values: ParameterValues) throws {
-    frame = Frame(rawValue: values.choice("frame") ?? "")
+    frame = Frame(values)
     churn = try Churn(values)
   }
 

@@ -3,7 +3,7 @@ import QuickstepFormats
 
 extension SchedulerKind {
   /// The families whose classes are exponential integrators.
-  static let exponential = [multistep, singlestep, unipc, deis]
+  static let exponential = [multistep, singlestep, sde, unipc, deis]
 
   private static let multistep = SchedulerKind(
     prefix: "DPMSolverMultistep", spacing: { try shared($0, roundsAlways: false) },
@@ -29,8 +29,9 @@ extension SchedulerKind {
       default: return "dpm-multistep"
       }
     },
+    corrections: thresholding,
     warnings: { keys in
-      var result = try unused(keys, spacings)
+      var result: [String] = []
       if keys.members["lambda_min_clipped"]?.double != nil {
         result.append("the scheduler's 'lambda_min_clipped' has no counterpart here: a run begins at the most trained noise")
       }
@@ -47,12 +48,13 @@ extension SchedulerKind {
         ?? ("linspace", ["skip-last": "true", "round": "true"])
     },
     parameters: { keys in
-      let order = try order(keys)
-      if order == 1 { return [:] }
+      let (order, algorithm) = try (order(keys), algorithm(keys))
+      if order == 1 { return algorithm.hasPrefix("sde") ? ["eta": "1"] : [:] }
       // A list that ends at high order cannot end at clean data.
       let lowers = try keys.flag("lower_order_final") || keys.text("final_sigmas_type", "zero") == "zero"
       var parameters = ["variant": try variant(keys), "stages": "grid", "blocks": lowers ? "lowered" : "fixed"]
-      if try algorithm(keys) == "dpmsolver" { parameters["order"] = String(order) }
+      if algorithm == "dpmsolver" { parameters["order"] = String(order) }
+      if algorithm.hasPrefix("sde") { parameters["eta"] = "1" }
       return parameters
     },
     endsAtLeastNoise: { try $0.text("final_sigmas_type", "zero") == "sigma_min" && !$0.flag("use_flow_sigmas") },
@@ -61,16 +63,21 @@ extension SchedulerKind {
       if order == 1 { return "ddim" }
       return try algorithm(keys) == "dpmsolver" ? "dpm-singlestep" : "dpm++-\(order)s"
     },
+    corrections: thresholding,
     warnings: { keys in
-      var result = try unused(keys, spacings)
-      if try algorithm(keys).hasPrefix("sde") {
-        result.append("the scheduler's 'algorithm_type' adds noise to singlestep steps, which has no counterpart here; none is added")
-      }
+      var result: [String] = []
       if keys.members["lambda_min_clipped"]?.double != nil {
         result.append("the scheduler's 'lambda_min_clipped' has no counterpart here: a run begins at the most trained noise")
       }
+      if try algorithm(keys).hasPrefix("sde"), try order(keys) == 3, try variant(keys) == "taylor" {
+        result.append("the scheduler's third-order step with noise has a term that does not vanish in small steps; the exact one is used")
+      }
       return try result + flowWarnings(keys)
     })
+
+  private static let sde = SchedulerKind(
+    prefix: "DPMSolverSDE", betas: (schedule: "linear", start: 0.00085, end: 0.012), interpolation: .sigma,
+    spacing: { try sigmaSpacing($0) ?? plainSpacing($0, standard: "linspace", more: [:]) })
 
   private static let unipc = SchedulerKind(
     prefix: "UniPC",
@@ -95,14 +102,16 @@ extension SchedulerKind {
       let schedule = try FlowSchedule(
         shift: try keys.number("flow_shift", 1), isDynamic: true, trainedTimes: steps, timestepScale: Double(steps),
         largestSigma: 1 - 1e-6, tellsWholeTimesteps: true)
-      return (schedule, "linspace", ["skip-last": "true"])
+      return (schedule, "linspace", ["skip-last": "true"].merging(try terminal(keys)) { $1 })
     },
+    // With a polynomial of ε the class thresholds nothing.
+    corrections: { try $0.flag("predict_x0", true) ? thresholding($0) : [] },
     warnings: { keys in
-      var result = try unused(keys, spacings)
+      var result = try keys.flag("predict_x0", true) ? [] : unused(keys, ["thresholding": "x̂0 is not thresholded with predict_x0=false"])
+      // diffusers can be given another scheduler here, but cannot write one into a file.
       if keys.has("solver_p") {
         result.append("the scheduler's 'solver_p' has no counterpart here: the predictor is UniP (see solver unic)")
       }
-      if keys.has("shift_terminal") { result.append("the scheduler's 'shift_terminal' has no counterpart here") }
       return try result + flowWarnings(keys)
     })
 
@@ -111,9 +120,13 @@ extension SchedulerKind {
     parameters: { keys in
       ["order": String(try order(keys)), "lower-order-final": String(try keys.flag("lower_order_final", true))]
     },
-    endsAtLeastNoise: { try !$0.flag("use_flow_sigmas") }, warnings: { try unused($0, spacings) + flowWarnings($0) })
+    endsAtLeastNoise: { try !$0.flag("use_flow_sigmas") }, corrections: thresholding, warnings: flowWarnings)
 
-  private static let spacings = ["thresholding": "x̂0 is not thresholded"]
+  /// The last evaluated time of a flow model, where the file fixes it.
+  static func terminal(_ keys: SchedulerKeys) throws -> [String: String] {
+    let terminal = try keys.number("shift_terminal", 0)
+    return terminal == 0 ? [:] : ["terminal": "\(terminal)"]
+  }
 
   /// Spacings of noise, where the file asks for one; timesteps are whole numbers.
   private static func lambdaSpacing(_ keys: SchedulerKeys, rounds: Bool) throws -> (String, [String: String])? {
@@ -129,13 +142,13 @@ extension SchedulerKind {
       ?? plainSpacing(keys, standard: "linspace", more: ["skip-last": "true"], rounds: true)
   }
 
-  private static func order(_ keys: SchedulerKeys) throws -> Int { try keys.integer("solver_order", 2, 1...3) }
+  static func order(_ keys: SchedulerKeys) throws -> Int { try keys.integer("solver_order", 2, 1...3) }
 
-  private static func variant(_ keys: SchedulerKeys) throws -> String {
+  static func variant(_ keys: SchedulerKeys) throws -> String {
     try keys.text("solver_type", "midpoint") == "heun" ? "taylor" : "midpoint"
   }
 
-  private static func algorithm(_ keys: SchedulerKeys) throws -> String {
+  static func algorithm(_ keys: SchedulerKeys) throws -> String {
     let known = ["dpmsolver", "dpmsolver++", "sde-dpmsolver", "sde-dpmsolver++"]
     let name = try keys.text("algorithm_type", "dpmsolver++")
     // A configuration that was DEIS's before.
@@ -146,7 +159,7 @@ extension SchedulerKind {
     return name
   }
 
-  private static func flowWarnings(_ keys: SchedulerKeys) throws -> [String] {
+  private static let flowWarnings: @Sendable (SchedulerKeys) throws -> [String] = { keys in
     guard try keys.flag("use_flow_sigmas") else { return [] }
     var result = try unused(
       keys,

@@ -27,10 +27,14 @@ struct SchedulerKind: Sendable {
       tellsWholeTimesteps: true)
     return (schedule, "trailing", [:])
   }
+  /// What the class does to every x̂0.
+  var corrections: @Sendable (SchedulerKeys) throws -> [MethodChoice] = { _ in [] }
+  /// Whether the class has EDM's forward process and preconditioning instead of trained timesteps.
+  var isEDM = false
   /// What has no counterpart here.
   var warnings: @Sendable (SchedulerKeys) throws -> [String] = { try Self.unused($0, [:]) }
 
-  private static let all = exponential + classical
+  private static let all = edm + exponential + classical
 
   private static let classical = [
     SchedulerKind(prefix: "DDIM", endsAtLeastNoise: { try !$0.flag("set_alpha_to_one", true) }, warnings: { try unused($0, clipping) }),
@@ -42,14 +46,12 @@ struct SchedulerKind: Sendable {
       parameters: { try $0.flag("stochastic_sampling") ? ["timestep-scaling": "0"] : [:] },
       solver: { try $0.flag("stochastic_sampling") ? "lcm" : nil },
       warnings: { keys in
-        var result = try unused(
+        try unused(
           keys,
           [
             "invert_sigmas": "time runs from noise to data here", "use_karras_sigmas": "times are spaced evenly",
             "use_exponential_sigmas": "times are spaced evenly", "use_beta_sigmas": "times are spaced evenly",
           ])
-        if try keys.number("shift_terminal", 0) != 0 { result.append("the scheduler's 'shift_terminal' has no counterpart here") }
-        return result
       }),
     SchedulerKind(prefix: "Heun", betas: latent, interpolation: .sigma, spacing: sigmaOrPlain, warnings: { try unused($0, clipping) }),
     SchedulerKind(
@@ -71,6 +73,12 @@ struct SchedulerKind: Sendable {
   private static let ddpm = SchedulerKind(
     prefix: "DDPM",
     parameters: { ["variance": try $0.text("variance_type", "fixed_small").hasPrefix("fixed_large") ? "fixed-large" : "fixed-small"] },
+    // The clean data that DDPM's mean is made of are the clipped or thresholded ones.
+    corrections: { keys in
+      if try keys.flag("thresholding") { return try thresholding(keys) }
+      guard try keys.flag("clip_sample", true) else { return [] }
+      return [MethodChoice("clip", parameters: ["range": "\(try keys.number("clip_sample_range", 1))"])]
+    },
     warnings: { keys in
       let variance = try keys.text("variance_type", "fixed_small")
       guard ["fixed_small", "fixed_small_log", "fixed_large", "fixed_large_log", "learned", "learned_range"].contains(variance) else {
@@ -78,7 +86,7 @@ struct SchedulerKind: Sendable {
           keys.path, "'variance_type' is '\(variance)'; supported: fixed_small, fixed_large, their _log, learned, learned_range")
       }
       let learned = "the scheduler's 'variance_type' is '\(variance)'; the network's variance is not used, but the small fixed one"
-      return try unused(keys, clipping) + (variance.hasPrefix("learned") ? [learned] : [])
+      return variance.hasPrefix("learned") ? [learned] : []
     })
 
   private static let pndm = SchedulerKind(
@@ -117,6 +125,19 @@ struct SchedulerKind: Sendable {
     ("lcm", ["original-steps": String(try $0.integer("original_inference_steps", 50, 1...1000))])
   }
 
+  /// Dynamic thresholding, where the file asks for it.
+  static let thresholding: @Sendable (SchedulerKeys) throws -> [MethodChoice] = { keys in
+    guard try keys.flag("thresholding") else { return [] }
+    return [
+      MethodChoice(
+        "dynamic-threshold",
+        parameters: [
+          "ratio": "\(try keys.number("dynamic_thresholding_ratio", 0.995))", "max": "\(try keys.number("sample_max_value", 1))",
+        ])
+    ]
+  }
+
+  // Classes whose next state is made of an ε that the change of x̂0 leaves alone, which is not what a correction does here.
   private static let clipping = [
     "clip_sample": "x̂0 is clipped by '--correct clip' only", "thresholding": "x̂0 is thresholded by '--correct' only",
   ]

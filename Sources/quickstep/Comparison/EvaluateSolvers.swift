@@ -12,7 +12,7 @@ struct EvaluateSolvers: AsyncParsableCommand {
     discussion: """
       All contenders start from the same noise as the reference. PSNR and SSIM are means over the pictures, the perceptual distance is LPIPS' formula
       on SqueezeNet without learned weights, the Fréchet distance is the squared one between the features of the contender's pictures and the
-      reference's: it depends on --count. For the digit model the classifier's agreement with what was asked for stands beside them. Contenders that
+      reference's, with --data also to real pictures: both depend on --count. For the digit model the classifier's agreement with what was asked for stands beside them. Contenders that
       add noise end elsewhere than the reference by design: for them the last two figures count.
 
       Examples:
@@ -37,6 +37,10 @@ struct EvaluateSolvers: AsyncParsableCommand {
   var referenceSteps = 999
   @Option(help: "Keep the reference's pictures here, and take them from here when they are there.", completion: .file())
   var cache: String?
+  @Option(help: "Keep what has been measured here, and take it from here when the same is asked for again.", completion: .file())
+  var resume: String?
+  @Flag(help: "Also the Fréchet distance to the pictures the model was trained to be like; needs their data set.")
+  var data = false
   @Option(help: "Also write the table as Markdown.", completion: .file(extensions: ["md"]))
   var markdown: String?
   @Option(help: "Id or folder of the digit classifier.", completion: .directory)
@@ -57,16 +61,22 @@ struct EvaluateSolvers: AsyncParsableCommand {
     let model = try options.load(ModelLibrary.find(model), device: device)
     var request = try self.request(model)
     request.guidanceScale = options.guidance
+    let net = try SqueezeNetFeatures(device: device)
+    let digits = model.classCount == 10 ? try DigitFeatures(folder: ClassifierFolder.find(classifier), device: device) : nil
+    let real = data ? try RealPictures.statistics(of: model, net: digits ?? net) : nil
     let judge = try SolverJudge(
-      reference: referencePictures(request, model), labels: request.prompts, net: SqueezeNetFeatures(device: device),
-      classifier: model.classCount == 10 ? DigitFeatures(folder: ClassifierFolder.find(classifier), device: device) : nil)
+      reference: referencePictures(request, model), labels: request.prompts, net: net, classifier: digits, real: real?.statistics)
     let table = SolverTable(
       title: "\(model.name), guidance \(options.guidance ?? model.defaults.guidanceScale), \(count) pictures, seeds from \(options.seed), "
-        + "reference \(reference) with \(referenceSteps) steps")
+        + "reference \(reference) with \(referenceSteps) steps" + (real.map { "; data: \($0.title)" } ?? ""))
+    try table.add(reference: judge.referenceVerdict(evaluations: referenceSteps))
+    var runs = try MeasuredRuns(path: resume, key: key(model) + (real.map { " \($0.title)" } ?? ""))
     for contender in contenders {
       for wanted in evaluations {
         do {
-          table.add(contender.label, wanted, try measured(contender, wanted, request, model, judge))
+          let verdict = try runs.verdict(contender.label, wanted) ?? measured(contender, wanted, request, model, judge)
+          try runs.keep(verdict, contender.label, wanted)
+          table.add(contender.label, wanted, verdict)
         } catch let error as CancellationError {
           throw error
         } catch {
@@ -86,9 +96,14 @@ struct EvaluateSolvers: AsyncParsableCommand {
       prompts: (0..<count).map { prompts[$0 % prompts.count] }, seeds: (0..<count).map { options.seed &+ UInt64($0) })
   }
 
+  /// What the reference's pictures depend on.
+  private func key(_ model: LoadedModel) -> String {
+    "\(model.fingerprint) \(reference) \(referenceSteps) \(count) \(options.seed) \(options.guidance ?? -1) \(prompt)"
+  }
+
   /// Pictures of the longest run, from the file where it holds those of the same settings.
   private func referencePictures(_ request: GenerationRequest, _ model: LoadedModel) throws -> Tensor {
-    let key = "\(model.fingerprint) \(reference) \(referenceSteps) \(count) \(options.seed) \(options.guidance ?? -1) \(prompt)"
+    let key = key(model)
     if let cache, FileManager.default.fileExists(atPath: cache) {
       let file = try SafetensorsFile(path: cache)
       if file.metadata["key"] == key { return try file.tensor("pictures") }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import QuickstepDiffusion
 import QuickstepEvaluation
 import QuickstepFormats
@@ -50,7 +51,7 @@ struct SolversCommand: ParsableCommand {
   var prompt: [String] = []
   @Option(name: [.short, .long], help: "With --plot and --model: seed of the first picture.")
   var seed: UInt64 = 0
-  @Option(help: "With --plot and --model: steps of the Heun run that is compared with.")
+  @Option(help: "With --plot and --model: steps of the dpm++-2m run that is compared with.")
   var referenceSteps = 200
   @Flag(help: "Print one JSON object.")
   var json = false
@@ -102,7 +103,9 @@ struct SolversCommand: ParsableCommand {
     for warning in solver.fallbacks(steps: count) { note("warning: \(warning)") }
     guard json else {
       print(Screen.faint("on \(setting.schedule.summary), grid \(name)"))
-      return print(table)
+      print(table)
+      let factor = String(format: "%.3g", table.amplification.factor)
+      return print(Screen.faint("an error of a prediction moves later states by at most \(factor) times as much, in units of their spread"))
     }
     print(try table.json())
   }
