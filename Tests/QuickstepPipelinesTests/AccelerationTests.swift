@@ -30,7 +30,9 @@ import Testing
       do {
         let result = try ImagePipeline(model).generate(request)
         #expect(result.accelerations.count >= 1 && result.accelerations[0].saved > 0, "\(method)")
-        #expect(result.accelerations[0].forced == 0 && result.warnings.filter { $0.contains("no effect") } == [], "\(method)")
+        // FasterCache leaves out the branch whose modules it would have to refresh.
+        #expect(result.accelerations[0].forced == 0 || method.hasPrefix("fastercache"), "\(method)")
+        #expect(result.warnings.filter { $0.contains("no effect") } == [], "\(method)")
         for (image, reference) in zip(result.images, exact.images) {
           #expect(try withTensorErrors { image.pixels.isFinite().all() }.item() != 0, "\(method)")
           #expect(try !image.pixels.hasBits(of: reference.pixels), "\(method) changes nothing")
