@@ -75,7 +75,7 @@ let package = Package(
         "QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepTokenizers", "QuickstepModels", "QuickstepDiffusion",
         "QuickstepAcceleration",
       ]),
-    library("QuickstepTesting", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepDiffusion"]),
+    library("QuickstepTesting", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepDiffusion", "QuickstepAcceleration"]),
     .executableTarget(
       name: "quickstep",
       dependencies: [

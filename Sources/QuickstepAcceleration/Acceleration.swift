@@ -109,7 +109,7 @@ public struct Acceleration: Sendable {
     }
     // A site within one that another method answers would be kept and never read, or read and never refreshed.
     let inner = owners.filter { $0.key.kind == .inner }
-    for (site, method) in owners where [.down, .up, .middle].contains(site.kind) {
+    for (site, method) in owners where [.down, .up, .middle, .inner].contains(site.kind) {
       if let (other, owner) = inner.first(where: { $0.value != method && site.depth > $0.key.depth }) {
         throw conflict(owner, method, "on a U-Net's way down and up ('\(other.path)' holds '\(site.path)')")
       }

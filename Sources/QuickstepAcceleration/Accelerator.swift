@@ -64,6 +64,8 @@ public struct RunOutline: Sendable {
   public var sites: [Site]
   /// What tells the model from others, so that what was fitted to another one can be refused; `nil` where it is not known.
   public var fingerprint: String?
+  /// What calibrations are bound to; `nil` where nobody says, so that it cannot be checked.
+  public var identity: RunIdentity?
 
   /// - Parameters:
   ///   - network: for messages.
@@ -91,6 +93,8 @@ public struct RunOutline: Sendable {
   public var evaluations: Int { calls.count }
   /// The network's blocks, where it is a list of blocks.
   public var blocks: [Site] { sites.filter { $0.kind == .block } }
+  /// A network beside the backbone, where there is one.
+  public var control: Site? { sites.first { $0.kind == .control } }
   /// Skip connections, where it is a U-Net; otherwise 0.
   public var skipCount: Int { sites.count { $0.kind == .down } }
 
@@ -116,6 +120,21 @@ public struct RunOutline: Sendable {
   public func needSkips(_ method: String) throws -> Int {
     guard skipCount > 0 else { throw AccelerationError("'\(method)' needs a U-Net with skip connections; \(network) is none") }
     return skipCount
+  }
+}
+
+/// What a fit from full runs holds for, beside the levels of the evaluations.
+public struct RunIdentity: Sendable, Hashable, Codable {
+  /// Checksum of the model.
+  public var fingerprint: String
+  /// Name of the solver.
+  public var solver: String
+  /// Guidance scale.
+  public var guidanceScale: Double
+
+  /// What a fit from full runs holds for.
+  public init(fingerprint: String, solver: String, guidanceScale: Double) {
+    (self.fingerprint, self.solver, self.guidanceScale) = (fingerprint, solver, guidanceScale)
   }
 }
 

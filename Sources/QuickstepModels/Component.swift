@@ -55,6 +55,22 @@ public struct Conditioning: Sendable {
     }
     return result
   }
+
+  /// Each part several times along the batch dimension: for several copies of the samples in one call. Residuals are left out: they belong to
+  /// one evaluation.
+  public func repeated(_ count: Int) -> Conditioning {
+    func copies(_ part: Tensor?) -> Tensor? { part.map { .cat(Array(repeating: $0, count: count)) } }
+    var result = Conditioning(sequence: copies(sequence), mask: copies(mask), pooled: copies(pooled), classes: copies(classes))
+    (result.timeIDs, result.guidance, result.guidanceScale) = (copies(timeIDs), copies(guidance), copies(guidanceScale))
+    (result.resolution, result.aspectRatio) = (copies(resolution), copies(aspectRatio))
+    result.prepared = prepared.compactMapValues(copies)
+    return result
+  }
+
+  /// Samples it is for; `nil` where it says nothing.
+  public var sampleCount: Int? {
+    [sequence, pooled, classes, timeIDs, guidance, guidanceScale, resolution, aspectRatio].lazy.compactMap { $0?.size(0) }.first
+  }
 }
 
 /// What a ControlNet adds (Zhang et al. 2023, arXiv 2302.05543): one tensor for each skip connection of the U-Net, in the order in which they

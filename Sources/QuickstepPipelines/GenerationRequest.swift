@@ -61,6 +61,8 @@ public struct GenerationRequest: Sendable {
   public var evaluated: (@Sendable (GenerationEvaluation) -> Void)?
   /// Watches all sites and calls of a run that nothing accelerates: what calibrations of caches record.
   public var recorder: RunRecorder?
+  /// What of the network's inside is handed over while it runs: what calibrations of caches record.
+  public var tap: SiteTap?
   /// Keeps the state after every step; needs all pictures in one batch.
   public var recordsTrajectory = false
 

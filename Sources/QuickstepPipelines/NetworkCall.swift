@@ -16,7 +16,8 @@ struct NetworkCall {
   ///   - input: `[k·B, C, H, W]`, the context's branches one after the other.
   /// - Returns: the network's answer, `[k·B, C, H, W]` in float32, without the variance that some networks predict as well.
   func output(_ input: Tensor, _ context: StepContext) throws -> Tensor {
-    let parts = context.branches.compactMap { conditions[$0] }
+    let samples = input.size(0) / max(1, context.branches.count)
+    let parts = context.branches.compactMap { conditions[$0] }.map { Self.fitted($0, to: samples) }
     // Prompts of several chunks may differ in length from branch to branch.
     guard Set(parts.compactMap { $0.sequence?.size(1) }).count <= 1 else {
       let inputs = input.chunk(parts.count, dim: 0)
@@ -37,6 +38,12 @@ struct NetworkCall {
     ).to(.float32).contiguous()
     let channels = input.size(1)
     return answer.rank == 4 && answer.size(1) == 2 * channels ? answer.narrow(1, start: 0, length: channels) : answer
+  }
+
+  /// Several copies of the samples are told the same.
+  private static func fitted(_ condition: Conditioning, to samples: Int) -> Conditioning {
+    guard let own = condition.sampleCount, own > 0, samples > own, samples % own == 0 else { return condition }
+    return condition.repeated(samples / own)
   }
 
   /// What the network is told of the time, `[k·B]`: samples may stand at levels of their own, the same in every branch.

@@ -136,7 +136,8 @@ struct ResolvedRequest {
     // Compiling once up front finds out whether the solver can serve this grid at all, and the network its levels.
     let part = try Self.part(grid, steps)
     let table = try solver.compile(schedule: schedule, grid: part)
-    outline = Self.outline(request, model, table, guidance)
+    let identity = RunIdentity(fingerprint: model.fingerprint, solver: solverName, guidanceScale: guidanceScale)
+    outline = Self.outline(request, model, table, guidance, identity)
     acceleration = try Self.acceleration(request, solver, outline)
     warnings += acceleration.warnings
     for row in table.rows { if let call = row.evaluation { _ = try model.scheduler.parametrisation.coefficients(at: call.level) } }
@@ -144,10 +145,13 @@ struct ResolvedRequest {
     AmplificationWarning.text(table, match.solver, solverParameters, schedule: schedule, grid: part).map { warnings.append($0) }
   }
 
-  private static func outline(_ request: GenerationRequest, _ model: LoadedModel, _ table: Tableau, _ guidance: Guidance) -> RunOutline {
+  private static func outline(
+    _ request: GenerationRequest, _ model: LoadedModel, _ table: Tableau, _ guidance: Guidance, _ identity: RunIdentity
+  ) -> RunOutline {
     let control = request.pictures.control == nil ? [] : [Site.controlNetwork]
     var outline = RunOutline(network: "'\(model.name)'", tableau: table, guidance: guidance, sites: control + model.backbone.sites)
     outline.fingerprint = model.fingerprint
+    outline.identity = identity
     return outline
   }
 

@@ -63,6 +63,7 @@ extension ResolvedRequest {
         throw GenerationError("'\(name)', which '\(schedule.method)' needs, is not loaded: ImagePipeline(model, companions:) takes it")
       }
       (part.network, part.sites, part.fingerprint) = ("'\(companion.name)'", companion.backbone.sites, companion.fingerprint)
+      part.identity?.fingerprint = companion.fingerprint
       let own = try acceleration.narrowed(to: part)
       return RunSegment(
         model: companion, plan: try resolved(request, for: companion, of: model, scale: segment.scale), evaluations: evaluations,
@@ -134,7 +135,8 @@ final class SegmentedDenoiser: Denoiser {
       let session = segment.acceleration.makeSession()
       // A run that is recorded is not accelerated.
       request.recorder?.beginRun()
-      let policy: (any SitePolicy)? = request.recorder ?? session.sites
+      let watched: (any SitePolicy)? = request.recorder ?? session.sites
+      let policy: (any SitePolicy)? = if let tap = request.tap { SiteRecorder(tap, base: watched) } else { watched }
       let call = NetworkCall(model: model, conditions: conditions, pictures: pictures, policy: policy)
       let calls = session.calls + (request.recorder.map { [$0] } ?? [])
       let denoiser = GuidedDenoiser(

@@ -17,7 +17,8 @@ struct BenchCommand: AsyncParsableCommand {
       Examples:
         quickstep bench --peer "python3 Benchmarks/peer_eager.py" --markdown out/bench.md
         quickstep bench --only executor --model emoji
-      """)
+      """,
+    subcommands: [BenchDeepCache.self])
 
   @Option(name: [.short, .long], help: "Models to measure (repeatable; default: all that are found).")
   var model: [String] = []

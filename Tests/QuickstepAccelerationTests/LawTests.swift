@@ -14,6 +14,7 @@ import Testing
     "dbcache:threshold=10,last=1",
     "dbcache:threshold=10,estimate=foca", "fastercache:from=1", "magcache:threshold=1,ratios=1", "pab:from=1,to=0", "speca:threshold=10",
     "teacache:threshold=100",
+    "faster-diffusion:schedule=uniform,interval=3",
   ]
   /// Those of them that decide before the run, and the same for one branch as for several.
   static let planned = acting.filter { text in

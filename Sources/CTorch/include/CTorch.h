@@ -130,6 +130,13 @@ int qs_cuda_synchronize(int32_t index);
 bool qs_set_flush_denormals(bool enabled);
 /// Has the allocator keep freed pages for the next allocation and not hand them back to the system.
 void qs_keep_freed_pages(void);
+/// From now on the bytes of tensors in main memory that this thread asks for are counted, from zero.
+int qs_count_begin(void);
+/// Bytes that are in use of those counted on this thread, and the most that were at once; 0 where nothing is counted.
+int64_t qs_count_live(void);
+int64_t qs_count_peak(void);
+/// Ends counting on this thread.
+void qs_count_end(void);
 /// Sets whether library code must use deterministic algorithms.
 void qs_set_deterministic(bool enabled);
 /// The build and instruction-set description libtorch gives of itself. Free with `qs_string_free`.

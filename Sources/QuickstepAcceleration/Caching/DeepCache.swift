@@ -24,6 +24,9 @@ public struct DeepCache: Accelerator {
         name: "power", summary: "how much denser, of 'centred', p", domain: .number(1.02...5), standard: .number(1.2)),
       ParameterDeclaration(
         name: "order", summary: "of the forecast of the deep feature; 0 takes it as it is", domain: .integer(0...4), standard: .integer(0)),
+      ParameterDeclaration(
+        name: "control", summary: "whether a ControlNet is evaluated anew in the other evaluations, or gives what it gave",
+        domain: .choice(["compute", "reuse"]), standard: .choice("compute")),
     ], exactness: .approximate, reference: "arXiv 2312.00858, section 3")
 
   let interval: Int
@@ -32,10 +35,12 @@ public struct DeepCache: Accelerator {
   let centre: Double
   let power: Double
   let order: Int
+  let reusesControl: Bool
 
   public init(_ values: ParameterValues) {
     (interval, branch, order) = (values.integer("interval") ?? 1, values.integer("branch") ?? 0, values.integer("order") ?? 0)
     (isCentred, centre, power) = (values.choice("schedule") == "centred", values.number("centre"), values.number("power"))
+    reusesControl = values.choice("control") == "reuse"
   }
 
   public func parts(for run: RunOutline) throws -> [Part] {
@@ -46,8 +51,18 @@ public struct DeepCache: Accelerator {
     guard interval > 1 else { return [] }
     let full = try Set(fullEvaluations(run.evaluations))
     let actions: [SiteAction] = (0..<run.evaluations).map { full.contains($0) ? .compute : order == 0 ? .reuse : .forecast(order: order) }
-    let site = run.sites.filter { $0.kind == .inner && $0.depth == branch }
-    return [.sites(SiteCache(method: "deepcache", sites: site, actions: actions, rule: TaylorExtrapolation()))]
+    var plan: [Site: [SiteAction]] = [:]
+    for site in run.sites where site.kind == .inner && site.depth == branch { plan[site] = actions }
+    if reusesControl, let control = run.control { plan[control] = actions.map { $0 == .compute ? .compute : .reuse } }
+    return [.sites(SiteCache(method: "deepcache", plan: plan, rule: TaylorExtrapolation()))]
+  }
+
+  public func warnings(for run: RunOutline) -> [String] {
+    guard interval > 1 else { return [] }
+    guard run.control != nil else { return reusesControl ? ["'deepcache': there is no ControlNet for control=reuse to act on"] : [] }
+    return [
+      "'deepcache': in evaluations that are not full, what a ControlNet adds deeper than skip connection \(branch) is that of the last full one"
+    ]
   }
 
   /// Indices of the evaluations that compute everything.
@@ -59,7 +74,7 @@ public struct DeepCache: Accelerator {
 
   /// The authors' non-uniform schedule: evenly spaced in a power of the distance from the centre, the power lowered until there are as many
   /// different evaluations as wanted. Powers of negative numbers are principal complex values, of which the real part counts.
-  static func centred(count: Int, wanted: Int, centre: Int, power: Double) throws -> [Int] {
+  package static func centred(count: Int, wanted: Int, centre: Int, power: Double) throws -> [Int] {
     var power = power
     while power > 1 {
       let from = root(-Double(centre), 1 / power)

@@ -91,6 +91,8 @@ public struct RangeCache: Sendable {
   public var gate: @Sendable () -> any Gate
   /// What it decides, where that is known beforehand: one action per evaluation.
   public private(set) var planned: [SiteAction]?
+  /// For action ``SiteAction/correct``: the held value, changed for this evaluation.
+  public var correction: (@Sendable (_ held: [Tensor], _ context: StepContext) throws -> [Tensor])?
 
   /// - Parameters:
   ///   - first: blocks that always run at the beginning.

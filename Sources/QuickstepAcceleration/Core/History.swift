@@ -12,6 +12,20 @@ struct History {
     let values: [Tensor]
   }
 
+  /// An estimate for as many samples as an evaluation has: where it holds several copies of all, each branch's part is repeated. `nil` where the
+  /// numbers do not fit together.
+  static func fitted(_ estimate: [Tensor], to wanted: Int?, branches: Int) throws -> [Tensor]? {
+    guard let wanted, let own = estimate.first(where: \.isDefined)?.size(0), own != wanted else { return estimate }
+    let parts = max(1, branches)
+    guard own > 0, wanted % own == 0, own % parts == 0 else { return nil }
+    return try withTensorErrors {
+      estimate.map { tensor in
+        guard tensor.isDefined, tensor.size(0) == own else { return tensor }
+        return .cat(tensor.chunk(parts, dim: 0).flatMap { Array(repeating: $0, count: wanted / own) })
+      }
+    }
+  }
+
   private(set) var entries: [Entry] = []
 
   var nodes: [Double] { entries.map(\.node) }
@@ -19,7 +33,7 @@ struct History {
 
   /// Tensors are never written to after they are made, so that holding one is enough; views of something larger are copied.
   mutating func append(_ values: [Tensor], node: Double, evaluation: Int, depth: Int) throws {
-    let owned = try withTensorErrors { values.map { $0.isContiguous ? $0 : $0.contiguous() } }
+    let owned = try withTensorErrors { values.map { !$0.isDefined || $0.isContiguous ? $0 : $0.contiguous() } }
     // Two values at one place would have no difference: the later one counts.
     entries.removeAll { $0.node == node }
     entries.insert(Entry(node: node, evaluation: evaluation, values: owned), at: 0)

@@ -61,9 +61,10 @@ final class RangeActor {
     if action == .identity { return before }
     let target = cache.abscissa(context)
     guard
-      let estimate = try held.answer(
+      var estimate = try held.answer(
         for: context.branches, { history in try history.estimate(cache.rule, target: target, order: action.order) })
     else { return nil }
+    if action == .correct, let correction = cache.correction { estimate = try correction(estimate, context) }
     guard cache.value == .residual else { return estimate }
     return try withTensorErrors { zip(before, estimate).map { $0 + $1 } }
   }

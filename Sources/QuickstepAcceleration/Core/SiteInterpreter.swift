@@ -99,7 +99,7 @@ final class SiteActor {
       log.note(.identity, at: site.path, context)
       return try withTensorErrors { site.kind.addsToItsInput ? input.map { $0.zerosLike() } : input }
     case .reuse, .forecast, .correct:
-      if !isStale(site, context), let answer = try answer(site, wanted, context) {
+      if !isStale(site, context), let answer = try answer(site, wanted, context, samples: input.first?.size(0)) {
         log.note(wanted, at: site.path, context)
         return answer
       }
@@ -127,13 +127,14 @@ final class SiteActor {
     }
   }
 
-  private func answer(_ site: Site, _ action: SiteAction, _ context: StepContext) throws -> [Tensor]? {
-    try held[site]?.answer(for: context.branches) { history in
+  private func answer(_ site: Site, _ action: SiteAction, _ context: StepContext, samples: Int?) throws -> [Tensor]? {
+    let estimate = try held[site]?.answer(for: context.branches) { history in
       if action == .correct, let correction = cache.correction {
         return try history.entries.first.map { try correction(site, $0.values, context) }
       }
       return try history.estimate(cache.rule, target: cache.abscissa(context), order: action.order)
     }
+    return try estimate.flatMap { try History.fitted($0, to: samples, branches: context.branches.count) }
   }
 
   /// Whether the plan has had the site computed since, in an evaluation in which these branches were left out.

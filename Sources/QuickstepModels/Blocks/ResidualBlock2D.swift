@@ -78,9 +78,17 @@ struct PixelAttention: Sendable {
     self.outputScale = outputScale
   }
 
-  func callAsFunction(_ input: Tensor) -> Tensor {
+  func callAsFunction(_ input: Tensor) -> Tensor { added(change(of: input), to: input) }
+
+  /// What attention says, without the residual.
+  func change(of input: Tensor) -> Tensor {
     let tokens = norm(input).flatten(startDim: 2).transposed.contiguous()
-    let sum = attention(tokens).transposed.reshape(input.shape) + input
+    return attention(tokens).transposed.reshape(input.shape)
+  }
+
+  /// The residual sum.
+  func added(_ change: Tensor, to input: Tensor) -> Tensor {
+    let sum = change + input
     return outputScale == 1 ? sum : sum / outputScale
   }
 }

@@ -205,7 +205,7 @@ enum UNet2DAttentionLayer: Sendable {
       try transformer(input, context: state.context, mask: state.mask, depth: depth, evaluation: state.evaluation)
     case .dual(let transformers): try transformers(input, context: state.context, depth: depth, evaluation: state.evaluation)
     case .pixels(let attention, let path):
-      try state.evaluation.site(Site(path, .attention, depth: depth), input) { attention($0) }
+      attention.added(try state.evaluation.site(Site(path, .attention, depth: depth), input) { attention.change(of: $0) }, to: input)
     }
   }
 }

@@ -23,7 +23,8 @@ struct CalibrateCommand: AsyncParsableCommand {
         quickstep generate owl --steps 50 --accelerate teacache:file=emoji.teacache.json
       """,
     subcommands: [
-      CalibrateGaussian.self, CalibrateMagCache.self, CalibrateOLSS.self, CalibrateSmoothCache.self, CalibrateStatistics.self,
+      CalibrateCache.self, CalibrateGaussian.self, CalibrateMagCache.self, CalibrateOLSS.self, CalibrateSmoothCache.self,
+      CalibrateStatistics.self,
       CalibrateTeaCache.self,
     ])
 }
