@@ -67,13 +67,16 @@ let package = Package(
     library("QuickstepAcceleration", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepDiffusion"]),
     library("QuickstepEvaluation", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels", "QuickstepDiffusion"]),
     library(
-      "QuickstepTraining",
-      ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepTokenizers", "QuickstepModels", "QuickstepDiffusion"]),
-    library(
       "QuickstepPipelines",
       [
         "QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepTokenizers", "QuickstepModels", "QuickstepDiffusion",
         "QuickstepAcceleration",
+      ]),
+    library(
+      "QuickstepTraining",
+      [
+        "QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepTokenizers", "QuickstepModels", "QuickstepDiffusion",
+        "QuickstepAcceleration", "QuickstepPipelines",
       ]),
     library("QuickstepTesting", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepDiffusion", "QuickstepAcceleration"]),
     .executableTarget(
@@ -93,7 +96,12 @@ let package = Package(
     tests("QuickstepDiffusion", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "CKernels"]),
     tests("QuickstepAcceleration", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels", "QuickstepDiffusion"]),
     tests("QuickstepEvaluation", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels", "QuickstepDiffusion"]),
-    tests("QuickstepTraining", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels", "QuickstepDiffusion"]),
+    tests(
+      "QuickstepTraining",
+      [
+        "QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels", "QuickstepDiffusion", "QuickstepAcceleration",
+        "QuickstepPipelines",
+      ]),
     tests(
       "QuickstepPipelines",
       ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels", "QuickstepDiffusion", "QuickstepAcceleration"]),

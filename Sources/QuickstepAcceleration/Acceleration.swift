@@ -107,6 +107,14 @@ public struct Acceleration: Sendable {
       case .call, .table: break
       }
     }
+    for case (let method, .list(let list)) in parts {
+      // A block that runs twice would be answered, or kept, twice in one evaluation.
+      for (site, owner) in owners where site.kind.liesInBlocks && list.repeated.contains(site.depth) {
+        throw AccelerationError(
+          "'\(method)' runs the blocks \(list.repeated.lowerBound)…\(list.repeated.upperBound - 1) twice in an evaluation, where '\(owner)' would "
+            + "answer '\(site.path)' from memory; leave one of them out")
+      }
+    }
     // A site within one that another method answers would be kept and never read, or read and never refreshed.
     let inner = owners.filter { $0.key.kind == .inner }
     for (site, method) in owners where [.down, .up, .middle, .inner].contains(site.kind) {

@@ -66,6 +66,10 @@ public struct RunOutline: Sendable {
   public var fingerprint: String?
   /// What calibrations are bound to; `nil` where nobody says, so that it cannot be checked.
   public var identity: RunIdentity?
+  /// Name of the solver, where it is known.
+  public var solver: String?
+  /// Makes blocks like the network's own; `nil` where nobody said how.
+  public var guests: GuestMaker?
 
   /// - Parameters:
   ///   - network: for messages.
@@ -87,6 +91,7 @@ public struct RunOutline: Sendable {
       }
     }
     self.init(network: network, stepCount: tableau.stepCount, calls: calls, sites: sites)
+    solver = tableau.solver
   }
 
   /// Number of evaluations.
@@ -136,6 +141,15 @@ public struct RunIdentity: Sendable, Hashable, Codable {
   public init(fingerprint: String, solver: String, guidanceScale: Double) {
     (self.fingerprint, self.solver, self.guidanceScale) = (fingerprint, solver, guidanceScale)
   }
+}
+
+/// Makes blocks that are built like a network's own, from weights that came with a method.
+public struct GuestMaker: Sendable {
+  /// A block like the network's with this index. `nil` where the network makes none. Throws where the weights do not fit.
+  public var make: @Sendable (_ index: Int, _ weights: any TensorSource) throws -> (any GuestBlock)?
+
+  /// - Parameter make: a block like the one with this index, from weights under the names of that block's scope.
+  public init(make: @escaping @Sendable (_ index: Int, _ weights: any TensorSource) throws -> (any GuestBlock)?) { self.make = make }
 }
 
 /// A method does not fit a model, a run or another method.

@@ -15,6 +15,7 @@ public enum AllAccelerators {
     FirstBlockCache.self,
     FORA.self,
     GuidanceCache.self,
+    InnerLoopFeedback.self,
     LayerSkip.self,
     MagCache.self,
     PyramidAttention.self,

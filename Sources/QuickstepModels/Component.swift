@@ -149,6 +149,10 @@ public protocol Backbone: Component {
   /// - Parameter sampleSide: of the samples to come.
   func prepared(_ conditioning: Conditioning, sampleSide: (height: Int, width: Int)) -> Conditioning
 
+  /// A block built like the network's with this index, with the weights of a scope of its own; the network runs it where a policy asks for it.
+  /// `nil` for networks that make none, and for indices they do not have.
+  func guestBlock(like index: Int, weights: Weights) throws -> (any GuestBlock)?
+
   /// The network's raw output for a noisy sample, in the parametrisation it was trained with.
   /// - Parameters:
   ///   - sample: `[B, C, H, W]`.
@@ -231,6 +235,8 @@ extension Backbone {
   public var stateChannels: Int { sampleShape[0] }
   /// None.
   public var guidanceSize: Int? { nil }
+  /// None.
+  public func guestBlock(like index: Int, weights: Weights) throws -> (any GuestBlock)? { nil }
   /// Not known.
   public func workingBytes(sampleSide: (width: Int, height: Int), promptLength: Int, batch: Int, elementBytes: Int) -> Int? { nil }
   /// The argument names of diffusers' transformers; which of the optional ones are needed depends on the model.

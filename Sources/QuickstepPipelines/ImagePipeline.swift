@@ -1,8 +1,8 @@
 internal import Foundation
 public import QuickstepAcceleration
-internal import QuickstepDiffusion
+package import QuickstepDiffusion
 internal import QuickstepModels
-internal import QuickstepNN
+package import QuickstepNN
 internal import QuickstepTensor
 
 /// From a request to pictures: encode, denoise, decode. Holds nothing but the model, so requests may run side by side.
@@ -50,6 +50,11 @@ public struct ImagePipeline: Sendable {
       try generate(start..<min(start + plan.batch, request.prompts.count), plan, segments, pictures, request, &result)
     }
     return result
+  }
+
+  /// The solver's table for a batch of the request, as its methods leave it.
+  package func tableau(of request: GenerationRequest) throws -> Tableau {
+    try ResolvedRequest(request, model: model).run(start: .given(.undefined)).tableau
   }
 
   /// How often the network would be called for a batch of the request; for chains, for a picture of each once they are burnt in. Checks the
@@ -105,14 +110,15 @@ public struct ImagePipeline: Sendable {
   }
 
   /// The guided network of a request of one batch, with nothing in it that gradients could not pass through: not made in inference mode.
-  func denoiser(for request: GenerationRequest) throws -> any Denoiser {
+  /// - Parameter sites: who acts in the network, in place of the request's methods.
+  package func denoiser(for request: GenerationRequest, sites: (any SitePolicy)? = nil) throws -> any Denoiser {
     let plan = try ResolvedRequest(request, model: model)
     let segments = try plan.segments(request, model: model, companions: companions)
     return try withoutGradients {
       let pictures = try withTensorErrors { try PreparedPictures(plan.pictures, model, inStrips: plan.worksInStrips) }
       var warnings: [String] = []
       return try SegmentedDenoiser(
-        segments, request.prompts.indices, pictures, request, shared: plan.acceleration.models, warnings: &warnings)
+        segments, request.prompts.indices, pictures, request, shared: plan.acceleration.models, sites: sites, warnings: &warnings)
     }
   }
 
@@ -157,7 +163,7 @@ extension GenerationResult {
     accelerations =
       accelerations.count == reports.count ? zip(accelerations, reports).map { $0.adding($1) } : accelerations + reports
     computedModules += denoiser.computedModules
-    for method in acceleration.methods where !accelerations.contains(where: { $0.method == method && $0.saved > 0 }) {
+    for method in acceleration.methods where !accelerations.contains(where: { $0.method == method && $0.hasActed }) {
       let warning = "'\(method)' had no effect: nothing was left out"
       if acceleration.changesTable(by: method) || method == acceleration.models?.method || warnings.contains(warning) { continue }
       warnings.append(warning)

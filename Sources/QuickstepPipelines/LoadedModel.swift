@@ -1,4 +1,5 @@
 internal import Foundation
+package import QuickstepAcceleration
 internal import QuickstepDiffusion
 internal import QuickstepFormats
 public import QuickstepModels
@@ -77,6 +78,15 @@ public struct LoadedModel: Sendable {
     self.options = options
     notes = files.notes
     fingerprint = try Fingerprint.of(loader.paths, options: options)
+  }
+
+  /// Makes blocks like the network's own.
+  package var guests: GuestMaker {
+    GuestMaker { index, source in
+      try Weights.load(from: source, dtype: dtype, device: device, preparation: preparation) {
+        try backbone.guestBlock(like: index, weights: $0)
+      }.model
+    }
   }
 
   /// Number of classes of a class-conditional model.

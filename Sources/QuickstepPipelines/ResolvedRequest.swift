@@ -145,27 +145,6 @@ struct ResolvedRequest {
     AmplificationWarning.text(table, match.solver, solverParameters, schedule: schedule, grid: part).map { warnings.append($0) }
   }
 
-  private static func outline(
-    _ request: GenerationRequest, _ model: LoadedModel, _ table: Tableau, _ guidance: Guidance, _ identity: RunIdentity
-  ) -> RunOutline {
-    let control = request.pictures.control == nil ? [] : [Site.controlNetwork]
-    var outline = RunOutline(network: "'\(model.name)'", tableau: table, guidance: guidance, sites: control + model.backbone.sites)
-    outline.fingerprint = model.fingerprint
-    outline.identity = identity
-    return outline
-  }
-
-  private static func acceleration(_ request: GenerationRequest, _ solver: any Solver, _ outline: RunOutline) throws -> Acceleration {
-    let methods = try request.accelerations.map { try AllAccelerators.make($0.name, $0.parameters) }
-    guard methods.isEmpty || !(solver is any AdaptiveSolver) else {
-      throw GenerationError("adaptive steps are chosen while running; '\(request.accelerations[0].name)' needs to know them before")
-    }
-    guard methods.isEmpty || request.recorder == nil else {
-      throw GenerationError("a run is recorded as it is without '\(request.accelerations[0].name)'; leave one of them out")
-    }
-    return try Acceleration(methods, run: outline)
-  }
-
   /// A start method, where nothing else says how the run begins.
   private static func start(
     _ request: GenerationRequest, _ method: (any StartMethod)?, _ model: LoadedModel, _ grid: Grid, _ shape: [Int],

@@ -62,7 +62,8 @@ extension ResolvedRequest {
       guard let companion = companions[name] else {
         throw GenerationError("'\(name)', which '\(schedule.method)' needs, is not loaded: ImagePipeline(model, companions:) takes it")
       }
-      (part.network, part.sites, part.fingerprint) = ("'\(companion.name)'", companion.backbone.sites, companion.fingerprint)
+      (part.network, part.sites) = ("'\(companion.name)'", companion.backbone.sites)
+      (part.fingerprint, part.guests) = (companion.fingerprint, companion.guests)
       part.identity?.fingerprint = companion.fingerprint
       let own = try acceleration.narrowed(to: part)
       return RunSegment(
@@ -116,10 +117,12 @@ final class SegmentedDenoiser: Denoiser {
   private let schedule: ModelSchedule?
 
   /// Encodes the prompts of a batch for every model.
-  /// - Parameter shared: which model does which steps, where there are several.
+  /// - Parameters:
+  ///   - shared: which model does which steps, where there are several.
+  ///   - sites: who acts in the networks, in place of the request's methods.
   init(
     _ segments: [RunSegment], _ range: Range<Int>, _ pictures: PreparedPictures, _ request: GenerationRequest, shared: ModelSchedule?,
-    warnings: inout [String]
+    sites: (any SitePolicy)? = nil, warnings: inout [String]
   ) throws {
     schedule = shared
     for segment in segments {
@@ -135,7 +138,7 @@ final class SegmentedDenoiser: Denoiser {
       let session = segment.acceleration.makeSession()
       // A run that is recorded is not accelerated.
       request.recorder?.beginRun()
-      let watched: (any SitePolicy)? = request.recorder ?? session.sites
+      let watched: (any SitePolicy)? = sites ?? request.recorder ?? session.sites
       let policy: (any SitePolicy)? = if let tap = request.tap { SiteRecorder(tap, base: watched) } else { watched }
       let call = NetworkCall(model: model, conditions: conditions, pictures: pictures, policy: policy)
       let calls = session.calls + (request.recorder.map { [$0] } ?? [])

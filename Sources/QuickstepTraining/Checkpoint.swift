@@ -51,6 +51,7 @@ struct Checkpoint {
     plan.defaults = [:]
     // The checkpoint holds the weights; where the first ones came from may be moved.
     plan.startFrom = nil
+    plan.feedback?.model = ""
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
     return String(decoding: try encoder.encode(plan), as: UTF8.self)

@@ -17,6 +17,8 @@ public struct TrainingPlan: Codable, Sendable, Hashable {
   public var data: DataSelection
   /// What the network learns; absent for tasks with a loss of their own.
   public var objective: ObjectivePlan?
+  /// What the task `feedback` is told; absent for all others.
+  public var feedback: FeedbackPlan?
   /// AdamW and its learning-rate curve.
   public var optimiser: OptimiserPlan
   /// Pictures per step.
@@ -33,7 +35,7 @@ public struct TrainingPlan: Codable, Sendable, Hashable {
   public var defaults: [String: PlanValue]
 
   enum CodingKeys: String, CodingKey {
-    case task, components, data, objective, optimiser, batch, steps, seed, defaults
+    case task, components, data, objective, feedback, optimiser, batch, steps, seed, defaults
     case startFrom = "start_from"
     case frozen
     case averagingDecay = "averaging_decay"
@@ -63,8 +65,11 @@ public struct TrainingPlan: Codable, Sendable, Hashable {
     try check((0..<1).contains(plan.averagingDecay), "'averaging_decay' is \(plan.averagingDecay); allowed: 0…1 (exclusive)")
     try check((0...1).contains(plan.conditionDropout), "'condition_dropout' is \(plan.conditionDropout); allowed: 0…1")
     try plan.optimiser.check(path)
+    try plan.feedback?.check(path)
     let place = (path as NSString).deletingLastPathComponent
-    plan.startFrom = plan.startFrom?.mapValues { $0.hasPrefix("/") || place.isEmpty ? $0 : place + "/" + $0 }
+    func placed(_ folder: String) -> String { folder.hasPrefix("/") || place.isEmpty ? folder : place + "/" + folder }
+    plan.startFrom = plan.startFrom?.mapValues(placed)
+    if let model = plan.feedback?.model { plan.feedback?.model = placed(model) }
     return plan
   }
 }

@@ -65,6 +65,7 @@ public enum AllTrainingTasks {
     DigitDiffusionTask.self,
     EmojiDiffusionTask.self,
     EmojiPromptTask.self,
+    FeedbackTask.self,
     NoiseLevelTask.self,
   ]
 

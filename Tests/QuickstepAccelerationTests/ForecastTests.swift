@@ -132,9 +132,10 @@ import Testing
     plain.sites = []
     for method in AllAccelerators.all
     where method.declaration.needs.contains(where: { $0.contains("list of blocks") || $0.contains("modules") }) {
-      #expect(throws: AccelerationError.self, "\(method.declaration.name)") {
-        try Acceleration([AllAccelerators.make(method.declaration.name)], run: plain)
-      }
+      let made = try AllAccelerators.make(method.declaration.name)
+      // What does nothing as it stands needs nothing.
+      if let idle = try? Acceleration([made], run: run).makeSession(), idle.sites == nil, idle.calls.isEmpty { continue }
+      #expect(throws: AccelerationError.self, "\(method.declaration.name)") { try Acceleration([made], run: plain) }
     }
   }
 

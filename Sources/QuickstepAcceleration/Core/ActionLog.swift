@@ -8,12 +8,17 @@ public struct AccelerationReport: Sendable, Hashable, Codable {
   public var computed = 0, saved = 0
   /// Visits at which work was done because there was nothing to answer from, though the decision was otherwise.
   public var forced = 0
+  /// Work besides: blocks that ran once more in their evaluation, and blocks of the method's own.
+  public var additional = 0
   /// Most bytes held at once.
   public var peakBytes = 0
   /// The numbers its decisions were taken by, in order; empty for plans.
   public var signals: [Double] = []
   /// What was done, by name as in plans, one letter per evaluation.
   public var actions: [String: String] = [:]
+
+  /// Whether it did anything but what happens without it.
+  public var hasActed: Bool { saved > 0 || additional > 0 }
 
   /// A report of nothing yet.
   public init(method: String) { self.method = method }
@@ -22,6 +27,7 @@ public struct AccelerationReport: Sendable, Hashable, Codable {
   public func adding(_ other: AccelerationReport) -> AccelerationReport {
     var sum = self
     (sum.computed, sum.saved, sum.forced) = (computed + other.computed, saved + other.saved, forced + other.forced)
+    sum.additional += other.additional
     sum.peakBytes = max(peakBytes, other.peakBytes)
     sum.signals += other.signals
     if sum.actions.isEmpty { sum.actions = other.actions }
@@ -47,6 +53,7 @@ final class ActionLog {
     codes[name] = row
   }
 
+  func note(additional count: Int) { report.additional += max(0, count) }
   func note(signal: Double) { report.signals.append(signal) }
   func note(bytes: Int) { report.peakBytes = max(report.peakBytes, bytes) }
 

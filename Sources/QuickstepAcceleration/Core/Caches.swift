@@ -124,11 +124,15 @@ public struct RangeCache: Sendable {
 public struct ListMethod: Sendable {
   /// Name of the method, for reports.
   public var method: String
+  /// Blocks it runs more than once in an evaluation, within which no other method can answer from memory.
+  public var repeated: Range<Int>
   /// Who runs it: a fresh one for every request.
   public var make: @Sendable () -> any ListRunner
 
   /// A method that runs the list of blocks itself.
-  public init(method: String, make: @escaping @Sendable () -> any ListRunner) { (self.method, self.make) = (method, make) }
+  public init(method: String, repeated: Range<Int> = 0..<0, make: @escaping @Sendable () -> any ListRunner) {
+    (self.method, self.repeated, self.make) = (method, repeated, make)
+  }
 }
 
 /// Runs the list of blocks in one request.
@@ -140,6 +144,13 @@ public protocol ListRunner: AnyObject {
   func run(
     _ blocks: [Site], input: [Tensor], context: StepContext, block: (Int, [Tensor]) throws -> [Tensor]
   ) throws -> (output: [Tensor], actions: [SiteAction])
+
+  /// The same for runners that have blocks of their own. By default those are not asked for.
+  /// - Parameter guest: runs such a block with the network's conditioning; `nil` where the network makes none.
+  func run(
+    _ blocks: [Site], input: [Tensor], context: StepContext, guest: ((any GuestBlock, [Tensor]) throws -> [Tensor])?,
+    block: (Int, [Tensor]) throws -> [Tensor]
+  ) throws -> (output: [Tensor], actions: [SiteAction])
   /// The number that the last run's decision rested on; `nil` where there was none.
   var lastSignal: Double? { get }
   /// Bytes of what it remembers.
@@ -147,6 +158,13 @@ public protocol ListRunner: AnyObject {
 }
 
 extension ListRunner {
+  /// Without guests.
+  public func run(
+    _ blocks: [Site], input: [Tensor], context: StepContext, guest: ((any GuestBlock, [Tensor]) throws -> [Tensor])?,
+    block: (Int, [Tensor]) throws -> [Tensor]
+  ) throws -> (output: [Tensor], actions: [SiteAction]) {
+    try run(blocks, input: input, context: context, block: block)
+  }
   /// None.
   public var lastSignal: Double? { nil }
   /// None.

@@ -91,12 +91,24 @@ final class ListActor {
   }
 
   func run(
-    _ blocks: [Site], input: [Tensor], context: StepContext, block: (Int, [Tensor]) throws -> [Tensor]
+    _ blocks: [Site], input: [Tensor], context: StepContext, guest: ((any GuestBlock, [Tensor]) throws -> [Tensor])?,
+    block: (Int, [Tensor]) throws -> [Tensor]
   ) throws -> [Tensor] {
-    let (output, actions) = try runner.run(blocks, input: input, context: context, block: block)
+    var visits = 0
+    let visitor = guest.map { guest in
+      { (block: any GuestBlock, value: [Tensor]) in
+        visits += 1
+        return try guest(block, value)
+      }
+    }
+    let (output, actions) = try runner.run(blocks, input: input, context: context, guest: visitor) { index, value in
+      visits += 1
+      return try block(index, value)
+    }
     for (site, action) in zip(blocks, actions) { log.note(action, at: site.path, context) }
     if let signal = runner.lastSignal { log.note(signal: signal) }
     log.note(bytes: runner.heldBytes)
+    log.note(additional: visits - actions.count { $0 == .compute })
     return output
   }
 }

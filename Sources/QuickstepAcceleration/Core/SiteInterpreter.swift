@@ -56,12 +56,12 @@ public final class SiteInterpreter: SitePolicy {
 
   public func sequence(
     _ blocks: [Site], input: [Tensor], context: StepContext, modulated: (([Tensor]) throws -> Tensor)?,
-    block: (Int, [Tensor]) throws -> [Tensor]
+    guest: ((any GuestBlock, [Tensor]) throws -> [Tensor])?, block: (Int, [Tensor]) throws -> [Tensor]
   ) throws -> [Tensor] {
     func run(_ index: Int, _ value: [Tensor]) throws -> [Tensor] {
       try evaluate(blocks[index], input: value, context: context) { try block(index, $0) }
     }
-    if let list { return try list.run(blocks, input: input, context: context, block: run) }
+    if let list { return try list.run(blocks, input: input, context: context, guest: guest, block: run) }
     guard let range else { return try blocks.indices.reduce(input) { try run($1, $0) } }
     return try range.run(blocks, input: input, context: context, modulated: modulated, block: run)
   }
@@ -162,6 +162,14 @@ final class SiteActor {
 }
 
 extension Site.Kind {
+  /// Whether such sites are blocks of a list or stand within them.
+  var liesInBlocks: Bool {
+    switch self {
+    case .block, .attention, .crossAttention, .feedForward, .parallel: true
+    case .down, .inner, .middle, .up, .residual, .control: false
+    }
+  }
+
   /// Whether the site's output is added to its input by the network, so that "nothing" is zeros.
   var addsToItsInput: Bool {
     switch self {

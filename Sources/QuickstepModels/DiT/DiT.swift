@@ -90,7 +90,11 @@ public struct DiT: Backbone {
     let tokens = patches(sample).flatten(startDim: 2).transposed + positions.to(sample.dtype, sample.device)
     let labels = classes.to(.int64)
     let hidden = try evaluation.sequence(
-      "transformer_blocks", count: blocks.count, tokens, modulated: { blocks[0].modulated($0, timestep, labels) }
+      "transformer_blocks", count: blocks.count, tokens, modulated: { blocks[0].modulated($0, timestep, labels) },
+      guest: { block, tokens in
+        try block.made(as: DiTBlock.self)(
+          tokens, timestep: timestep, classes: labels, path: "guest", depth: 0, evaluation: evaluation.unwatched)
+      }
     ) { index, tokens in
       try blocks[index](
         tokens, timestep: timestep, classes: labels, path: "transformer_blocks.\(index)", depth: index, evaluation: evaluation)
@@ -100,10 +104,15 @@ public struct DiT: Backbone {
     let folded = output(modulate(outputNorm(hidden), shift: modulation[0], scale: modulation[1]))
     return Patches.joined(folded, rows: rows, columns: columns, patch: configuration.patchSize)
   }
+
+  /// Any index gives the same: all blocks are built alike.
+  public func guestBlock(like index: Int, weights: Weights) throws -> (any GuestBlock)? {
+    blocks.indices.contains(index) ? DiTBlock(configuration, weights: weights) : nil
+  }
 }
 
 /// Self-attention and feed-forward under adaLN-Zero, with an embedding of time and class of the block's own. `[B, N, C] → [B, N, C]`.
-struct DiTBlock: Sendable {
+struct DiTBlock: GuestBlock {
   let embedding: TimeClassEmbedding
   let modulation: Linear
   let norm1: LayerNorm

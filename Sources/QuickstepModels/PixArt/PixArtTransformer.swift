@@ -61,7 +61,11 @@ public struct PixArtTransformer: Backbone {
     let context = captions.map { $0(sequence) } ?? sequence
     let mask = HeadAttention.bias(conditioning.mask, dtype: sample.dtype)
     let hidden = try evaluation.sequence(
-      "transformer_blocks", count: blocks.count, tokens, modulated: { blocks[0].modulated($0, modulation: parts) }
+      "transformer_blocks", count: blocks.count, tokens, modulated: { blocks[0].modulated($0, modulation: parts) },
+      guest: { block, tokens in
+        try block.made(as: PixArtBlock.self)(
+          tokens, modulation: parts, context: context, mask: mask, path: "guest", depth: 0, evaluation: evaluation.unwatched)
+      }
     ) { index, tokens in
       try blocks[index](
         tokens, modulation: parts, context: context, mask: mask, path: "transformer_blocks.\(index)", depth: index, evaluation: evaluation)
@@ -70,11 +74,16 @@ public struct PixArtTransformer: Backbone {
     return Patches.joined(
       output(modulate(outputNorm(hidden), shift: last[0], scale: last[1])), rows: rows, columns: columns, patch: configuration.patchSize)
   }
+
+  /// Any index gives the same: all blocks are built alike.
+  public func guestBlock(like index: Int, weights: Weights) throws -> (any GuestBlock)? {
+    blocks.indices.contains(index) ? PixArtBlock(configuration, weights: weights) : nil
+  }
 }
 
 /// Self-attention, attention to the prompt and feed-forward layers under adaLN-single. The attention to the prompt takes the tokens as they
 /// are. `[B, N, C] → [B, N, C]`.
-struct PixArtBlock: Sendable {
+struct PixArtBlock: GuestBlock {
   /// `[6, C]`, added to the modulation of all blocks.
   let table: Tensor
   let norm: LayerNorm

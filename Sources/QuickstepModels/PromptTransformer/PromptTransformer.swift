@@ -79,8 +79,13 @@ public struct PromptTransformer: Backbone {
     let mask = conditioning.mask?.unsqueeze(1).unsqueeze(1)
     let input = PromptSketch.beside(sample, sketch, conditioning)
     let tokens = patchEmbedding(input.pixelUnshuffle(patch).flatten(startDim: 2).transposed) + positions(rows, columns, like: sample)
-    let hidden = try evaluation.sequence("blocks", count: blocks.count, tokens, modulated: { blocks[0].modulated($0, signal: signal) }) {
-      index, tokens in
+    let hidden = try evaluation.sequence(
+      "blocks", count: blocks.count, tokens, modulated: { blocks[0].modulated($0, signal: signal) },
+      guest: { block, tokens in
+        try block.made(as: PromptTransformerBlock.self)(
+          tokens, signal: signal, context: sequence, mask: mask, path: "guest", depth: 0, evaluation: evaluation.unwatched)
+      }
+    ) { index, tokens in
       try blocks[index](
         tokens, signal: signal, context: sequence, mask: mask, path: "blocks.\(index)", depth: index, evaluation: evaluation)
     }
@@ -88,6 +93,11 @@ public struct PromptTransformer: Backbone {
     let patches = output(modulate(outputNorm(hidden), shift: modulation[0], scale: modulation[1]))
     let pixels = patches.transposed.reshape([sample.size(0), -1, rows, columns]).pixelShuffle(patch)
     return head.map { $0(pixels) } ?? pixels
+  }
+
+  /// Any index gives the same: all blocks are built alike.
+  public func guestBlock(like index: Int, weights: Weights) throws -> (any GuestBlock)? {
+    blocks.indices.contains(index) ? PromptTransformerBlock(configuration, weights: weights) : nil
   }
 
   private func positions(_ rows: Int, _ columns: Int, like sample: Tensor) -> Tensor {
@@ -115,7 +125,7 @@ struct PatchSeamHead: Sendable {
 func modulate(_ input: Tensor, shift: Tensor, scale: Tensor) -> Tensor { shift.addcmul(input, tensor2: scale + 1) }
 
 /// One block: self-attention and feed-forward under adaLN-Zero, with cross-attention to the prompt between them. `[B, N, C] → [B, N, C]`.
-struct PromptTransformerBlock: Sendable {
+struct PromptTransformerBlock: GuestBlock {
   let norm1: LayerNorm
   let attention: Attention
   let crossNorm: LayerNorm

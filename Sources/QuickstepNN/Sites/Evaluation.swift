@@ -35,6 +35,9 @@ public struct Evaluation {
     Evaluation(StepContext(step: 0, stepCount: 1, evaluation: 0, evaluationCount: 1, level: NoiseLevel(timestep: 0, alpha: 1, sigma: 0)))
   }
 
+  /// The same evaluation with nobody at its sites: for blocks that are no part of the network.
+  public var unwatched: Evaluation { Evaluation(context) }
+
   /// A site. Without a policy this is the closure call and nothing else; `site` is not even made.
   @inline(__always)
   public func site<Value: SiteValue>(
@@ -60,15 +63,18 @@ public struct Evaluation {
   /// - Parameters:
   ///   - path: of the list; block i is `path.i`.
   ///   - modulated: the first block's input after its normalisation and modulation by the time, which some policies compare.
+  ///   - guest: runs a block of a policy's own with the network's conditioning; `nil` where the network makes no such blocks.
   public func sequence<Value: SiteValue>(
-    _ path: String, count: Int, _ input: Value, modulated: ((Value) throws -> Tensor)? = nil, _ block: (Int, Value) throws -> Value
+    _ path: String, count: Int, _ input: Value, modulated: ((Value) throws -> Tensor)? = nil,
+    guest: ((any GuestBlock, Value) throws -> Value)? = nil, _ block: (Int, Value) throws -> Value
   ) throws -> Value {
-    try sequence([BlockRun(path, count: count)], input, modulated: modulated, block)
+    try sequence([BlockRun(path, count: count)], input, modulated: modulated, guest: guest, block)
   }
 
   /// Several kinds of blocks one after the other as one list: indices go on from kind to kind.
   public func sequence<Value: SiteValue>(
-    _ runs: [BlockRun], _ input: Value, modulated: ((Value) throws -> Tensor)? = nil, _ block: (Int, Value) throws -> Value
+    _ runs: [BlockRun], _ input: Value, modulated: ((Value) throws -> Tensor)? = nil,
+    guest: ((any GuestBlock, Value) throws -> Value)? = nil, _ block: (Int, Value) throws -> Value
   ) throws -> Value {
     guard let policy else {
       var value = input
@@ -76,8 +82,13 @@ public struct Evaluation {
       return value
     }
     let probe = modulated.map { modulated in { (tensors: [Tensor]) in try modulated(Value(tensors: tensors)) } }
+    let visitor = guest.map { guest in
+      { (block: any GuestBlock, tensors: [Tensor]) in try guest(block, Value(tensors: tensors)).tensors }
+    }
     return Value(
-      tensors: try policy.sequence(BlockRun.sites(runs), input: input.tensors, context: context, modulated: probe) { index, tensors in
+      tensors: try policy.sequence(
+        BlockRun.sites(runs), input: input.tensors, context: context, modulated: probe, guest: visitor
+      ) { index, tensors in
         try block(index, Value(tensors: tensors)).tensors
       })
   }

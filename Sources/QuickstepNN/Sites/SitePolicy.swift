@@ -17,11 +17,26 @@ public protocol SitePolicy: AnyObject {
     _ blocks: [Site], input: [Tensor], context: StepContext, modulated: (([Tensor]) throws -> Tensor)?,
     block: (Int, [Tensor]) throws -> [Tensor]
   ) throws -> [Tensor]
+
+  /// The same for policies that run blocks of their own among the network's. By default those are not asked for.
+  /// - Parameter guest: runs such a block with the network's conditioning; `nil` where the network makes none.
+  func sequence(
+    _ blocks: [Site], input: [Tensor], context: StepContext, modulated: (([Tensor]) throws -> Tensor)?,
+    guest: ((any GuestBlock, [Tensor]) throws -> [Tensor])?, block: (Int, [Tensor]) throws -> [Tensor]
+  ) throws -> [Tensor]
 }
 
 extension SitePolicy {
   /// Never.
   public func bypasses(_ site: Site, context: StepContext) -> Bool { false }
+
+  /// Without guests.
+  public func sequence(
+    _ blocks: [Site], input: [Tensor], context: StepContext, modulated: (([Tensor]) throws -> Tensor)?,
+    guest: ((any GuestBlock, [Tensor]) throws -> [Tensor])?, block: (Int, [Tensor]) throws -> [Tensor]
+  ) throws -> [Tensor] {
+    try sequence(blocks, input: input, context: context, modulated: modulated, block: block)
+  }
 
   /// Every block in turn, each as a site of kind `block`.
   public func sequence(

@@ -1,18 +1,18 @@
 internal import QuickstepDiffusion
-internal import QuickstepNN
-internal import QuickstepTensor
+package import QuickstepNN
+package import QuickstepTensor
 internal import Synchronization
 
 /// Full runs of a model, in main memory: what fits of solvers are made from.
-struct RecordedPaths: Sendable {
+package struct RecordedPaths: Sendable {
   /// Levels of the states, the final one included.
-  var levels: [NoiseLevel]
+  package var levels: [NoiseLevel]
   /// What the network was shown in each evaluation, `[B, C, H, W]`.
-  var seen: [Tensor]
+  package var seen: [Tensor]
   /// x̂0 of each evaluation.
-  var denoised: [Tensor]
+  package var denoised: [Tensor]
   /// The final state.
-  var final: Tensor
+  package var final: Tensor
 
   /// Of one sample: x⁰ … x^M.
   func states(_ sample: Int) throws -> [Tensor] { try (seen + [final]).map { try Self.row($0, sample) } }
@@ -29,7 +29,7 @@ struct RecordedPaths: Sendable {
 extension ImagePipeline {
   /// Runs one batch with a solver that evaluates once per step and keeps everything.
   /// - Throws: `GenerationError` when the solver evaluates more or less often than once per step; what generating throws.
-  func recorded(_ request: GenerationRequest) throws -> RecordedPaths {
+  package func recorded(_ request: GenerationRequest) throws -> RecordedPaths {
     var request = request
     request.batch = request.prompts.count
     request.stopsAtLatents = true

@@ -88,8 +88,10 @@ struct ChainGeneration {
       }
     }
     result.warnings = warnings
-    let call = NetworkCall(
-      model: model, conditions: try plan.told(conditions, model: model, count: group.count), pictures: pictures, policy: nil)
+    let side = (height: plan.sampleShape[1], width: plan.sampleShape[2])
+    let told = try plan.told(conditions, model: model, count: group.count)
+    let prepared = try withInference { try withTensorErrors { told.mapValues { model.backbone.prepared($0, sampleSide: side) } } }
+    let call = NetworkCall(model: model, conditions: prepared, pictures: pictures, policy: nil)
     return GuidedDenoiser(parametrisation: model.scheduler.parametrisation, guidance: plan.guidance, corrections: plan.corrections) {
       input, context in try call.output(input, context)
     }

@@ -38,8 +38,10 @@ public struct ToyNetwork: Sendable {
   /// One evaluation; the timestep is that of the evaluation's level.
   public func callAsFunction(_ sample: Tensor, evaluation: Evaluation) throws -> Tensor {
     let time = TimestepFeatures.make(Tensor(scalar: Float(evaluation.context.level.timestep)).reshape([1]), size: size)
-    let hidden = try evaluation.sequence("blocks", count: blocks.count, sample + time, modulated: { blocks.first?.modulated($0) ?? $0 }) {
-      index, value in
+    let hidden = try evaluation.sequence(
+      "blocks", count: blocks.count, sample + time, modulated: { blocks.first?.modulated($0) ?? $0 },
+      guest: { try $0.made(as: ToyBlock.self)($1, path: "guest", depth: 0, evaluation: evaluation.unwatched) }
+    ) { index, value in
       try blocks[index](value, path: "blocks.\(index)", depth: index, evaluation: evaluation)
     }
     let shaped = try evaluation.nest(hidden, count: 2) {
@@ -52,6 +54,9 @@ public struct ToyNetwork: Sendable {
     return hidden + shaped
   }
 
+  /// A block like those of the list, with weights of its own.
+  public func guestBlock(weights: Weights) -> any GuestBlock { ToyBlock(weights, size: size) }
+
   /// The sites of an evaluation, in the order in which they are visited.
   public var sites: [Site] {
     Site.blocks([(BlockRun("blocks", count: blocks.count), [("attn", .attention), ("ff", .feedForward)])])
@@ -59,7 +64,7 @@ public struct ToyNetwork: Sendable {
   }
 }
 
-struct ToyBlock: Sendable {
+struct ToyBlock: GuestBlock {
   let mix: Linear
   let feedForward: FeedForward
 

@@ -84,7 +84,7 @@ struct GenerationReport {
   }
 
   private var exactness: Exactness {
-    if result.accelerations.contains(where: { $0.saved > 0 }) { return .approximate }
+    if result.accelerations.contains(where: { $0.hasActed }) { return .approximate }
     return result.images.contains { $0.settings.batch > 1 } ? .rounding : .bitExact
   }
 
@@ -106,13 +106,15 @@ extension AccelerationReport {
   var summary: String {
     let visits = computed + saved
     return String(
-      format: "%@: %d of %d computed (%.0f %% left out)%@, %.1f MB held", method, computed, visits,
-      100 * Double(saved) / Double(max(1, visits)), forced > 0 ? ", \(forced) for want of anything to reuse" : "", Double(peakBytes) / 1e6)
+      format: "%@: %d of %d computed (%.0f %% left out)%@%@, %.1f MB held", method, computed, visits,
+      100 * Double(saved) / Double(max(1, visits)), additional > 0 ? ", \(additional) more" : "",
+      forced > 0 ? ", \(forced) for want of anything to reuse" : "", Double(peakBytes) / 1e6)
   }
 
   var json: JSONValue {
     .object([
       "method": .string(method), "computed": .integer(computed), "saved": .integer(saved), "forced": .integer(forced),
+      "additional": .integer(additional),
       "peak_bytes": .integer(peakBytes), "signals": .array(signals.map { .number($0) }),
       "actions": .object(actions.mapValues { .string($0) }),
     ])
