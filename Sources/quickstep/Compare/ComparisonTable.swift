@@ -82,7 +82,8 @@ struct ComparisonTable {
       way.likeness.map { (way.median * 1000, max(1e-6, 1 - $0.meanSSIM)) }
     }
     let line = runs.rivals.compactMap { $0 }.compactMap(point).sorted { $0.x < $1.x }
-    var series = runs.contenders.compactMap { way in point(way).map { LinePlot.Series(way.label, [$0]) } }
+    // Long names would leave no room for the plot.
+    var series = runs.contenders.compactMap { way in point(way).map { LinePlot.Series(String(way.label.prefix(48)), [$0]) } }
     if !line.isEmpty { series.append(LinePlot.Series("fewer steps", line, color: RGBColor(120, 120, 130))) }
     var plot = LinePlot(title: title, xLabel: "ms per picture", yLabel: "1 - SSIM to the exact run", isLogarithmic: true, series: series)
     (plot.marksPoints, plot.hasLegendOutside) = (true, true)
