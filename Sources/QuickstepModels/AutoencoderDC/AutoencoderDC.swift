@@ -23,17 +23,19 @@ public struct AutoencoderDC: PictureCodec {
   /// `in_channels`.
   public var pictureChannels: Int { configuration.inChannels }
 
-  /// The most that a level needs: seven tensors of its size in residual blocks and around changes of size; where it attends, 28 for the gated
+  /// The most that a level needs: ten tensors of its size in residual blocks and around changes of size, two of which stand for gaps in the heap
+  /// (freed pieces do not always suit the next tensor; how many do differs from run to run); where it attends, 28 for the gated
   /// convolution's inner tensors of eight times its channels, before and after the depthwise one, what is around them, and what is kept.
   ///
   /// Seen with prepared layers, beside weights and an idle program: of the published widths (a block per level) 0.30, 0.92, 1.59 and 2.53 GB at
   /// 256, 512, 768 and 1024 pixels a side, four tensors of the outermost level for every pixel more; of two levels, the inner one attending
   /// with 512 channels, 0.40 and 0.86 GB at 128 and 256 pixels, 18 tensors of that level for every pixel more. Plain layers took as much at 512 pixels.
+  /// With 24 channels at 768 pixels and plain layers, runs of one request took six to ten tensors of the outermost level beside an idle program.
   public func workingBytes(pictureSide: (width: Int, height: Int), elementBytes: Int, inStrips: Bool) -> Int {
     let pixels = pictureSide.width * pictureSide.height
     let levels = [configuration.encoder, configuration.decoder].flatMap { levels in
       levels.enumerated().map { index, level in
-        (pixels >> (2 * index)) * level.channels * (level.blocks > 0 && level.block == .attention ? 28 : 7)
+        (pixels >> (2 * index)) * level.channels * (level.blocks > 0 && level.block == .attention ? 28 : 10)
       }
     }
     return elementBytes * (levels.max() ?? 0)
