@@ -97,6 +97,7 @@ import Testing
     for text in ["layers=nowhere", "layers=999", "file=/nowhere/at/all.json"] {
       #expect(throws: AccelerationError.self) { try fixture.run(["layer-skip:\(text)"], timesteps: Self.steps) }
     }
+    #expect(throws: AccelerationError.self) { try method("layer-skip") }
     #expect(throws: AccelerationError.self) { try method("layer-skip:layers=1,start=0.8,end=0.2") }
     for list in ["{}", "{\"skip\": [[1.5]]}", "{\"skip\": [[], []], \"evaluations\": 3}", "{\"skip\": [], \"more\": 1}"] {
       #expect(throws: AccelerationError.self) { try AllAccelerators.make("layer-skip", ["file": list]) }

@@ -23,11 +23,11 @@ public struct StepRehash: Accelerator {
   public init(_ values: ParameterValues) { (interval, begin) = (values.integer("interval") ?? 1, values.number("begin")) }
 
   public func parts(for run: RunOutline) throws -> [Part] {
+    guard interval > 1 else { return [] }
     _ = try run.needSkips("step-rehash")
     guard let depth = run.deepestLevelUp, let site = run.sites.first(where: { $0.kind == .inner && $0.depth == depth }) else {
       throw AccelerationError("'step-rehash' needs a U-Net of two levels or more; \(run.network) has one")
     }
-    guard interval > 1 else { return [] }
     let full = Int((begin * Double(run.evaluations)).rounded(.up))
     let actions: [SiteAction] = (0..<run.evaluations).map { index in
       index <= full || index + 1 == run.evaluations || (index - full) % interval == 0 ? .compute : .reuse

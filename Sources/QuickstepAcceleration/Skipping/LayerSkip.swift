@@ -34,10 +34,12 @@ public struct LayerSkip: Accelerator {
     share = start...end
     file = try values.text("file").map { try SkipList(source: $0) }
     guard layers.isEmpty || file == nil else { throw AccelerationError("'layer-skip': give 'layers' or 'file', not both") }
+    guard !layers.isEmpty || file != nil else {
+      throw AccelerationError("'layer-skip' does not say what to leave out: give 'layers=…' (parts of paths or numbers) or 'file=…'")
+    }
   }
 
   public func parts(for run: RunOutline) throws -> [Part] {
-    guard !layers.isEmpty || file != nil else { return [] }
     let candidates = run.modules(Self.kinds)
     guard !candidates.isEmpty else { throw AccelerationError("'layer-skip': \(run.network) has no layers that could be left out") }
     let lists = try file.map { try $0.names(for: run) } ?? repeated(layers, run)
