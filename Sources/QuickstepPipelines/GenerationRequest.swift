@@ -63,6 +63,8 @@ public struct GenerationRequest: Sendable {
   public var recorder: RunRecorder?
   /// What of the network's inside is handed over while it runs: what calibrations of caches record.
   public var tap: SiteTap?
+  /// Times and counts what the network's parts do, whatever else acts there.
+  public var watch: RunWatch?
   /// Keeps the state after every step; needs all pictures in one batch.
   public var recordsTrajectory = false
 

@@ -139,13 +139,18 @@ final class SegmentedDenoiser: Denoiser {
       // A run that is recorded is not accelerated.
       request.recorder?.beginRun()
       let watched: (any SitePolicy)? = sites ?? request.recorder ?? session.sites
-      let policy: (any SitePolicy)? = if let tap = request.tap { SiteRecorder(tap, base: watched) } else { watched }
+      let tapped: (any SitePolicy)? = if let tap = request.tap { SiteRecorder(tap, base: watched) } else { watched }
+      let timer = request.watch.map { $0.timer(of: model.name, base: tapped) }
+      let policy = timer ?? tapped
       let call = NetworkCall(model: model, conditions: conditions, pictures: pictures, policy: policy)
       let calls = session.calls + (request.recorder.map { [$0] } ?? [])
       let denoiser = GuidedDenoiser(
         parametrisation: model.scheduler.parametrisation, guidance: plan.guidance, corrections: plan.corrections, policies: calls,
         located: segment.located
-      ) { input, context in try call.output(input, context) }
+      ) { input, context in
+        guard let timer else { return try call.output(input, context) }
+        return try timer.call(context) { try call.output(input, context) }
+      }
       entries.append(Entry(segment: segment, session: session, denoiser: denoiser))
     }
   }

@@ -12,8 +12,9 @@ public struct CGTaylor: Accelerator {
     parameters: [
       ParameterDeclaration(
         name: "threshold", summary: "relative error of the first block's forecast below which the other blocks are left out",
-        domain: .number(0...10), standard: .number(0.05), neutral: .number(0)),
-      ParameterDeclaration(name: "order", summary: "of the forecast", domain: .integer(0...4), standard: .integer(1)),
+        domain: .number(0...10), standard: .number(0.05), neutral: .number(0), searched: .number(0.005...0.5)),
+      ParameterDeclaration(
+        name: "order", summary: "of the forecast", domain: .integer(0...4), standard: .integer(1), searched: .integer(0...2)),
       ParameterDeclaration(
         name: "gate-order", summary: "of the first block's forecast", domain: .integer(0...4), standard: .integer(3)),
       ParameterDeclaration(

@@ -11,14 +11,14 @@ public struct DBCache: Accelerator {
     parameters: [
       ParameterDeclaration(
         name: "threshold", summary: "relative change of the first blocks' residual below which the blocks between are left out",
-        domain: .number(0...10), standard: .number(0.15), neutral: .number(0)),
+        domain: .number(0...10), standard: .number(0.15), neutral: .number(0), searched: .number(0.02...0.6)),
       ParameterDeclaration(
         name: "first", summary: "blocks at the beginning that always run, Fn", domain: .integer(1...1000), standard: .integer(1)),
       ParameterDeclaration(
         name: "last", summary: "blocks at the end that always run, Bn", domain: .integer(0...1000), standard: .integer(0)),
       ParameterDeclaration(
         name: "estimate", summary: "of the residual: as it was, by a Taylor polynomial, or forecast and corrected",
-        domain: .choice(["hold", "taylor", "foca"]), standard: .choice("hold")),
+        domain: .choice(["hold", "taylor", "foca"]), standard: .choice("hold"), searched: .choice(["hold", "taylor", "foca"])),
       ParameterDeclaration(name: "order", summary: "of 'taylor'", domain: .integer(1...4), standard: .integer(1)),
       ParameterDeclaration(
         name: "warmup", summary: "full evaluations at the beginning, W", domain: .integer(0...1000), standard: .integer(4)),

@@ -10,10 +10,11 @@ public struct DeepCache: Accelerator {
     state: "one feature per branch of guidance (order + 1 with forecasts)",
     parameters: [
       ParameterDeclaration(
-        name: "interval", summary: "evaluations per full one, N", domain: .integer(1...1000), standard: .integer(3), neutral: .integer(1)),
+        name: "interval", summary: "evaluations per full one, N", domain: .integer(1...1000), standard: .integer(3), neutral: .integer(1),
+        searched: .integer(2...8)),
       ParameterDeclaration(
         name: "branch", summary: "skip connection up to which layers run anew, m; 0 is the outermost", domain: .integer(0...1000),
-        standard: .integer(0)),
+        standard: .integer(0), searched: .integer(0...2)),
       ParameterDeclaration(
         name: "schedule", summary: "full evaluations evenly, or densest around a centre", domain: .choice(["uniform", "centred"]),
         standard: .choice("uniform")),
@@ -23,7 +24,8 @@ public struct DeepCache: Accelerator {
       ParameterDeclaration(
         name: "power", summary: "how much denser, of 'centred', p", domain: .number(1.02...5), standard: .number(1.2)),
       ParameterDeclaration(
-        name: "order", summary: "of the forecast of the deep feature; 0 takes it as it is", domain: .integer(0...4), standard: .integer(0)),
+        name: "order", summary: "of the forecast of the deep feature; 0 takes it as it is", domain: .integer(0...4), standard: .integer(0),
+        searched: .integer(0...2)),
       ParameterDeclaration(
         name: "control", summary: "whether a ControlNet is evaluated anew in the other evaluations, or gives what it gave",
         domain: .choice(["compute", "reuse"]), standard: .choice("compute")),

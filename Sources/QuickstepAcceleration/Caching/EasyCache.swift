@@ -13,7 +13,7 @@ public struct EasyCache: Accelerator {
     parameters: [
       ParameterDeclaration(
         name: "threshold", summary: "summed expected relative change from which on the network runs again", domain: .number(0...10),
-        standard: .number(0.02), neutral: .number(0)),
+        standard: .number(0.02), neutral: .number(0), searched: .number(0.005...0.3)),
       ParameterDeclaration(
         name: "warmup", summary: "full evaluations at the beginning", domain: .integer(2...1000), standard: .integer(5)),
       ParameterDeclaration(

@@ -9,7 +9,8 @@ public struct FORA: Accelerator {
     state: "one output per module",
     parameters: [
       ParameterDeclaration(
-        name: "interval", summary: "evaluations per full one, N", domain: .integer(1...1000), standard: .integer(3), neutral: .integer(1))
+        name: "interval", summary: "evaluations per full one, N", domain: .integer(1...1000), standard: .integer(3), neutral: .integer(1),
+        searched: .integer(2...6))
     ], exactness: .approximate, reference: "arXiv 2407.01425, section 3.2")
 
   let interval: Int

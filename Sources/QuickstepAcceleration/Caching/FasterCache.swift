@@ -11,7 +11,8 @@ public struct FasterCache: Accelerator {
     needs: ["attention modules"], state: "two outputs per attention; two differences of the branches",
     parameters: [
       ParameterDeclaration(
-        name: "interval", summary: "evaluations per computed attention", domain: .integer(1...1000), standard: .integer(2)),
+        name: "interval", summary: "evaluations per computed attention", domain: .integer(1...1000), standard: .integer(2),
+        searched: .integer(2...5)),
       ParameterDeclaration(
         name: "weight", summary: "of the extrapolation at the end of the run", domain: .number(0...2), standard: .number(1)),
       ParameterDeclaration(
@@ -21,7 +22,7 @@ public struct FasterCache: Accelerator {
         standard: .number(0.681)),
       ParameterDeclaration(
         name: "branch-interval", summary: "evaluations per computed unconditional branch; 1 computes it always", domain: .integer(1...1000),
-        standard: .integer(5)),
+        standard: .integer(5), searched: .integer(1...6)),
       ParameterDeclaration(
         name: "branch-from", summary: "share of the trained times below which that branch is made", domain: .number(0...1),
         standard: .number(0.641)),

@@ -11,7 +11,7 @@ public struct FirstBlockCache: Accelerator {
     parameters: [
       ParameterDeclaration(
         name: "threshold", summary: "relative change of the first block's residual below which the others are left out",
-        domain: .number(0...10), standard: .number(0.15), neutral: .number(0)),
+        domain: .number(0...10), standard: .number(0.15), neutral: .number(0), searched: .number(0.01...0.6)),
       ParameterDeclaration(
         name: "continuous", summary: "evaluations that may be left out in a row; 0: any number", domain: .integer(0...1000),
         standard: .integer(0)),

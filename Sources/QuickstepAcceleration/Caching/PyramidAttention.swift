@@ -9,10 +9,11 @@ public struct PyramidAttention: Accelerator {
     state: "one output per attention",
     parameters: [
       ParameterDeclaration(
-        name: "interval", summary: "evaluations per computed self-attention", domain: .integer(1...1000), standard: .integer(2)),
+        name: "interval", summary: "evaluations per computed self-attention", domain: .integer(1...1000), standard: .integer(2),
+        searched: .integer(2...6)),
       ParameterDeclaration(
         name: "cross-interval", summary: "evaluations per computed attention to the prompt", domain: .integer(1...1000),
-        standard: .integer(6)),
+        standard: .integer(6), searched: .integer(2...8)),
       ParameterDeclaration(
         name: "from", summary: "share of the trained times, 1 being pure noise, below which outputs are reused", domain: .number(0...1),
         standard: .number(0.8)),

@@ -13,7 +13,7 @@ public struct SpeCa: Accelerator {
     parameters: [
       ParameterDeclaration(
         name: "threshold", summary: "error of a draft from which on the next evaluation is full, at the beginning of the run",
-        domain: .number(0...10), standard: .number(0.1), neutral: .number(0)),
+        domain: .number(0...10), standard: .number(0.1), neutral: .number(0), searched: .number(0.02...2)),
       ParameterDeclaration(
         name: "decay", summary: "what the threshold has shrunk to at the end of the run", domain: .number(0.001...1), standard: .number(0.1)
       ),

@@ -12,7 +12,8 @@ public struct StepRehash: Accelerator {
     state: "one feature per branch of guidance",
     parameters: [
       ParameterDeclaration(
-        name: "interval", summary: "evaluations per full one, N", domain: .integer(1...1000), standard: .integer(2), neutral: .integer(1)),
+        name: "interval", summary: "evaluations per full one, N", domain: .integer(1...1000), standard: .integer(2), neutral: .integer(1),
+        searched: .integer(2...5)),
       ParameterDeclaration(
         name: "begin", summary: "share of the run that is full at the beginning", domain: .number(0...1), standard: .number(0.1)),
     ], exactness: .approximate, reference: "arXiv 2411.01171, section 3.4")

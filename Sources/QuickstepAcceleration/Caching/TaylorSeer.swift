@@ -9,8 +9,10 @@ public struct TaylorSeer: Accelerator {
     needs: ["attention or feed-forward modules, or a list of blocks"], state: "order + 1 outputs per module, or of the list of blocks",
     parameters: [
       ParameterDeclaration(
-        name: "interval", summary: "evaluations per full one, N", domain: .integer(1...1000), standard: .integer(4), neutral: .integer(1)),
-      ParameterDeclaration(name: "order", summary: "of the polynomial", domain: .integer(0...4), standard: .integer(1)),
+        name: "interval", summary: "evaluations per full one, N", domain: .integer(1...1000), standard: .integer(4), neutral: .integer(1),
+        searched: .integer(2...8)),
+      ParameterDeclaration(
+        name: "order", summary: "of the polynomial", domain: .integer(0...4), standard: .integer(1), searched: .integer(0...3)),
       ParameterDeclaration(
         name: "warmup", summary: "full evaluations at the beginning", domain: .integer(1...1000), standard: .integer(3)),
       ParameterDeclaration(
@@ -20,7 +22,7 @@ public struct TaylorSeer: Accelerator {
         domain: .choice(["counter", "hook"]), standard: .choice("counter")),
       ParameterDeclaration(
         name: "level", summary: "what is forecast: every module, or the whole list of blocks (much less memory)",
-        domain: .choice(["module", "blocks"]), standard: .choice("blocks")),
+        domain: .choice(["module", "blocks"]), standard: .choice("blocks"), searched: .choice(["module", "blocks"])),
       ParameterDeclaration(
         name: "rule", summary: "the authors' differences, or the polynomial through the values", domain: .choice(["taylor", "newton"]),
         standard: .choice("taylor")),

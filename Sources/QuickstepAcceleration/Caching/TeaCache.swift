@@ -12,7 +12,7 @@ public struct TeaCache: Accelerator {
     parameters: [
       ParameterDeclaration(
         name: "threshold", summary: "summed expected relative change from which on the blocks run again", domain: .number(0...100),
-        standard: .number(0.15), neutral: .number(0)),
+        standard: .number(0.15), neutral: .number(0), searched: .number(0.02...1.5)),
       ParameterDeclaration(
         name: "coefficients", summary: "of the polynomial from input change to output change, highest power first",
         domain: .list(-1e12...1e12), standard: .list([])),

@@ -13,15 +13,16 @@ public struct FasterDiffusion: Accelerator {
       ParameterDeclaration(
         name: "schedule", summary: "which evaluations are full: the authors' lists for 50, 75 and 100 evaluations, a rule, or every one",
         domain: .choice(KeySchedule.allCases.map(\.rawValue)), standard: .choice(KeySchedule.fifty.rawValue),
-        neutral: .choice(KeySchedule.all.rawValue)),
+        neutral: .choice(KeySchedule.all.rawValue), searched: .choice([KeySchedule.uniform.rawValue])),
       ParameterDeclaration(
-        name: "interval", summary: "of schedule 'uniform': evaluations per full one", domain: .integer(2...1000), standard: .integer(3)),
+        name: "interval", summary: "of schedule 'uniform': evaluations per full one", domain: .integer(2...1000), standard: .integer(3),
+        searched: .integer(2...5)),
       ParameterDeclaration(
         name: "keys", summary: "the full evaluations one by one, from 0, in place of a schedule", domain: .list(0...100_000),
         standard: .list([])),
       ParameterDeclaration(
         name: "noise", summary: "share of the initial noise that is added to the state before a step, against lost detail; 0: none",
-        domain: .number(0...1), standard: .number(0.003)),
+        domain: .number(0...1), standard: .number(0.003), searched: .number(0...0.003)),
       ParameterDeclaration(
         name: "below", summary: "timestep under which that is done, in the model's own units", domain: .number(0...1e6),
         standard: .number(500)),

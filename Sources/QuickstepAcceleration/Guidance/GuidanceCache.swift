@@ -15,14 +15,17 @@ public struct GuidanceCache: Accelerator {
     parameters: [
       ParameterDeclaration(
         name: "interval", summary: "evaluations per one of the branch, N", domain: .integer(1...1000), standard: .integer(3),
-        neutral: .integer(1)),
+        neutral: .integer(1), searched: .integer(2...8)),
       ParameterDeclaration(
-        name: "start", summary: "share of the run before which it is always evaluated", domain: .number(0...1), standard: .number(0.1)),
+        name: "start", summary: "share of the run before which it is always evaluated", domain: .number(0...1), standard: .number(0.1),
+        searched: .number(0...0.6)),
       ParameterDeclaration(
         name: "keep", summary: "what is kept: the branch's output, or its difference from the prompt's",
         domain: .choice(["output", "difference"]),
         standard: .choice("difference")),
-      ParameterDeclaration(name: "order", summary: "of the forecast of what is kept", domain: .integer(0...4), standard: .integer(0)),
+      ParameterDeclaration(
+        name: "order", summary: "of the forecast of what is kept", domain: .integer(0...4), standard: .integer(0), searched: .integer(0...1)
+      ),
     ], exactness: .approximate, reference: "arXiv 2410.19355, section 3.3; arXiv 2404.07724 for leaving it out")
 
   let interval: Int

@@ -9,10 +9,10 @@ public struct TrajectoryStitch: Accelerator {
     parameters: [
       ParameterDeclaration(
         name: "models", summary: "what does the first steps, the cheapest first", domain: .text("ids or folders joined by +"),
-        standard: .text("")),
+        standard: .text(""), searched: .text("ids of models")),
       ParameterDeclaration(
         name: "fraction", summary: "share of the steps of each of them, ρ", domain: .list(0...1), standard: .list([0.4]),
-        neutral: .list([0])),
+        neutral: .list([0]), searched: .number(0.05...0.9)),
       ParameterDeclaration(
         name: "scale", summary: "guidance scale of these models; 0 is that of the run", domain: .number(0...1000), standard: .number(0)),
     ], exactness: .approximate, reference: "arXiv 2402.14167, section 3.2")

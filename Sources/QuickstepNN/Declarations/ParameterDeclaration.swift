@@ -80,6 +80,9 @@ public struct ParameterDeclaration: Sendable, Codable {
   public var standard: ParameterValue
   /// The value at which the method reduces to its baseline bit for bit, where there is one.
   public var neutral: ParameterValue?
+  /// The part of `domain` in which a search for good values looks; `nil` where the standard value is the one to take. A range of numbers for a
+  /// list means a list of one number.
+  public var searched: Domain?
 
   /// - Parameters:
   ///   - name: the key before `=` on a command line.
@@ -87,12 +90,16 @@ public struct ParameterDeclaration: Sendable, Codable {
   ///   - domain: the values it may take.
   ///   - standard: the value where the user gives none; it is not checked against `domain`.
   ///   - neutral: the value at which the method reduces to its baseline bit for bit; `nil` when there is none.
-  public init(name: String, summary: String, domain: Domain, standard: ParameterValue, neutral: ParameterValue? = nil) {
+  ///   - searched: the part of `domain` in which a search looks; `nil` where it leaves the standard value.
+  public init(
+    name: String, summary: String, domain: Domain, standard: ParameterValue, neutral: ParameterValue? = nil, searched: Domain? = nil
+  ) {
     self.name = name
     self.summary = summary
     self.domain = domain
     self.standard = standard
     self.neutral = neutral
+    self.searched = searched
   }
 
   /// Reads what the synthesised encoder writes. Values of a real-valued domain become ``ParameterValue/number(_:)`` again.
@@ -111,6 +118,7 @@ public struct ParameterDeclaration: Sendable, Codable {
     }
     standard = restored(try container.decode(ParameterValue.self, forKey: .standard))
     neutral = try container.decodeIfPresent(ParameterValue.self, forKey: .neutral).map(restored)
+    searched = try container.decodeIfPresent(Domain.self, forKey: .searched)
   }
 
   /// Reads `text` as a value of this parameter's domain.

@@ -90,10 +90,6 @@ extension PictureFit: ExpressibleByArgument {}
 /// START-END on the command line.
 enum Interval {
   static func parse(_ text: String, option: String) throws -> ClosedRange<Double> {
-    let parts = text.split(separator: "-", omittingEmptySubsequences: false).map { Double($0) }
-    guard parts.count == 2, let start = parts[0], let end = parts[1], start >= 0, end <= 1, start <= end else {
-      throw ValidationError("\(option) \(text) is not of the form START-END within 0…1, such as 0.2-0.8.")
-    }
-    return start...end
+    do { return try SamplingSettings.interval(text, in: option) } catch { throw ValidationError("\(error).") }
   }
 }
