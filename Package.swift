@@ -83,7 +83,8 @@ let package = Package(
     library(
       "QuickstepTuner",
       [
-        "QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepDiffusion", .product(name: "GRDB", package: "GRDB.swift"),
+        "QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels", "QuickstepDiffusion", "QuickstepAcceleration",
+        "QuickstepEvaluation", "QuickstepPipelines", .product(name: "GRDB", package: "GRDB.swift"),
       ]),
     library("QuickstepTesting", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepDiffusion", "QuickstepAcceleration"]),
     .executableTarget(

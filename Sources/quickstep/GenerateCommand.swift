@@ -80,6 +80,7 @@ struct GenerateCommand: AsyncParsableCommand {
   var trajectory: String?
   @Option(help: "Repeat the picture in this PNG.", completion: .file(extensions: ["png"]))
   var fromImage: String?
+  @OptionGroup(title: "Recipes (see 'quickstep tune')") var recipe: RecipeOptions
   @OptionGroup(title: "Changing the model") var alterations: AlterationOptions
   @Option(help: "cpu, cuda, cuda:N or auto (default: auto, or what the picture of --from-image was made on).")
   var device: String?
@@ -122,12 +123,22 @@ struct GenerateCommand: AsyncParsableCommand {
           ("--latents", latents != nil), ("--correct", !correct.isEmpty), ("--accelerate", !accelerate.isEmpty),
           ("--guidance-interval", guidanceInterval != nil),
           ("--batch", batch != 1), ("--dtype", dtype != nil), ("--kernels", kernels != nil),
+          ("--recipe", recipe.recipe != nil), ("--recipe-anyway", recipe.recipeAnyway),
           ("--weighting", weighting != nil), ("--vae-tiling", memory.vaeTiling != nil),
         ] + pictures.given.map { ($0, true) }
       if let first = changed.first(where: { $0.1 })?.0 ?? alterations.given {
         throw ValidationError("\(first) would change the picture that --from-image repeats.")
       }
     }
+  }
+
+  /// An option that says how to sample, where one was given.
+  var givenSampling: String? {
+    let options = [
+      ("--solver", solver != nil), ("--grid", grid != nil), ("--start", start != nil), ("--steps", steps != nil),
+      ("--accelerate", !accelerate.isEmpty), ("--guidance-interval", guidanceInterval != nil),
+    ]
+    return options.first { $0.1 }?.0
   }
 
   func run() async throws {

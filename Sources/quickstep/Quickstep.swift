@@ -15,7 +15,8 @@ struct Quickstep: AsyncParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      GenerateCommand.self, CompareCommand.self, PlanCommand.self, ModelsCommand.self, InspectCommand.self, MethodsCommand.self,
+      GenerateCommand.self, TuneCommand.self, RecipeCommand.self, CompareCommand.self, PlanCommand.self, ModelsCommand.self,
+      InspectCommand.self, MethodsCommand.self,
       SolversCommand.self, ForwardCommand.self,
       TrainCommand.self, CalibrateCommand.self, EvaluateCommand.self, BenchCommand.self, DoctorCommand.self,
     ])

@@ -1,6 +1,5 @@
-public import QuickstepDiffusion
-public import QuickstepNN
-public import QuickstepTensor
+package import QuickstepNN
+package import QuickstepTensor
 internal import Synchronization
 
 /// Times and counts what the parts of networks do in runs, whatever acts there: what predictions of a run's time are made from.

@@ -6,6 +6,7 @@ import QuickstepModels
 import QuickstepNN
 import QuickstepPipelines
 import QuickstepTensor
+import QuickstepTuner
 
 struct BenchDeepCache: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -79,10 +80,10 @@ struct BenchDeepCache: AsyncParsableCommand {
     }
     let ratios = zip(factors, predicted).map { $0 / $1 }
     return BenchRow([
-      "N": String(interval), "full evaluation, s": Spread(full).text(digits: 3),
-      "outside of what is kept, %": Spread(shares).text(100, digits: 1),
-      "predicted factor": Spread(predicted).text(), "measured factor": Spread(factors).text(),
-      "measured/predicted": Spread(ratios).text(digits: 3),
+      "N": String(interval), "full evaluation, s": Spread.bench(full).text(digits: 3),
+      "outside of what is kept, %": Spread.bench(shares).text(100, digits: 1),
+      "predicted factor": Spread.bench(predicted).text(), "measured factor": Spread.bench(factors).text(),
+      "measured/predicted": Spread.bench(ratios).text(digits: 3),
     ])
   }
 }

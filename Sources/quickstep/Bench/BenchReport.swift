@@ -1,28 +1,15 @@
 import Foundation
 import QuickstepPipelines
 import QuickstepTensor
+import QuickstepTuner
 
-/// Median and spread of a sample.
-struct Spread {
-  let median, low, high: Double
-  let count: Int
+extension Spread {
+  /// Median and the middle 80 % of a sample.
+  static func bench(_ values: [Double]) -> Spread { Spread(values, middle: 0.8) }
 
-  init(_ values: [Double]) {
-    let sorted = values.sorted()
-    func quantile(_ q: Double) -> Double {
-      guard !sorted.isEmpty else { return .nan }
-      let position = q * Double(sorted.count - 1)
-      let index = Int(position)
-      let next = min(index + 1, sorted.count - 1)
-      return sorted[index] + (position - Double(index)) * (sorted[next] - sorted[index])
-    }
-    (median, low, high) = (quantile(0.5), quantile(0.1), quantile(0.9))
-    count = values.count
-  }
-
-  /// `12.3 (11.9–13.0)`: median and the middle 80 %.
+  /// `12.3 (11.9–13.0)`: median and what is around it.
   func text(_ scale: Double = 1, digits: Int = 2) -> String {
-    String(format: "%.\(digits)f (%.\(digits)f–%.\(digits)f)", median * scale, low * scale, high * scale)
+    String(format: "%.\(digits)f (%.\(digits)f–%.\(digits)f)", median * scale, lower * scale, upper * scale)
   }
 }
 

@@ -4,6 +4,7 @@ import QuickstepModels
 import QuickstepNN
 import QuickstepPipelines
 import QuickstepTensor
+import QuickstepTuner
 
 /// What running a table costs beside the network: sums, memory and bookkeeping, with a denoiser that gives the same answer at once.
 enum ExecutorBenchmark {
@@ -24,8 +25,9 @@ enum ExecutorBenchmark {
       let times = try (0..<rounds).map { _ in try executorSeconds(table, shape: [1] + model.backbone.sampleShape) }
       return BenchRow([
         "table, \(model.name) at batch 1": name + (hasFields ? ", coefficients by element" : ""),
-        "µs per evaluation": Spread(times).text(1e6, digits: 1),
-        "% of an evaluation (\(String(format: "%.1f", evaluation * 1000)) ms)": Spread(times.map { $0 / evaluation }).text(100, digits: 3),
+        "µs per evaluation": Spread.bench(times).text(1e6, digits: 1),
+        "% of an evaluation (\(String(format: "%.1f", evaluation * 1000)) ms)": Spread.bench(times.map { $0 / evaluation }).text(
+          100, digits: 3),
       ])
     }
   }
@@ -54,7 +56,7 @@ enum ExecutorBenchmark {
         }
       }
     }
-    return Spread(Array(times.dropFirst(2))).median
+    return Spread.bench(Array(times.dropFirst(2))).median
   }
 
   /// Statistics of the sample's full size, different in every element; their values do not change the time.

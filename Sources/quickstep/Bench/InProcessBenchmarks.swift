@@ -4,6 +4,7 @@ import QuickstepModels
 import QuickstepNN
 import QuickstepPipelines
 import QuickstepTensor
+import QuickstepTuner
 
 /// Wall-clock seconds of `body`.
 func stopwatch(_ body: () throws -> Void) rethrows -> Double {
@@ -27,7 +28,7 @@ enum CallBenchmark {
           try withTensorErrors { stopwatch { for _ in 0..<calls { _ = operation(x) } } } / Double(calls)
         }
       }
-      return BenchRow(["operator": name, "µs per call": Spread(times).text(1e6)])
+      return BenchRow(["operator": name, "µs per call": Spread.bench(times).text(1e6)])
     }
   }
 }
@@ -54,7 +55,7 @@ enum SamplerBenchmark {
       let total = try stopwatch { try withInference { _ = try run.run(denoiser, noise: try SeededNoise(seeds: [1])) } }
       return (total - inside) / total
     }
-    return BenchRow(["model": model.name, "outside the network, % of the loop": Spread(shares).text(100)])
+    return BenchRow(["model": model.name, "outside the network, % of the loop": Spread.bench(shares).text(100)])
   }
 }
 
@@ -86,16 +87,16 @@ enum EvaluationBenchmark {
     var ratios: [Double] = []
     for _ in 0..<rounds {
       let mine = try (0..<repeats).map { _ in try evaluate() }
-      ours.append(Spread(mine).median)
+      ours.append(Spread.bench(mine).median)
       if let peer {
-        theirs.append(Spread(try peer.seconds(folder: folder, batch: batch, repeats: repeats)).median)
+        theirs.append(Spread.bench(try peer.seconds(folder: folder, batch: batch, repeats: repeats)).median)
         ratios.append(ours[ours.count - 1] / theirs[theirs.count - 1])
       }
     }
     return BenchRow([
-      "network": model.name, "batch": "\(batch)", "ours, ms": Spread(ours).text(1e3),
-      "\(peer?.name ?? "peer"), ms": peer == nil ? "–" : Spread(theirs).text(1e3),
-      "ours / peer": peer == nil ? "–" : Spread(ratios).text(digits: 3),
+      "network": model.name, "batch": "\(batch)", "ours, ms": Spread.bench(ours).text(1e3),
+      "\(peer?.name ?? "peer"), ms": peer == nil ? "–" : Spread.bench(theirs).text(1e3),
+      "ours / peer": peer == nil ? "–" : Spread.bench(ratios).text(digits: 3),
     ])
   }
 

@@ -2,6 +2,7 @@ import Foundation
 import QuickstepFormats
 import QuickstepPipelines
 import QuickstepTensor
+import QuickstepTuner
 
 /// Whole runs of this program from outside: wall time and peak memory as the operating system accounts for them.
 enum ProcessBenchmark {
@@ -23,8 +24,8 @@ enum ProcessBenchmark {
     return try commands.map { name, arguments in
       let runs = try (0..<max(3, rounds / 2)).map { _ in try ChildProcess.run(arguments, scratch: folder + "/report.json") }
       return BenchRow([
-        "process": name, "wall, s": Spread(runs.map(\.seconds)).text(), "CPU, s": Spread(runs.map(\.cpuSeconds)).text(),
-        "peak RSS, MB": Spread(runs.map { Double($0.peakBytes) / 1e6 }).text(digits: 0),
+        "process": name, "wall, s": Spread.bench(runs.map(\.seconds)).text(), "CPU, s": Spread.bench(runs.map(\.cpuSeconds)).text(),
+        "peak RSS, MB": Spread.bench(runs.map { Double($0.peakBytes) / 1e6 }).text(digits: 0),
       ])
     }
   }

@@ -4,6 +4,7 @@ import QuickstepEvaluation
 import QuickstepFormats
 import QuickstepPipelines
 import QuickstepTensor
+import QuickstepTuner
 
 struct CompareCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -28,6 +29,8 @@ struct CompareCommand: AsyncParsableCommand {
   var model: String?
   @Option(help: "A contender: NAME or NAME:parameter=value,…, several joined by ' + ' (repeatable).")
   var accelerate: [String] = []
+  @Option(help: "A recipe as a contender (repeatable).", completion: .file(extensions: ["json"]))
+  var recipe: [String] = []
   @Option(name: [.customShort("n"), .long], help: "Solver steps of the exact run (default: the model's).")
   var steps: Int?
   @Option(help: "Solver of the exact run and its rivals (default: the model's).")
@@ -58,7 +61,7 @@ struct CompareCommand: AsyncParsableCommand {
   var json = false
 
   func validate() throws {
-    if accelerate.isEmpty { throw ValidationError("Give at least one --accelerate.") }
+    if accelerate.isEmpty, recipe.isEmpty { throw ValidationError("Give at least one --accelerate or --recipe.") }
     if count < 1 || count > 1000 { throw ValidationError("--count is \(count); allowed: 1…1000.") }
     if let steps, steps < 2 { throw ValidationError("--steps is \(steps); there is nothing to be saved below 2.") }
     if let threads, threads < 1 { throw ValidationError("--threads is \(threads); it must be at least 1.") }
@@ -67,13 +70,19 @@ struct CompareCommand: AsyncParsableCommand {
   func run() async throws {
     if let threads { Machine.threads = threads }
     let device = try Device(named: device)
-    let contenders = try accelerate.map { try Contender($0) }
+    var contenders = try accelerate.map { try Contender($0) }
     let model = try LoadedModel(
       folder: try self.model.map(ModelLibrary.find) ?? ModelLibrary.standard(), device: device,
       kernels: KernelOption.choice(nil, dtype: .float32, device: device))
+    for path in recipe {
+      let recipe = try Recipe(path: path)
+      let machine = Recipe.Machine(processor: MachineFacts.read().cpu, threads: Machine.threads, model: model)
+      for finding in recipe.findings(model: model, machine: machine, guidanceScale: guidance) { note("warning: \(path): \(finding.text)") }
+      contenders.append(try Contender(recipe.sampling.description))
+    }
     let request = try request(model)
     let net = try? SqueezeNetFeatures(device: device)
-    let runs = try await Interruption.ending { try ComparedRuns(model, request, contenders, rivals: rivals, net: net) }
+    let runs = try await Interruption.ending { [contenders] in try ComparedRuns(model, request, contenders, rivals: rivals, net: net) }
     let table = ComparisonTable(runs, model: model, request: request)
     if let sheet { try PNG.write(runs.sheet(), to: sheet, makeFolder: true) }
     if let plot { try PNG.write(table.plot(), to: plot, makeFolder: true) }

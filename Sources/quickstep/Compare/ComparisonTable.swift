@@ -5,6 +5,7 @@ import QuickstepModels
 import QuickstepNN
 import QuickstepPipelines
 import QuickstepTensor
+import QuickstepTuner
 
 /// What was measured, as a table for people, for a page and for programs.
 struct ComparisonTable {
@@ -28,11 +29,11 @@ struct ComparisonTable {
 
   /// How often faster, by the median of the pictures' ratios.
   private func speed(_ way: ComparedRuns.Way) -> Double {
-    Statistics.quantile(zip(runs.exact.seconds, way.seconds).map { $0 / $1 }, 0.5)
+    Spread(zip(runs.exact.run.loopSeconds, way.run.loopSeconds).map { $0 / $1 }).median
   }
 
   private func computed(_ way: ComparedRuns.Way) -> Double {
-    way.modules == 0 ? 1 : Double(way.modules) / Double(max(1, modules * way.evaluations))
+    way.run.modules == 0 ? 1 : Double(way.run.modules) / Double(max(1, modules * way.run.evaluations))
   }
 
   private static let heads = [
@@ -43,11 +44,12 @@ struct ComparisonTable {
   private func cells(_ way: ComparedRuns.Way, _ rival: ComparedRuns.Way?) -> [String] {
     guard let likeness = way.likeness else { return [way.label, "cannot: \(way.problem ?? "")"] }
     func text(_ format: String, _ value: Double?) -> String { value.map { String(format: format, $0) } ?? "-" }
-    let spread = [0.25, 0.75].map { text("%.0f", Statistics.quantile(way.seconds, $0) * 1000) }.joined(separator: "-")
+    let times = Spread(way.run.loopSeconds)
+    let spread = [times.lower, times.upper].map { text("%.0f", $0 * 1000) }.joined(separator: "-")
     let isExact = way.label == runs.exact.label
     return [
       way.label, text("%.0f", way.median * 1000), spread, text("%.2f", speed(way)),
-      "\(way.evaluations / max(1, way.pictures.count))", text("%.0f %%", computed(way) * 100),
+      "\(way.run.evaluations / max(1, way.run.pictures.count))", text("%.0f %%", computed(way) * 100),
       isExact ? "-" : text("%.2f", likeness.meanPSNR), isExact ? "-" : text("%.4f", likeness.meanSSIM),
       isExact ? "-" : text("%.4f", likeness.meanPerceptual), isExact ? "-" : text("%.2f", likeness.frechet), rival?.label ?? "-",
       text("%.2f", rival?.likeness?.meanPSNR), text("%.4f", rival?.likeness?.meanSSIM), text("%.0f", rival.map { $0.median * 1000 }),
@@ -60,8 +62,8 @@ struct ComparisonTable {
     var lines = [title, ""] + table.lines()
     for (way, _) in rows {
       if let problem = way.problem { lines.append("\(way.label) cannot be done: \(problem)") }
-      for report in way.reports { lines.append("\(way.label): \(report.summary)") }
-      lines += way.warnings.map { "\(way.label): warning: \($0)" }
+      for report in way.run.reports { lines.append("\(way.label): \(report.summary)") }
+      lines += way.run.warnings.map { "\(way.label): warning: \($0)" }
     }
     return lines.joined(separator: "\n")
   }
@@ -93,8 +95,10 @@ struct ComparisonTable {
   var json: JSONValue {
     func way(_ way: ComparedRuns.Way) -> [String: JSONValue] {
       var members: [String: JSONValue] = [
-        "label": .string(way.label), "seconds": .array(way.seconds.map { .number($0) }), "evaluations": .integer(way.evaluations),
-        "computed_modules": .number(computed(way)), "accelerators": .array(way.reports.map(\.json)), "warnings": .strings(way.warnings),
+        "label": .string(way.label), "seconds": .array(way.run.loopSeconds.map { .number($0) }),
+        "evaluations": .integer(way.run.evaluations),
+        "computed_modules": .number(computed(way)), "accelerators": .array(way.run.reports.map(\.json)),
+        "warnings": .strings(way.run.warnings),
       ]
       if let problem = way.problem { members["problem"] = .string(problem) }
       if let likeness = way.likeness {

@@ -4,6 +4,7 @@ import QuickstepFormats
 import QuickstepNN
 import QuickstepPipelines
 import QuickstepTensor
+import QuickstepTuner
 
 /// One model's part of a run.
 struct GenerationStage {
@@ -25,6 +26,7 @@ struct GenerationJob {
   private let dtypeName: String
   private let kernelName: String?
   private let alterations: ModelOptions
+  private var recipe: RecipeOptions.Choice?
 
   init(_ command: GenerateCommand) throws {
     self.command = command
@@ -82,6 +84,23 @@ struct GenerationJob {
     request.tiling = command.memory.vaeTiling ?? .auto
     request.pictures = try command.pictures.inputs()
     if let path = command.latents { try takeLatents(path) }
+    try takeRecipe()
+  }
+
+  /// What the recipe says, where one is asked for or comes with the model.
+  private mutating func takeRecipe() throws {
+    let device = try Device(named: deviceName)
+    guard let dtype = DType(name: dtypeName) else { return }
+    let machine = Recipe.Machine.here(
+      device: device.description, dtype: "\(dtype)", kernels: try KernelOption.choice(kernelName, dtype: dtype, device: device).description)
+    // Runs that are no plain text-to-picture are not what a model's own recipe was measured on.
+    let isPlain = command.pictures.given.isEmpty && command.latents == nil && command.size == nil
+    guard isPlain || command.recipe.recipe != nil else { return }
+    recipe = try command.recipe.choice(
+      given: command.givenSampling, folder: modelPath, options: alterations, guidance: command.guidance, machine: machine)
+    guard let recipe else { return }
+    request = recipe.recipe.applied(to: request)
+    warnings += recipe.warnings
   }
 
   func run() async throws {
@@ -90,6 +109,7 @@ struct GenerationJob {
     guard let dtype = DType(name: dtypeName), dtype.isFloatingPoint else {
       throw ValidationError("--dtype \(dtypeName) is unknown; use float32, bfloat16 or float16.")
     }
+    if let recipe, !command.quiet { note(recipe.announcement) }
     let targets = try OutputTargets(command.output, prompts: request.prompts, seeds: request.seeds)
     let stages = try self.stages()
     let kernels = try KernelOption.choice(kernelName, dtype: dtype, device: device)
@@ -159,7 +179,8 @@ struct GenerationJob {
     if let path = command.trajectory { try SafetensorsWriter.write(result.trajectory, metadata: ["format": "pt"], to: path) }
     if !command.quiet { for warning in warnings { note("warning: \(warning)") } }
     let report = GenerationReport(
-      result: result, model: model, paths: paths, loadSeconds: loadSeconds, estimatedBytes: estimate.bytes, warnings: warnings)
+      result: result, model: model, paths: paths, loadSeconds: loadSeconds, estimatedBytes: estimate.bytes, warnings: warnings,
+      recipe: recipe?.path)
     if command.json { print(try report.json()) } else if !command.quiet { note(report.summary) }
   }
 

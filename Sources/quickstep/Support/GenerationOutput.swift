@@ -54,6 +54,8 @@ struct GenerationReport {
   /// What was expected before the run.
   let estimatedBytes: Int
   let warnings: [String]
+  /// The recipe's file, where one was taken.
+  let recipe: String?
 
   func json() throws -> String {
     let images = zip(paths, result.images).map { path, image in
@@ -79,6 +81,7 @@ struct GenerationReport {
       "device": .string("\(model.device)"), "threads": .integer(Machine.threads),
       "warnings": .array(warnings.map { .string($0) }), "version": .string(ImagePipeline.version),
     ]
+    if let recipe { object["recipe"] = .string(recipe) }
     if let chains = result.chains { object["chains"] = ChainFigures(chains).json }
     return JSONValue.object(object).text
   }

@@ -29,6 +29,22 @@ final class Interruption: Sendable {
 }
 
 extension Interruption {
+  /// Runs work that ends early and with a result when its task is cancelled; Ctrl-C cancels it once, a second one ends the process.
+  static func stopping<Result: Sendable>(_ work: @escaping @Sendable () async throws -> Result) async throws -> Result {
+    let interruption = Interruption()
+    let task = Task.detached { try await work() }
+    let watcher = Task {
+      while !Task.isCancelled, !interruption.isRequested { try? await Task.sleep(for: .milliseconds(50)) }
+      if interruption.isRequested { task.cancel() }
+    }
+    defer { watcher.cancel() }
+    do {
+      return try await task.value
+    } catch is CancellationError {
+      throw GenerationError("interrupted; what was tried is kept, and the same command goes on with it")
+    }
+  }
+
   /// Runs work in a task of its own that Ctrl-C cancels between two evaluations.
   static func ending<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result) async throws -> Result {
     let interruption = Interruption()

@@ -1,0 +1,94 @@
+public import QuickstepAcceleration
+public import QuickstepPipelines
+public import QuickstepTensor
+
+/// The same pictures made in several ways, picture by picture in turn, so that a machine that is slow for a while is slow for all of them.
+public struct PairedRuns: Sendable {
+  /// One way to make the pictures.
+  public struct Way: Sendable {
+    /// For people.
+    public var label: String
+    /// All pictures in one request; each is made alone.
+    public var request: GenerationRequest
+    /// Models it needs besides the first.
+    public var companions: [String: LoadedModel] = [:]
+    /// Seconds from prompt to pixels, picture by picture.
+    public var seconds: [Double] = []
+    /// Seconds of the sampling loop alone.
+    public var loopSeconds: [Double] = []
+    /// `[C, H, W]` each, about −1…1.
+    public var pictures: [Tensor] = []
+    /// Calls of the network, of all pictures together.
+    public var evaluations = 0
+    /// Modules computed, of all pictures together; 0 where nothing counted them.
+    public var modules = 0
+    /// What its methods did.
+    public var reports: [AccelerationReport] = []
+    /// For the user.
+    public var warnings: [String] = []
+    /// Why it cannot be done.
+    public var problem: String?
+
+    /// A way to make the pictures of a request, nothing of it done yet.
+    public init(label: String, request: GenerationRequest) { (self.label, self.request) = (label, request) }
+
+    /// A way that differs from a request in how it samples; where that cannot be done, ``problem`` says why.
+    public init(label: String, settings: SamplingSettings, from request: GenerationRequest, model: LoadedModel) {
+      self.init(label: label, request: settings.applied(to: request))
+      do {
+        companions = try ImagePipeline.companions(of: self.request, like: model)
+        _ = try ImagePipeline(model, companions: companions).evaluations(of: self.request)
+      } catch {
+        problem = "\(error)"
+      }
+    }
+  }
+
+  /// With what was measured.
+  public private(set) var ways: [Way]
+
+  /// Makes the pictures of all ways that can be done.
+  /// - Parameters:
+  ///   - ways: over as many pictures as the first one.
+  ///   - progress: told before each picture of each way: the share done, the picture's index and the way's label.
+  /// - Throws: `CancellationError`. What goes wrong in one way becomes its ``Way/problem``.
+  public init(_ ways: [Way], model: LoadedModel, progress: (Double, Int, String) -> Void = { _, _, _ in }) throws {
+    self.ways = ways
+    guard let first = ways.first else { return }
+    try Self.warm(first.request, model)
+    let count = first.request.prompts.count
+    for picture in 0..<count {
+      for index in ways.indices where self.ways[index].problem == nil {
+        progress(Double(picture * ways.count + index) / Double(count * ways.count), picture, ways[index].label)
+        var request = ways[index].request
+        (request.prompts, request.seeds) = ([request.prompts[picture]], [request.seeds[picture]])
+        do {
+          self.ways[index].take(try ImagePipeline(model, companions: ways[index].companions).generate(request))
+        } catch let error as CancellationError {
+          throw error
+        } catch {
+          self.ways[index].problem = "\(error)"
+        }
+      }
+    }
+  }
+
+  /// Once without counting, so that nothing is measured cold.
+  private static func warm(_ request: GenerationRequest, _ model: LoadedModel) throws {
+    var warm = request
+    (warm.prompts, warm.seeds, warm.steps) = ([request.prompts[0]], [request.seeds[0]], 2)
+    do { _ = try ImagePipeline(model).generate(warm) } catch let error as CancellationError { throw error } catch {}
+  }
+}
+
+extension PairedRuns.Way {
+  fileprivate mutating func take(_ result: GenerationResult) {
+    seconds.append(result.seconds.encode + result.seconds.denoise + result.seconds.decode)
+    loopSeconds.append(result.seconds.denoise)
+    pictures += result.images.map(\.pixels)
+    evaluations += result.evaluations
+    modules += result.computedModules
+    reports = reports.count == result.accelerations.count ? zip(reports, result.accelerations).map { $0.adding($1) } : result.accelerations
+    warnings += result.warnings.filter { !warnings.contains($0) }
+  }
+}

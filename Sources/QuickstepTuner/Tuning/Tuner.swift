@@ -1,0 +1,111 @@
+import Foundation
+import QuickstepFormats
+import QuickstepNN
+public import QuickstepPipelines
+import QuickstepTensor
+
+/// Finds ways to sample with a model that are faster than its exact run and near to it.
+///
+/// The search looks at predicted times and at pictures made with the search's prompts; what it finds is made again, in turn with the exact run
+/// and with the exact run of fewer steps, with other prompts and seeds, before anything is claimed.
+public struct Tuner: Sendable {
+  let model: LoadedModel
+  let settings: TuningSettings
+  /// The first is searched by, the others are told.
+  let measures: [QualityMeasure]
+  let clock: any SearchClock
+
+  /// - Parameters:
+  ///   - measures: of likeness to the exact run; the first is what the search and the target go by.
+  /// - Throws: `GenerationError` naming a setting that cannot be.
+  public init(_ model: LoadedModel, settings: TuningSettings, measures: [QualityMeasure], clock: any SearchClock = SystemClock()) throws {
+    try settings.check()
+    guard !measures.isEmpty else { throw GenerationError("tuning needs a measure of quality") }
+    (self.model, self.settings, self.measures, self.clock) = (model, settings, measures, clock)
+  }
+
+  /// Searches and checks. Cancelling ends the search and goes on to check what was found so far; cancelling once more ends that.
+  /// - Throws: `GenerationError` where the budget does not suffice or the exact run cannot be done; what archive and searcher throw;
+  ///   `CancellationError`. Trials are kept in the archive whatever happens.
+  public func run(progress: @escaping @Sendable (TuningProgress) -> Void = { _ in }) async throws -> TuningResult {
+    let start = clock.now
+    progress(.stage("measuring exact runs"))
+    let companions = try settings.companions.map { try companion($0) }
+    let request = settings.request(settings.prompts, firstSeed: settings.seed)
+    let joint = try JointSpace(
+      model: model, request: request, companions: settings.companions, leastSteps: settings.leastSteps, known: settings.known)
+    let cost = try costModel(companions)
+    let exact = try ImagePipeline(model).generate(request)
+    let count = Double(request.prompts.count)
+    let exactSeconds = (exact.seconds.encode + exact.seconds.denoise + exact.seconds.decode) / count
+    let reserve = try reserved(exactSeconds, spent: clock.now - start)
+    let reference = try withTensorErrors { Tensor.stack(exact.images.map(\.pixels)) }
+    let problem = TuningProblem(
+      identity: identity, joint: joint, model: model,
+      companions: Dictionary(zip(settings.companions, companions)) { first, _ in first }, request: request, reference: reference,
+      cost: cost, measure: measures[0], exactSeconds: exactSeconds)
+    progress(.stage("searching"))
+    let report = try await search(problem, seconds: settings.budget - (clock.now - start) - reserve, progress)
+    progress(.stage("checking what was found"))
+    // A task of its own: what was found is checked although the search was cancelled.
+    return try await Task.detached { try checked(report, problem, companions, progress) }.value
+  }
+
+  private func companion(_ name: String) throws -> LoadedModel {
+    try LoadedModel(folder: ModelLibrary.find(name), dtype: model.dtype, device: model.device, kernels: model.kernels)
+  }
+
+  /// What outcomes depend on beside the candidates.
+  private var identity: String {
+    let exact = settings.exact
+    let words = [
+      model.fingerprint, "\(settings.prompts)", "\(settings.seed)", measures[0].name, exact.solver ?? "", exact.spacing ?? "",
+      "\(exact.solverParameters.sorted { $0.key < $1.key })", "\(exact.steps ?? 0)", "\(exact.guidanceScale ?? 0)", exact.style ?? "",
+      "\(exact.width ?? 0)x\(exact.height ?? 0)", model.device.description, "\(model.kernels)", "\(model.dtype)",
+    ]
+    return words.joined(separator: "|")
+  }
+
+  /// The one beside the archive, so that times of all its trials are of one kind, or a new one.
+  private func costModel(_ companions: [LoadedModel]) throws -> CostModel {
+    let path = settings.archive + ".costs.json"
+    if FileManager.default.fileExists(atPath: settings.archive), let data = FileManager.default.contents(atPath: path) {
+      do { return try JSONDecoder().decode(CostModel.self, from: data) } catch {
+        throw FormatError(path, "holds no times of a model's parts: \(error); it belongs to \(settings.archive)")
+      }
+    }
+    let request = settings.request(Array(settings.prompts.prefix(1)), firstSeed: settings.seed)
+    let cost = try CostModel(measuring: model, companions: companions, request: request)
+    try AtomicFile.write(Array(JSONEncoder().encode(cost)), to: path, makeFolder: true)
+    return cost
+  }
+
+  /// Seconds kept for checking.
+  private func reserved(_ exactSeconds: Double, spent: Double) throws -> Double {
+    // Points of a front take well under half of the exact run's time each, and so do their rivals.
+    let checks = Double(settings.heldOut.count) * exactSeconds * (1.2 + 0.7 * Double(settings.frontSize))
+    let first = exactSeconds * Double(settings.prompts.count)
+    let least = spent + checks + 2 * first
+    guard settings.budget >= least else {
+      throw GenerationError(
+        "a budget of \(Recipe.digits(settings.budget, 1)) s does not suffice: an exact picture takes \(Recipe.digits(exactSeconds, 2)) s, and "
+          + "\(Recipe.digits(least, 0)) s are needed to search with \(settings.prompts.count) and check with \(settings.heldOut.count) pictures; "
+          + "give more time or fewer prompts")
+    }
+    return checks
+  }
+
+  private func search(
+    _ problem: TuningProblem, seconds: Double, _ progress: @escaping @Sendable (TuningProgress) -> Void
+  ) async throws -> SearchReport {
+    let archive = try TrialArchive(path: settings.archive, problem: problem)
+    let run = try SearchRun(
+      problem: problem, archive: archive,
+      settings: .init(
+        searcher: settings.searcher.name, parameters: settings.searcher.parameters, seed: settings.seed, budget: max(1, seconds)),
+      clock: clock)
+    return try await run.execute { state in
+      progress(.search(state, state.latest.map { problem.joint.settings($0.candidate) }))
+    }
+  }
+}

@@ -1,0 +1,112 @@
+public import QuickstepEvaluation
+public import QuickstepPipelines
+
+/// What tuning came to.
+public struct TuningResult: Sendable {
+  /// A way to sample, as it was measured on prompts and seeds that the search had not seen.
+  public struct Point: Sendable {
+    /// The way; for the exact run, itself.
+    public var settings: SamplingSettings
+    /// Pictures and times.
+    public var way: PairedRuns.Way
+    /// Seconds per picture.
+    public var seconds: Spread
+    /// The exact run's time by this one's, picture by picture.
+    public var speedUp: Spread
+    /// By metric: mean over the pictures and its interval.
+    public var quality: [(metric: String, estimate: Estimate)]
+    /// Whether it is the exact run with fewer steps.
+    public var isRival: Bool
+  }
+
+  /// A way that the search tried.
+  public struct Tried: Sendable {
+    /// The way.
+    public var settings: SamplingSettings
+    /// Predicted seconds per picture, and loss, on the search's pictures.
+    public var seconds: Double, loss: Double
+  }
+
+  /// Name and checksum of the model, of the companions that were offered.
+  public var model: Recipe.Model, companions: [Recipe.Model]
+  /// What the loss is made from.
+  public var measure: QualityMeasure
+  /// The exact run.
+  public var exact: Point
+  /// Points of the front, the fastest first.
+  public var front: [Point]
+  /// For each point of the front the exact run with fewer steps that takes about as long; `nil` where that has no fewer steps.
+  public var rivals: [Point?]
+  /// What the search tried and could be done, in order.
+  public var tried: [Tried]
+  /// Predicted seconds of the exact run.
+  public var exactSeconds: Double
+  /// Index in ``front`` of what reaches the target; `nil` where nothing does.
+  public var chosen: Int?
+  /// What was asked for.
+  public var target: TuningTarget
+  /// Where nothing reaches the target: the nearest that was reached, in words.
+  public var nearest: String?
+  /// Trials, those of earlier sittings included, and those alone.
+  public var trials: Int, resumed: Int
+  /// Why the search ended.
+  public var stop: SearchReport.Stop
+  /// Share of the area up to the exact run's time and a loss of 0.3 that is dominated: by everything tried, by the best single method, by fewer steps.
+  public var volumes: Volumes
+
+  /// Dominated shares; larger is better.
+  public struct Volumes: Sendable, Hashable {
+    /// Everything tried.
+    public var joint: Double
+    /// Of all single methods the best, and its name.
+    public var single: Double, singleName: String
+    /// The exact run with fewer steps.
+    public var fewerSteps: Double
+  }
+}
+
+extension SamplingSettings {
+  /// What it changes besides the number of steps, where that is one thing: the solver, the grid, an acceleration or the guided part. An empty
+  /// name for fewer steps alone, `nil` for combinations.
+  var singleName: String? {
+    let names =
+      [solver?.name, grid?.name, start?.name, guidanceInterval.map { _ in "guidance interval" }].compactMap { $0 }
+      + accelerations.map(\.name)
+    return names.count > 1 ? nil : names.first ?? ""
+  }
+}
+
+extension TuningResult {
+  /// Ways that change one thing, by its name, in the search's figures.
+  public var singles: [String: [Tried]] {
+    Dictionary(grouping: tried.compactMap { entry in entry.settings.singleName.map { ($0, entry) } }, by: \.0).mapValues { $0.map(\.1) }
+  }
+
+  /// Of these the ones that no other one dominates, the fastest first.
+  public static func front(_ tried: [Tried]) -> [Tried] {
+    tried.filter { entry in !tried.contains { Pareto.dominates([$0.seconds, $0.loss], [entry.seconds, entry.loss]) } }
+      .sorted { $0.seconds < $1.seconds }
+  }
+
+  /// Losses beyond this count as nothing gained.
+  static let worstLoss = 0.3
+
+  /// See ``volumes``.
+  static func volumes(_ tried: [Tried], exactSeconds: Double) -> Volumes {
+    func area(_ tried: [Tried]) -> Double {
+      var (sum, edge) = (0.0, worstLoss)
+      for entry in front(tried) where entry.seconds < exactSeconds && entry.loss < edge {
+        sum += (exactSeconds - entry.seconds) * (edge - entry.loss)
+        edge = entry.loss
+      }
+      return sum / (exactSeconds * worstLoss)
+    }
+    let groups = Dictionary(grouping: tried.compactMap { entry in entry.settings.singleName.map { ($0, entry) } }, by: \.0).mapValues {
+      $0.map(\.1)
+    }
+    let plain = groups[""] ?? []
+    // A method may be left out, so its front holds fewer steps as well.
+    let best = groups.filter { !$0.key.isEmpty }.map { ($0.key, area($0.value + plain)) }.max { ($0.1, $1.0) < ($1.1, $0.0) }
+    return Volumes(joint: area(tried), single: best?.1 ?? 0, singleName: best?.0 ?? "none", fewerSteps: area(plain))
+  }
+}

@@ -1,0 +1,80 @@
+public import QuickstepPipelines
+
+/// What a recipe has to reach.
+public enum TuningTarget: Sendable, Hashable {
+  /// The fastest whose figure of likeness is at least this good, by the worse end of its interval.
+  case quality(Double)
+  /// The one nearest to the exact run that is at least this many times as fast.
+  case speed(Double)
+}
+
+/// How a model is tuned.
+public struct TuningSettings: Sendable {
+  /// The exact run: everything but prompts and seeds. Its steps are the most that are tried.
+  public var exact: GenerationRequest
+  /// What the search makes pictures of.
+  public var prompts: [String]
+  /// What is made to check what the search found; others than ``prompts``, with other seeds.
+  public var heldOut: [String]
+  /// Seed of the search and of the first picture; the others count up.
+  public var seed: UInt64 = 0
+  /// Seconds for everything.
+  public var budget: Double
+  /// What the recipe has to reach.
+  public var target = TuningTarget.quality(0.95)
+  /// Ids or folders of models that may do the first steps.
+  public var companions: [String] = []
+  /// Name of the searcher, and its parameters.
+  public var searcher = MethodChoice("nsga-2")
+  /// Ways to begin with, beside those that every search begins with.
+  public var known: [SamplingSettings] = []
+  /// The fewest steps that are tried.
+  public var leastSteps = 4
+  /// Most points of the front that are checked.
+  public var frontSize = 6
+  /// The search's archive, which a later run goes on with.
+  public var archive: String
+
+  /// See the properties.
+  public init(exact: GenerationRequest, prompts: [String], heldOut: [String], budget: Double, archive: String) {
+    (self.exact, self.prompts, self.heldOut, self.budget, self.archive) = (exact, prompts, heldOut, budget, archive)
+  }
+
+  /// Seeds of the pictures checked lie far from those searched with.
+  static let heldOutSeeds: UInt64 = 1_000_000
+
+  func request(_ prompts: [String], firstSeed: UInt64) -> GenerationRequest {
+    var request = exact
+    (request.prompts, request.seeds) = (prompts, prompts.indices.map { firstSeed &+ UInt64($0) })
+    request.batch = 1
+    return request
+  }
+
+  /// - Throws: `GenerationError` naming the setting.
+  func check() throws {
+    guard !prompts.isEmpty, !heldOut.isEmpty else { throw GenerationError("tuning needs prompts to search with and others to check with") }
+    if let both = Set(prompts).intersection(heldOut).min() {
+      throw GenerationError("'\(both)' is among the prompts to search with and those to check with; they have to differ")
+    }
+    guard budget > 0, budget.isFinite else { throw GenerationError("the budget is \(budget) s; it has to be positive") }
+    guard frontSize >= 1 else { throw GenerationError("\(frontSize) points of the front are to be checked; at least 1 is needed") }
+    guard exact.accelerations.isEmpty else { throw GenerationError("the exact run is one without methods of acceleration") }
+    guard leastSteps >= 1 else { throw GenerationError("at least \(leastSteps) steps; 1 is the fewest there are") }
+    switch target {
+    case .speed(let factor) where !(factor >= 1 && factor.isFinite):
+      throw GenerationError("the target is \(factor) times the exact run's speed; it has to be at least 1")
+    case .quality(let figure) where !figure.isFinite: throw GenerationError("the target of quality is \(figure)")
+    default: break
+    }
+  }
+}
+
+/// Where tuning stands.
+public enum TuningProgress: Sendable {
+  /// What is being done, in a few words.
+  case stage(String)
+  /// A trial of the search was done.
+  case search(SearchProgress, SamplingSettings?)
+  /// Pictures are made to check what was found: the share done, and what is at work.
+  case check(Double, String)
+}
