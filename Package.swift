@@ -45,10 +45,12 @@ let package = Package(
     .library(name: "QuickstepEvaluation", targets: ["QuickstepEvaluation"]),
     .library(name: "QuickstepTraining", targets: ["QuickstepTraining"]),
     .library(name: "QuickstepPipelines", targets: ["QuickstepPipelines"]),
+    .library(name: "QuickstepTuner", targets: ["QuickstepTuner"]),
     .library(name: "QuickstepTesting", targets: ["QuickstepTesting"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
   targets: [
     // C and C++
@@ -78,13 +80,18 @@ let package = Package(
         "QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepTokenizers", "QuickstepModels", "QuickstepDiffusion",
         "QuickstepAcceleration", "QuickstepPipelines",
       ]),
+    library(
+      "QuickstepTuner",
+      [
+        "QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepDiffusion", .product(name: "GRDB", package: "GRDB.swift"),
+      ]),
     library("QuickstepTesting", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepDiffusion", "QuickstepAcceleration"]),
     .executableTarget(
       name: "quickstep",
       dependencies: [
         "QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepTokenizers", "QuickstepModels", "QuickstepDiffusion",
         "QuickstepAcceleration", "QuickstepEvaluation", "QuickstepTraining", "QuickstepPipelines",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "QuickstepTuner", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: features, linkerSettings: runPath),
     // Tests
@@ -105,6 +112,7 @@ let package = Package(
     tests(
       "QuickstepPipelines",
       ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels", "QuickstepDiffusion", "QuickstepAcceleration"]),
+    tests("QuickstepTuner", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats"]),
     .testTarget(
       name: "CommandTests",
       dependencies: ["quickstep", "QuickstepTesting", "QuickstepFormats", "QuickstepTensor", "QuickstepNN", "QuickstepModels"],

@@ -1,6 +1,7 @@
 import Foundation
 import QuickstepFormats
 import QuickstepModels
+import QuickstepNN
 import QuickstepTensor
 import QuickstepTokenizers
 
