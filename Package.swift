@@ -112,7 +112,8 @@ let package = Package(
     tests(
       "QuickstepPipelines",
       ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels", "QuickstepDiffusion", "QuickstepAcceleration"]),
-    tests("QuickstepTuner", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats"]),
+    tests(
+      "QuickstepTuner", ["QuickstepNN", "QuickstepFormats", "QuickstepDiffusion", .product(name: "GRDB", package: "GRDB.swift")]),
     .testTarget(
       name: "CommandTests",
       dependencies: ["quickstep", "QuickstepTesting", "QuickstepFormats", "QuickstepTensor", "QuickstepNN", "QuickstepModels"],
