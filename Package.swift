@@ -113,7 +113,12 @@ let package = Package(
     tests(
       "QuickstepPipelines",
       ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels", "QuickstepDiffusion", "QuickstepAcceleration"]),
-    tests("QuickstepTuner", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats"]),
+    tests(
+      "QuickstepTuner",
+      [
+        "QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepDiffusion", "QuickstepAcceleration", "QuickstepEvaluation",
+        "QuickstepPipelines", .product(name: "GRDB", package: "GRDB.swift"),
+      ]),
     .testTarget(
       name: "CommandTests",
       dependencies: ["quickstep", "QuickstepTesting", "QuickstepFormats", "QuickstepTensor", "QuickstepNN", "QuickstepModels"],

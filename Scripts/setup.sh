@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Places everything Quickstep needs outside of Swift: libtorch 2.11.0 (out of PyPI's torch wheel, checked by hash) and
-# the development files of libpng. Idempotent, safe to interrupt, silent and offline once everything is in place.
+# the development files of libpng and SQLite. Idempotent, safe to interrupt, silent and offline once everything is in place.
 #
 #   Scripts/setup.sh            CPU: libtorch and the two small CUDA wheels libtorch_cpu.so is linked against
 #   CUDA=1 Scripts/setup.sh     also the CUDA libraries that libtorch_cuda.so needs
@@ -21,21 +21,21 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
 # --- system libraries -----------------------------------------------------------------------------------------------
-packages=(libpng-dev pkg-config)
-have_system() { command -v pkg-config >/dev/null && pkg-config --exists libpng; }
+packages=(libpng-dev libsqlite3-dev pkg-config)
+have_system() { command -v pkg-config >/dev/null && pkg-config --exists libpng sqlite3; }
 if ! have_system; then
   install="apt-get install -y --no-install-recommends ${packages[*]}"
   if command -v apt-get >/dev/null; then
     as_root=""
     if [ "$(id -u)" != 0 ]; then
       command -v sudo >/dev/null && sudo -n true 2>/dev/null && as_root="sudo -n" ||
-        die "libpng's development files are missing. Run:  sudo apt-get update && sudo $install"
+        die "the development files of libpng or SQLite are missing. Run:  sudo apt-get update && sudo $install"
     fi
     say "installing ${packages[*]}"
     $as_root apt-get update -qq >/dev/null
     DEBIAN_FRONTEND=noninteractive $as_root $install >/dev/null
   fi
-  have_system || die "libpng's development files are missing; install them with your package manager (Debian: apt-get install ${packages[*]})"
+  have_system || die "the development files of libpng or SQLite are missing; install them with your package manager (Debian: apt-get install ${packages[*]})"
 fi
 command -v swift >/dev/null || die "swift is not on the PATH; Swift 6.1 or newer is needed (swift.org/install)"
 

@@ -3,6 +3,7 @@ import Foundation
 import QuickstepFormats
 import QuickstepPipelines
 import QuickstepTensor
+import QuickstepTuner
 
 struct DoctorCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -25,7 +26,7 @@ struct DoctorCommand: ParsableCommand {
     let arithmetic = ArithmeticCheck.run()
     let models = ModelLibrary.all()
     let findings =
-      [version, Self.processor(facts), Self.threads(facts), Self.memory(facts), Self.libtorch(), Self.gpu()]
+      [version, Self.processor(facts), Self.threads(facts), Self.memory(facts), Self.libtorch(), Self.sqlite(), Self.gpu()]
       + [Self.arithmetic(arithmetic), Self.models(models), Self.data()]
     let worst = findings.map(\.status).reduce(Finding.Status.ok) { $1 == .problem || ($1 == .warning && $0 == .ok) ? $1 : $0 }
     if json {
@@ -106,6 +107,14 @@ struct DoctorCommand: ParsableCommand {
       return .problem("libtorch", "built for \(headers), loaded is \(loaded) from \(place)", advice: setup)
     }
     return .ok("libtorch", "\(loaded), the version this was built for, from \(place)")
+  }
+
+  private static func sqlite() -> Finding {
+    do {
+      return .ok("sqlite", "\(try TrialArchive.libraryVersion()), for archives of searches")
+    } catch {
+      return .warning("sqlite", "\(error)", advice: "Searches cannot keep their trials: install libsqlite3 again, by Scripts/setup.sh.")
+    }
   }
 
   private static func gpu() -> Finding {

@@ -48,7 +48,7 @@ struct MethodsCommand: ParsableCommand {
       guard !members.isEmpty else { continue }
       let points = members.flatMap { $0.declaration.points.map(\.description) }
         .reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
-      let facts = "\(Quantity.counted(members.count, "method")) · acts at: \(points.joined(separator: ", "))"
+      let facts = "\(Quantity.counted(members.count, "method")) · acts at: \(points.isEmpty ? "whole runs" : points.joined(separator: ", "))"
       lines.append("\(Screen.bold(family.name))  \(Screen.faint(facts))")
       var table = TextTable([
         .init(title: "name", style: Screen.cyan), .init(title: "what it does", fit: .wrapped),
@@ -79,7 +79,7 @@ struct MethodPage {
     }
     lines += Screen.wrapped(declaration.summary, width: Screen.width - 2).map { "  " + $0 } + [""]
     lines += factLines([
-      ("acts at", declaration.points.map(\.description).joined(separator: ", ")),
+      ("acts at", declaration.points.isEmpty ? "whole runs" : declaration.points.map(\.description).joined(separator: ", ")),
       ("reads", declaration.reads.joined(separator: ", ")),
       ("changes", declaration.changes.joined(separator: ", ")),
       ("needs", declaration.needs.joined(separator: ", ")),

@@ -3,6 +3,7 @@ import QuickstepDiffusion
 import QuickstepNN
 import QuickstepPipelines
 import QuickstepTraining
+import QuickstepTuner
 
 /// A registered method, of whatever family.
 struct Method {
@@ -37,6 +38,7 @@ enum AllMethods {
     + AllCorrections.all.map { Method(declaration: $0.declaration) }
     + LinearForms.all.map { Method(declaration: $0.declaration) }
     + AllObjectives.all.map { Method(declaration: $0) }
+    + AllSearchers.all.map { Method(declaration: $0.declaration) }
 
   /// Every family that has methods, in the order of ``all``.
   static var families: [Family] {

@@ -42,7 +42,8 @@ enum ArchiveSchema {
       window INTEGER NOT NULL, created REAL NOT NULL, UNIQUE (searcher, parameters, seed, known));
     CREATE TABLE trial (
       run INTEGER NOT NULL REFERENCES run(id), id INTEGER NOT NULL, candidate TEXT NOT NULL, fidelity REAL NOT NULL,
-      generation INTEGER NOT NULL, outcome TEXT, failure TEXT, seconds REAL NOT NULL, finished REAL NOT NULL, PRIMARY KEY (run, id));
+      generation INTEGER NOT NULL, outcome TEXT, failure TEXT, seconds REAL NOT NULL, finished REAL NOT NULL,
+      checksum TEXT NOT NULL, PRIMARY KEY (run, id));
     CREATE TABLE claim (
       run INTEGER NOT NULL REFERENCES run(id), id INTEGER NOT NULL, owner TEXT NOT NULL, host TEXT NOT NULL, process INTEGER NOT NULL,
       birth TEXT, until REAL NOT NULL, PRIMARY KEY (run, id));

@@ -82,10 +82,10 @@ extension TrialArchive {
     let outcome = try trial.outcome.map { try ArchiveText.encode($0, in: path) }
     return try write { connection in
       try connection.execute(
-        sql: "INSERT OR IGNORE INTO trial VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        sql: "INSERT OR IGNORE INTO trial VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         arguments: [
           run, trial.id, candidate, trial.fidelity, trial.origin.generation, outcome, trial.failure, trial.seconds,
-          Date().timeIntervalSince1970,
+          Date().timeIntervalSince1970, Self.checksum(trial, candidate: candidate, outcome: outcome),
         ])
       try connection.execute(sql: "DELETE FROM claim WHERE run = ? AND id = ?", arguments: [run, trial.id])
       return try self.trial(connection, run: run, id: trial.id) ?? trial
@@ -119,9 +119,21 @@ extension TrialArchive {
     let text: String? = try optional(row, "outcome")
     let outcome = try text.map { try ArchiveText.decode(Outcome.self, $0, in: path, "outcome of \(what)") }
     if let fault = outcome?.fault(objectives: objectives.count) { throw FormatError(path, "is damaged: \(what): \(fault)") }
-    return try Trial(
+    let result = try Trial(
       id: id, proposal: Proposal(candidate, fidelity: fidelity, generation: value(row, "generation")), searcher: value(row, "searcher"),
       outcome: outcome, failure: optional(row, "failure"), seconds: value(row, "seconds"))
+    guard try value(row, "checksum") == Self.checksum(result, candidate: value(row, "candidate"), outcome: text) else {
+      throw FormatError(path, "is damaged: the checksum of \(what) does not fit")
+    }
+    return result
+  }
+
+  /// Of everything about a trial that was measured or proposed.
+  private static func checksum(_ trial: Trial, candidate: String, outcome: String?) -> String {
+    let parts = [
+      "\(trial.id)", candidate, "\(trial.fidelity)", "\(trial.origin.generation)", outcome ?? "", trial.failure ?? "", "\(trial.seconds)",
+    ]
+    return Checksum.text(parts.joined(separator: "\u{0}").utf8)
   }
 
   /// A column's value. SQLite keeps any type in any column, so what another program wrote may not fit.

@@ -94,6 +94,14 @@ public final class TrialArchive: Sendable {
     }
   }
 
+  /// Keeps the file from growing beyond its size now and `pages` more, as a full disk does; for tests.
+  package func limitGrowth(pages: Int) throws {
+    try write { connection in
+      let count = try Int.fetchOne(connection, sql: "PRAGMA page_count") ?? 0
+      try connection.execute(sql: "PRAGMA max_page_count = \(count + pages)")
+    }
+  }
+
   /// Runs `body`, and turns SQLite's errors into sentences about the file.
   static func translated<Value>(_ path: String, wait: Double, _ body: () throws -> Value) throws -> Value {
     do {

@@ -5,7 +5,15 @@ internal import QuickstepNN
 public enum AllSearchers {
   /// The registered searchers.
   public static let all: [any Searcher.Type] = [
-    RandomSearch.self
+    SimulatedAnnealing.self,
+    AutoDiffusion.self,
+    GridSearch.self,
+    Hyperband.self,
+    LocalSearch.self,
+    NSGA2.self,
+    RandomSearch.self,
+    RankingGuidedSearch.self,
+    SuccessiveHalving.self,
   ]
 
   /// The searcher with this name.

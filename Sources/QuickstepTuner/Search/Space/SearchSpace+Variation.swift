@@ -75,6 +75,20 @@ extension SearchSpace {
     return canonical(result)
   }
 
+  /// A point with some active genes drawn anew, wherever they were; members of a set get values that are not in it, while there are any.
+  /// - Parameter rate: probability per active gene.
+  public func redrawn(_ candidate: Candidate, rate: Double, using random: inout SplitMix64, through stage: Int = .max) -> Candidate {
+    var result = candidate
+    for index in movable(candidate, through: stage) where random.chance(rate) {
+      let others = genes[index].series == nil ? [] : genes.indices.filter { $0 != index && genes[$0].series == genes[index].series }
+      let isFull = genes[index].domain.count.map { $0 <= others.count } ?? false
+      repeat {
+        result.values[index] = draw(genes[index].domain, &random)
+      } while !isFull && others.contains { result.values[$0] == result.values[index] }
+    }
+    return canonical(result)
+  }
+
   /// One child of two parents.
   /// - Parameters:
   ///   - points: number of cuts, for ``Crossover/points`` and ``Crossover/blend``.

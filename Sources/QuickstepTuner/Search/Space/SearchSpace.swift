@@ -90,15 +90,12 @@ public struct SearchSpace: Sendable, Codable, Hashable {
     }
   }
 
-  /// Checksum of genes (not of the known candidates): FNV-1a, 64 bits, of their JSON with sorted keys, as 16 hexadecimal digits.
+  /// Checksum of the genes (not of the known candidates), from their JSON with sorted keys, as 16 hexadecimal digits.
   public var fingerprint: String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     // Genes hold finite numbers and text, which always encode.
-    let bytes = (try? encoder.encode(genes)) ?? Data()
-    let hash = bytes.reduce(into: UInt64(0xcbf2_9ce4_8422_2325)) { $0 = ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-    let digits = String(hash, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
+    return Checksum.text((try? encoder.encode(genes)) ?? Data())
   }
 
   /// Parents by index, after everything about the genes was checked.
