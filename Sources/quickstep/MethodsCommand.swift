@@ -48,7 +48,8 @@ struct MethodsCommand: ParsableCommand {
       guard !members.isEmpty else { continue }
       let points = members.flatMap { $0.declaration.points.map(\.description) }
         .reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
-      let facts = "\(Quantity.counted(members.count, "method")) · acts at: \(points.isEmpty ? "whole runs" : points.joined(separator: ", "))"
+      let facts =
+        "\(Quantity.counted(members.count, "method")) · acts at: \(points.isEmpty ? "whole runs" : points.joined(separator: ", "))"
       lines.append("\(Screen.bold(family.name))  \(Screen.faint(facts))")
       var table = TextTable([
         .init(title: "name", style: Screen.cyan), .init(title: "what it does", fit: .wrapped),

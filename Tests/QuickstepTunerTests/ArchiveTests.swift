@@ -16,7 +16,8 @@ import Testing
     var random = SplitMix64(seed: UInt64(id))
     let candidate = SearcherTests.mixed.random(using: &random)
     // Numbers with all their digits, and one without outcome.
-    let outcome = id == 3 ? nil : Outcome(objectives: [random.normal() * 1e-300, 1 / 3], violation: 0.1, attributes: ["ψ \"x\"": 0.1 + 0.2])
+    let outcome =
+      id == 3 ? nil : Outcome(objectives: [random.normal() * 1e-300, 1 / 3], violation: 0.1, attributes: ["ψ \"x\"": 0.1 + 0.2])
     return Trial(
       id: id, proposal: Proposal(candidate, fidelity: 1.0 / 3, generation: 7), searcher: "grid", outcome: outcome,
       failure: id == 3 ? "it's \"broken\"; DROP TABLE trial" : nil, seconds: 0.1 + 0.7)

@@ -5,9 +5,11 @@ import Testing
 
 @Suite("Searchers on problems with known fronts") struct FrontTests {
   /// Population 72 as in ECAD. The bounds are shares of the volume that the whole front dominates; random search is given as many evaluations.
-  @Test("NSGA-II comes near the front, and random search does not", arguments: [
-    (KnownFront.zdt1, 120, 0.97), (.zdt2, 120, 0.95), (.zdt3, 120, 0.97), (.zdt4, 160, 0.9), (.zdt6, 160, 0.93), (.dtlz2, 60, 0.93),
-  ])
+  @Test(
+    "NSGA-II comes near the front, and random search does not",
+    arguments: [
+      (KnownFront.zdt1, 120, 0.97), (.zdt2, 120, 0.95), (.zdt3, 120, 0.97), (.zdt4, 160, 0.9), (.zdt6, 160, 0.93), (.dtlz2, 60, 0.93),
+    ])
   func genetic(problem: KnownFront, generations: Int, bound: Double) throws {
     let trials = try search("nsga-2", problem, evaluations: 72 * generations, seed: 1)
     let share = problem.volume(of: trials) / problem.volume

@@ -38,7 +38,8 @@ import Testing
   @Test("the grid lists every point once, shuffled or not")
   func grid() throws {
     let space = try SearchSpace(
-      genes: [Gene("a", .choice(count: 3)), Gene("b", .integer(1...4), condition: .init(gene: "a", values: [2]))], known: [Candidate([2, 3])])
+      genes: [Gene("a", .choice(count: 3)), Gene("b", .integer(1...4), condition: .init(gene: "a", values: [2]))],
+      known: [Candidate([2, 3])])
     for order in ["listed", "shuffled"] {
       var searcher = try AllSearchers.make("grid", ["order": order], space: space, objectives: 1, seed: 2)
       let trials = try drive(&searcher, evaluations: 100) { _ in Outcome(objectives: [0]) }
@@ -72,7 +73,8 @@ import Testing
 
   @Test("AutoDiffusion leaves the blocks alone until the times have settled, then frees a fifth at a time")
   func stages() throws {
-    let genes = (0..<3).map { Gene("t\($0)", .integer(0...99), series: "times") } + (0..<10).map { Gene("b\($0)", .choice(count: 2), stage: 1) }
+    let genes =
+      (0..<3).map { Gene("t\($0)", .integer(0...99), series: "times") } + (0..<10).map { Gene("b\($0)", .choice(count: 2), stage: 1) }
     let space = try SearchSpace(genes: genes)
     var searcher = try AllSearchers.make("autodiffusion", ["reach": "0.5", "generations": "20"], space: space, objectives: 1, seed: 4)
     let trials = try drive(&searcher, evaluations: 2000) { proposal in

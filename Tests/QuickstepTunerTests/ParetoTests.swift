@@ -82,7 +82,8 @@ import Testing
 
   @Test("crowding distances are those of the definition")
   func crowding() {
-    #expect(Pareto.crowdingDistances([[0, 4], [1, 2], [3, 1], [4, 0]]) == [.infinity, 3.0 / 4 + 3.0 / 4, 3.0 / 4 + 2.0 / 4, .infinity])
+    #expect(
+      Pareto.crowdingDistances([[0, 4], [1, 2], [3, 1], [4, 0]]) == [.infinity, 3.0 / 4 + 3.0 / 4, 3.0 / 4 + 2.0 / 4, .infinity])
     #expect(Pareto.crowdingDistances([]) == [])
     #expect(Pareto.crowdingDistances([[1, 1]]) == [.infinity])
     // An objective that is the same everywhere adds nothing.
@@ -106,7 +107,8 @@ import Testing
         outcome: objectives.map { Outcome(objectives: $0, violation: violation) })
     }
     let trials = [
-      trial(0, [3, 1]), trial(1, [1, 3]), trial(2, [2, 2], violation: 0.1), trial(3, [0, 0], fidelity: 0.5), trial(4, nil), trial(5, [3, 1]),
+      trial(0, [3, 1]), trial(1, [1, 3]), trial(2, [2, 2], violation: 0.1), trial(3, [0, 0], fidelity: 0.5), trial(4, nil),
+      trial(5, [3, 1]),
       trial(6, [3, 3]),
     ]
     #expect(Pareto.front(trials).map(\.id) == [1, 0])

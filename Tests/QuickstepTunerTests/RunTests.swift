@@ -160,10 +160,13 @@ import Testing
     #expect(try await run.execute().trials.map(\.timeless) == Self.uninterrupted("nsga-2"))
   }
 
-  @Test("outcomes that cannot be are failures with a reason", arguments: [
-    (Outcome(objectives: [1]), "1 objectives instead of 2"), (Outcome(objectives: [.nan, 0]), "an objective is nan"),
-    (Outcome(objectives: [0, 0], violation: -1), "violation is -1"), (Outcome(objectives: [0, 0], attributes: ["psnr": .infinity]), "'psnr' is inf"),
-  ])
+  @Test(
+    "outcomes that cannot be are failures with a reason",
+    arguments: [
+      (Outcome(objectives: [1]), "1 objectives instead of 2"), (Outcome(objectives: [.nan, 0]), "an objective is nan"),
+      (Outcome(objectives: [0, 0], violation: -1), "violation is -1"),
+      (Outcome(objectives: [0, 0], attributes: ["psnr": .infinity]), "'psnr' is inf"),
+    ])
   func faults(outcome: Outcome, reason: String) async throws {
     struct Odd: SearchProblem {
       var space = SearcherTests.mixed
@@ -183,9 +186,11 @@ import Testing
     #expect(report.trials.dropFirst().allSatisfy { $0.outcome != nil })
   }
 
-  @Test("impossible settings are refused", arguments: [
-    SearchRun.Settings(concurrency: 0), .init(budget: 0), .init(budget: .nan), .init(trialLimit: 0), .init(window: 0), .init(lease: 0),
-  ])
+  @Test(
+    "impossible settings are refused",
+    arguments: [
+      SearchRun.Settings(concurrency: 0), .init(budget: 0), .init(budget: .nan), .init(trialLimit: 0), .init(window: 0), .init(lease: 0),
+    ])
   func refused(settings: SearchRun.Settings) throws {
     let folder = try TemporaryFolder()
     let problem = CountedProblem()

@@ -9,7 +9,8 @@ import Testing
 
   /// Settings that make a searcher come to its later rounds within a few hundred evaluations.
   static let small: [String: [String: String]] = [
-    "nsga-2": ["population": "12", "generations": "40"], "autodiffusion": ["population": "12", "mutants": "6", "crossings": "3", "parents": "4"],
+    "nsga-2": ["population": "12", "generations": "40"],
+    "autodiffusion": ["population": "12", "mutants": "6", "crossings": "3", "parents": "4"],
     "s3": ["initial": "16", "batch": "8", "stages": "4", "pool": "30", "rounds": "3", "updates": "20", "hidden": "16"],
     "annealing": ["steps": "60"], "local": ["evaluations": "200"], "hyperband": ["rounds": "3"], "grid": ["levels": "3"],
   ]
@@ -64,9 +65,11 @@ import Testing
     #expect(try drive(&other, evaluations: 60, Self.evaluate).map(\.candidate) != trials.map(\.candidate))
   }
 
-  @Test("new points only, for searchers that never measure one twice", arguments: names.filter {
-    !["annealing", "hyperband", "successive-halving"].contains($0)
-  })
+  @Test(
+    "new points only, for searchers that never measure one twice",
+    arguments: names.filter {
+      !["annealing", "hyperband", "successive-halving"].contains($0)
+    })
   func unrepeated(name: String) throws {
     var searcher = try Self.make(name, seed: 5)
     let trials = try drive(&searcher, evaluations: 200, Self.evaluate)
@@ -89,9 +92,11 @@ import Testing
     #expect(Pareto.front(trials).first?.candidate == Candidate([0, 1]))
   }
 
-  @Test("all searchers beat random search on a problem with conditions and sets", arguments: names.filter {
-    !["random", "grid", "hyperband", "successive-halving"].contains($0)
-  })
+  @Test(
+    "all searchers beat random search on a problem with conditions and sets",
+    arguments: names.filter {
+      !["random", "grid", "hyperband", "successive-halving"].contains($0)
+    })
   func better(name: String) throws {
     func volume(_ name: String) throws -> Double {
       try (1...4).reduce(0.0) { sum, seed in

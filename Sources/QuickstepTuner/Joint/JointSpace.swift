@@ -52,8 +52,8 @@ public struct JointSpace: Sendable {
     }
     let plain = try SearchSpace(genes: genes.genes)
     space = plain
-    let first = Self.fewerSteps(most, leastSteps) + singles + known
     // Each method alone comes right after the plain runs, so that a short search has seen all of them.
+    let first = known + Self.fewerSteps(most, leastSteps) + singles
     space = try SearchSpace(genes: genes.genes, known: first.compactMap { candidate($0) })
   }
 
@@ -119,8 +119,8 @@ public struct JointSpace: Sendable {
   /// The exact run, and it with fewer and fewer steps.
   static func fewerSteps(_ most: Int, _ least: Int) -> [SamplingSettings] {
     var (counts, count) = ([most], Double(most))
-    while count * 0.7 > Double(least) {
-      count *= 0.7
+    while count * 0.6 > Double(least) {
+      count *= 0.6
       counts.append(Int(count.rounded()))
     }
     return counts.map { count in
@@ -134,7 +134,7 @@ public struct JointSpace: Sendable {
 extension JointSpace {
   /// Deterministic solvers whose evaluations are known beforehand, without those that need files.
   private static func solvers(_ model: LoadedModel, _ request: GenerationRequest) -> [MethodDeclaration] {
-    AllSolvers.all.map { $0.declaration }.filter { declaration in
+    AllSolvers.all.filter { !($0 is any AdaptiveSolver.Type) }.map { $0.declaration }.filter { declaration in
       var own = request
       (own.solver, own.solverParameters) = (declaration.name, [:])
       guard let table = try? ImagePipeline(model).tableau(of: own) else { return false }

@@ -19,6 +19,8 @@ extension Tuner {
     let request = settings.request(settings.heldOut, firstSeed: settings.seed &+ TuningSettings.heldOutSeeds)
     let steps = request.steps ?? model.defaults.steps
     let rivalSteps = chosen.map { entry -> Int? in
+      // Fewer steps alone are no rival of themselves.
+      guard entry.settings.singleName != "" else { return nil }
       let count = Int((Double(steps) * entry.seconds / exactSeconds).rounded())
       return (1..<steps).contains(max(1, count)) ? max(1, count) : nil
     }

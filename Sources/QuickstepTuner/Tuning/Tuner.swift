@@ -1,4 +1,5 @@
 import Foundation
+import QuickstepAcceleration
 import QuickstepFormats
 import QuickstepNN
 public import QuickstepPipelines
@@ -35,10 +36,11 @@ public struct Tuner: Sendable {
     let joint = try JointSpace(
       model: model, request: request, companions: settings.companions, leastSteps: settings.leastSteps, known: settings.known)
     let cost = try costModel(companions)
-    let exact = try ImagePipeline(model).generate(request)
+    let before = clock.now
+    let (exact, watch) = try watched(request)
     let count = Double(request.prompts.count)
-    let exactSeconds = (exact.seconds.encode + exact.seconds.denoise + exact.seconds.decode) / count
-    let reserve = try reserved(exactSeconds, spent: clock.now - start)
+    let reserve = try reserved((clock.now - before) / count, spent: clock.now - start)
+    let exactSeconds = cost.seconds(watch.findings, pictures: request.prompts.count, evaluations: Double(exact.evaluations) / count)
     let reference = try withTensorErrors { Tensor.stack(exact.images.map(\.pixels)) }
     let problem = TuningProblem(
       identity: identity, joint: joint, model: model,
@@ -49,6 +51,13 @@ public struct Tuner: Sendable {
     progress(.stage("checking what was found"))
     // A task of its own: what was found is checked although the search was cancelled.
     return try await Task.detached { try checked(report, problem, companions, progress) }.value
+  }
+
+  private func watched(_ request: GenerationRequest) throws -> (GenerationResult, RunWatch) {
+    let watch = RunWatch()
+    var request = request
+    request.watch = watch
+    return (try ImagePipeline(model).generate(request), watch)
   }
 
   private func companion(_ name: String) throws -> LoadedModel {
@@ -95,6 +104,16 @@ public struct Tuner: Sendable {
     return checks
   }
 
+  /// The searcher's parameters, with a population that a search this long can bring through several generations. Nothing measured decides, so that
+  /// the same command goes on with the same search.
+  private func searcherParameters() throws -> [String: String] {
+    var parameters = settings.searcher.parameters
+    let declared = try AllSearchers.named(settings.searcher.name).declaration.parameters.first { $0.name == "population" }
+    guard case .integer(let standard)? = declared?.standard, parameters["population"] == nil else { return parameters }
+    parameters["population"] = String(min(standard, max(12, Int(settings.budget / 60) * 4)))
+    return parameters
+  }
+
   private func search(
     _ problem: TuningProblem, seconds: Double, _ progress: @escaping @Sendable (TuningProgress) -> Void
   ) async throws -> SearchReport {
@@ -102,8 +121,8 @@ public struct Tuner: Sendable {
     let run = try SearchRun(
       problem: problem, archive: archive,
       settings: .init(
-        searcher: settings.searcher.name, parameters: settings.searcher.parameters, seed: settings.seed, budget: max(1, seconds)),
-      clock: clock)
+        searcher: settings.searcher.name, parameters: try searcherParameters(), seed: settings.seed,
+        budget: max(1, seconds), trialLimit: settings.trialLimit), clock: clock)
     return try await run.execute { state in
       progress(.search(state, state.latest.map { problem.joint.settings($0.candidate) }))
     }

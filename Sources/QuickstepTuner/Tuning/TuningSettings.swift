@@ -26,6 +26,8 @@ public struct TuningSettings: Sendable {
   public var companions: [String] = []
   /// Name of the searcher, and its parameters.
   public var searcher = MethodChoice("nsga-2")
+  /// Most ways that are tried, those of earlier sittings included; `nil` leaves it to the budget.
+  public var trialLimit: Int?
   /// Ways to begin with, beside those that every search begins with.
   public var known: [SamplingSettings] = []
   /// The fewest steps that are tried.
@@ -60,6 +62,7 @@ public struct TuningSettings: Sendable {
     guard frontSize >= 1 else { throw GenerationError("\(frontSize) points of the front are to be checked; at least 1 is needed") }
     guard exact.accelerations.isEmpty else { throw GenerationError("the exact run is one without methods of acceleration") }
     guard leastSteps >= 1 else { throw GenerationError("at least \(leastSteps) steps; 1 is the fewest there are") }
+    if let trialLimit, trialLimit < 1 { throw GenerationError("\(trialLimit) trials; at least 1 is needed") }
     switch target {
     case .speed(let factor) where !(factor >= 1 && factor.isFinite):
       throw GenerationError("the target is \(factor) times the exact run's speed; it has to be at least 1")

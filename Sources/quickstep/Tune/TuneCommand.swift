@@ -55,6 +55,8 @@ struct TuneCommand: AsyncParsableCommand {
   var checkCount = 12
   @Option(help: "A model that may do the first steps (repeatable).")
   var companion: [String] = []
+  @Option(help: "Most ways to try (default: as many as the time allows).")
+  var trials: Int?
   @Option(help: "NAME or NAME:parameter=value,… (see 'quickstep methods --family searcher').")
   var searcher = "nsga-2"
   @Option(help: "A recipe, or methods joined by ' + ', to begin with (repeatable).")
@@ -74,6 +76,7 @@ struct TuneCommand: AsyncParsableCommand {
     if targetQuality != nil, targetSpeed != nil { throw ValidationError("Give --target-quality or --target-speed, not both.") }
     if let threads, threads < 1 { throw ValidationError("--threads is \(threads); it must be at least 1.") }
     if searchCount < 1 || checkCount < 2 { throw ValidationError("--search-count must be at least 1, --check-count at least 2.") }
+    if let trials, trials < 1 { throw ValidationError("--trials is \(trials); it must be at least 1.") }
     if steps < 2 { throw ValidationError("--steps is \(steps); there is nothing to be saved below 2.") }
     if !output.hasSuffix(".json") { throw ValidationError("--output \(output) is a recipe, so its name ends in .json.") }
     _ = try seconds()
@@ -117,6 +120,7 @@ struct TuneCommand: AsyncParsableCommand {
       archive: output.dropLast(5) + ".trials.sqlite")
     settings.seed = seed
     settings.companions = companion
+    settings.trialLimit = trials
     settings.searcher = try MethodChoice(parsing: searcher)
     settings.known = try begin.map { $0.hasSuffix(".json") ? try Recipe(path: $0).sampling : try SamplingSettings(parsing: $0) }
     if let targetSpeed { settings.target = .speed(targetSpeed) }

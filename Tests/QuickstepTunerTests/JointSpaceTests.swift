@@ -1,0 +1,81 @@
+import QuickstepAcceleration
+import QuickstepDiffusion
+import QuickstepNN
+import QuickstepPipelines
+import QuickstepTuner
+import Testing
+
+@Suite struct JointSpaceTests {
+  @Test("ranges that are searched lie within what is allowed, for every method")
+  func searchedRanges() throws {
+    let all = AllAccelerators.all.map { $0.declaration } + AllSolvers.all.map { $0.declaration } + AllGrids.all.map { $0.declaration }
+    var count = 0
+    for declaration in all {
+      for parameter in declaration.parameters {
+        guard let searched = parameter.searched else { continue }
+        count += 1
+        let ends: [String]
+        switch searched {
+        case .number(let range), .list(let range): ends = ["\(range.lowerBound)", "\(range.upperBound)"]
+        case .integer(let range): ends = ["\(range.lowerBound)", "\(range.upperBound)"]
+        case .flag: ends = ["true", "false"]
+        case .choice(let words): ends = words
+        case .text: ends = ["anything"]
+        }
+        for end in ends { #expect(throws: Never.self, "\(declaration.name):\(parameter.name)=\(end)") { try parameter.parse(end) } }
+      }
+    }
+    #expect(count > 20)
+  }
+
+  @Test("a candidate's settings lead back to it, and can be read and carried out", arguments: ["dit", "sd"])
+  func roundTrip(_ name: String) throws {
+    let model = try TinyModel.load(name)
+    let joint = try JointSpace(model: model, request: TinyModel.request(model))
+    var random = SplitMix64(seed: 3)
+    var methods: Set<String> = []
+    for _ in 0..<300 {
+      let candidate = joint.space.canonical(joint.space.random(using: &random))
+      let settings = joint.settings(candidate)
+      #expect(try SamplingSettings(parsing: settings.description) == settings)
+      #expect(try SamplingSettings(json: settings.json, place: "test") == settings)
+      let again = try #require(joint.candidate(settings), "\(settings)")
+      // Numbers are rounded to four digits once; after that nothing changes.
+      #expect(joint.settings(again) == settings)
+      methods.formUnion(settings.accelerations.map(\.name))
+    }
+    #expect(methods.contains(name == "dit" ? "taylorseer" : "deepcache"))
+    #expect(methods.contains(name == "dit" ? "deepcache" : "taylorseer") == false, "a method that does not fit")
+    #expect(methods.contains("guidance-cache"))
+    #expect(!methods.contains("stitch"), "there is no companion")
+  }
+
+  @Test("what is worth trying first begins with fewer steps and each method alone")
+  func known() throws {
+    let model = try TinyModel.load()
+    let own = try SamplingSettings(parsing: "unipc + steps=6 + taylorseer:interval=3")
+    let joint = try JointSpace(model: model, request: TinyModel.request(model), known: [own])
+    let first = joint.space.known.map { joint.settings($0) }
+    #expect(first[0].solver?.name == "unipc" && first[0].steps == 6 && first[0].accelerations.first?.parameters["interval"] == "3")
+    #expect(first[1].steps == 12 && first[1].accelerations.isEmpty && first[1].solver == nil)
+    let alone = Set(first.dropFirst().flatMap { $0.accelerations.map(\.name) })
+    #expect(alone.isSuperset(of: ["fora", "taylorseer", "first-block-cache", "guidance-cache"]))
+    #expect(first.dropFirst().allSatisfy { $0.accelerations.count <= 1 })
+    #expect(joint.candidate(try SamplingSettings(parsing: "steps=40")) == nil, "more steps than the exact run")
+    #expect(joint.candidate(try SamplingSettings(parsing: "fora + taylorseer")) == nil, "two at the blocks")
+  }
+
+  @Test func solversThatDrawNoiseOrNeedFilesAreLeftOut() throws {
+    let model = try TinyModel.load()
+    let joint = try JointSpace(model: model, request: TinyModel.request(model))
+    func holds(_ text: String) throws -> Bool { joint.candidate(try SamplingSettings(parsing: text)) != nil }
+    #expect(try holds("unipc") && holds("dpm++-2m") && holds("ddim"))
+    for text in ["euler-ancestral", "ddpm", "olss", "dpm-adaptive"] { #expect(try !holds(text), "\(text)") }
+  }
+
+  @Test func impossibleRequestsAreRefused() throws {
+    let model = try TinyModel.load()
+    #expect(throws: GenerationError.self) { try JointSpace(model: model, request: TinyModel.request(model, steps: 4)) }
+    #expect(throws: (any Error).self) { try JointSpace(model: model, request: TinyModel.request(model, steps: 2000)) }
+  }
+}
