@@ -57,6 +57,9 @@ public struct ImagePipeline: Sendable {
     try ResolvedRequest(request, model: model).run(start: .given(.undefined)).tableau
   }
 
+  /// A batch of the request as methods of acceleration see it.
+  package func outline(of request: GenerationRequest) throws -> RunOutline { try ResolvedRequest(request, model: model).outline }
+
   /// How often the network would be called for a batch of the request; for chains, for a picture of each once they are burnt in. Checks the
   /// request as ``generate(_:)`` does.
   public func evaluations(of request: GenerationRequest) throws -> Int {

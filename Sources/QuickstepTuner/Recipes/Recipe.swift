@@ -148,6 +148,7 @@ public struct Recipe: Sendable, Hashable {
   }
 
   static func digits(_ value: Double, _ count: Int) -> String {
+    if count == 0, abs(value) < 1e15 { return String(Int(value.rounded())) }
     let unit = (0..<count).reduce(1.0) { unit, _ in unit * 10 }
     let rounded = (value * unit).rounded() / unit
     return "\(rounded)"

@@ -124,11 +124,13 @@ public struct TuningReport: Sendable {
     let metrics = result.exact.quality.map(\.metric)
     func cells(_ point: TuningResult.Point, _ name: String, _ style: String) -> String {
       let figures = point.quality.map { entry in
-        "\(Recipe.digits(entry.estimate.value, 4)) <small>(\(Recipe.digits(entry.estimate.lower, 4))–\(Recipe.digits(entry.estimate.upper, 4)))</small>"
+        let estimate = entry.estimate
+        let texts = [estimate.value, estimate.lower, estimate.upper].map { Recipe.digits($0, abs(estimate.value) < 2 ? 4 : 2) }
+        return "\(texts[0]) <small>(\(texts[1])–\(texts[2]))</small>"
       }
       let numbers = [
         Self.milliseconds(point.seconds.median),
-        "\(Self.milliseconds(point.seconds.lower))–\(Self.milliseconds(point.seconds.upper))",
+        "\(Recipe.digits(point.seconds.lower * 1000, 0))–\(Recipe.digits(point.seconds.upper * 1000, 0)) ms",
         Recipe.digits(point.speedUp.median, 2) + "×",
         Recipe.digits(Double(point.way.evaluations) / Double(max(1, point.way.pictures.count)), 1),
       ]

@@ -15,6 +15,9 @@ public struct Tuner: Sendable {
   /// The first is searched by, the others are told.
   let measures: [QualityMeasure]
   let clock: any SearchClock
+  private let kind: SpaceKind
+  /// The searcher, with its parameters.
+  public let searcher: MethodChoice
 
   /// - Parameters:
   ///   - measures: of likeness to the exact run; the first is what the search and the target go by.
@@ -23,6 +26,8 @@ public struct Tuner: Sendable {
     try settings.check()
     guard !measures.isEmpty else { throw GenerationError("tuning needs a measure of quality") }
     (self.model, self.settings, self.measures, self.clock) = (model, settings, measures, clock)
+    kind = try AllSpaces.named(settings.space)
+    searcher = settings.searcher ?? MethodChoice(kind.searcher)
   }
 
   /// Searches and checks. Cancelling ends the search and goes on to check what was found so far; cancelling once more ends that.
@@ -33,8 +38,9 @@ public struct Tuner: Sendable {
     progress(.stage("measuring exact runs"))
     let companions = try settings.companions.map { try companion($0) }
     let request = settings.request(settings.prompts, firstSeed: settings.seed)
-    let joint = try JointSpace(
-      model: model, request: request, companions: settings.companions, leastSteps: settings.leastSteps, known: settings.known)
+    var outline = SpaceOutline(model: model, request: request)
+    (outline.companions, outline.leastSteps, outline.known) = (settings.companions, settings.leastSteps, settings.known)
+    let joint = try kind.make(outline)
     let cost = try costModel(companions)
     let before = clock.now
     let (exact, watch) = try watched(request)
@@ -68,7 +74,8 @@ public struct Tuner: Sendable {
   private var identity: String {
     let exact = settings.exact
     let words = [
-      model.fingerprint, "\(settings.prompts)", "\(settings.seed)", measures[0].name, exact.solver ?? "", exact.spacing ?? "",
+      model.fingerprint, settings.space, "\(settings.prompts)", "\(settings.seed)", measures[0].name, exact.solver ?? "",
+      exact.spacing ?? "",
       "\(exact.solverParameters.sorted { $0.key < $1.key })", "\(exact.steps ?? 0)", "\(exact.guidanceScale ?? 0)", exact.style ?? "",
       "\(exact.width ?? 0)x\(exact.height ?? 0)", model.device.description, "\(model.kernels)", "\(model.dtype)",
     ]
@@ -107,8 +114,8 @@ public struct Tuner: Sendable {
   /// The searcher's parameters, with a population that a search this long can bring through several generations. Nothing measured decides, so that
   /// the same command goes on with the same search.
   private func searcherParameters() throws -> [String: String] {
-    var parameters = settings.searcher.parameters
-    let declared = try AllSearchers.named(settings.searcher.name).declaration.parameters.first { $0.name == "population" }
+    var parameters = searcher.parameters
+    let declared = try AllSearchers.named(searcher.name).declaration.parameters.first { $0.name == "population" }
     guard case .integer(let standard)? = declared?.standard, parameters["population"] == nil else { return parameters }
     parameters["population"] = String(min(standard, max(12, Int(settings.budget / 60) * 4)))
     return parameters
@@ -121,7 +128,7 @@ public struct Tuner: Sendable {
     let run = try SearchRun(
       problem: problem, archive: archive,
       settings: .init(
-        searcher: settings.searcher.name, parameters: try searcherParameters(), seed: settings.seed,
+        searcher: searcher.name, parameters: try searcherParameters(), seed: settings.seed,
         budget: max(1, seconds), trialLimit: settings.trialLimit), clock: clock)
     return try await run.execute { state in
       progress(.search(state, state.latest.map { problem.joint.settings($0.candidate) }))

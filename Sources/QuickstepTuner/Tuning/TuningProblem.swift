@@ -37,7 +37,7 @@ public struct QualityMeasure: Sendable {
 public struct TuningProblem: SearchProblem {
   public let objectives = ["seconds", "loss"]
   public let identity: String
-  let joint: JointSpace
+  let joint: any SamplingSpace
   let model: LoadedModel
   let companions: [String: LoadedModel]
   /// All search pictures in one request.

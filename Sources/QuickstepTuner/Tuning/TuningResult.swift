@@ -82,10 +82,15 @@ extension TuningResult {
     Dictionary(grouping: tried.compactMap { entry in entry.settings.singleName.map { ($0, entry) } }, by: \.0).mapValues { $0.map(\.1) }
   }
 
-  /// Of these the ones that no other one dominates, the fastest first.
+  /// Of these the ones that no other one dominates, the fastest first; of equal ones the first that was tried.
   public static func front(_ tried: [Tried]) -> [Tried] {
-    tried.filter { entry in !tried.contains { Pareto.dominates([$0.seconds, $0.loss], [entry.seconds, entry.loss]) } }
-      .sorted { $0.seconds < $1.seconds }
+    // By time and then by loss: a way belongs to the front where it is nearer than all faster ones.
+    let sorted = tried.enumerated().sorted {
+      ($0.element.seconds, $0.element.loss, $0.offset) < ($1.element.seconds, $1.element.loss, $1.offset)
+    }
+    return sorted.reduce(into: []) { front, entry in
+      if front.last.map({ entry.element.loss < $0.loss }) ?? true { front.append(entry.element) }
+    }
   }
 
   /// Losses beyond this count as nothing gained.

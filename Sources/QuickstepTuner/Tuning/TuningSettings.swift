@@ -24,8 +24,10 @@ public struct TuningSettings: Sendable {
   public var target = TuningTarget.quality(0.95)
   /// Ids or folders of models that may do the first steps.
   public var companions: [String] = []
-  /// Name of the searcher, and its parameters.
-  public var searcher = MethodChoice("nsga-2")
+  /// Which kind of ways are searched, a name of ``AllSpaces``.
+  public var space = JointSpace.kind.name
+  /// Name of the searcher, and its parameters; `nil` takes the one that goes with the space.
+  public var searcher: MethodChoice?
   /// Most ways that are tried, those of earlier sittings included; `nil` leaves it to the budget.
   public var trialLimit: Int?
   /// Ways to begin with, beside those that every search begins with.

@@ -57,8 +57,10 @@ struct TuneCommand: AsyncParsableCommand {
   var companion: [String] = []
   @Option(help: "Most ways to try (default: as many as the time allows).")
   var trials: Int?
-  @Option(help: "NAME or NAME:parameter=value,… (see 'quickstep methods --family searcher').")
-  var searcher = "nsga-2"
+  @Option(help: ArgumentHelp("What is searched: " + AllSpaces.all.map { "\($0.name) (\($0.summary))" }.joined(separator: "; ")))
+  var space = JointSpace.kind.name
+  @Option(help: "NAME or NAME:parameter=value,… (see 'quickstep methods --family searcher'; default: the one that goes with the space).")
+  var searcher: String?
   @Option(help: "A recipe, or methods joined by ' + ', to begin with (repeatable).")
   var begin: [String] = []
   @Option(name: [.short, .long], help: "Seed of the search and of its first picture.")
@@ -81,6 +83,7 @@ struct TuneCommand: AsyncParsableCommand {
     if !output.hasSuffix(".json") { throw ValidationError("--output \(output) is a recipe, so its name ends in .json.") }
     _ = try seconds()
     _ = try TuningMeasures.named(metric)
+    _ = try AllSpaces.named(space)
   }
 
   func run() async throws {
@@ -95,7 +98,7 @@ struct TuneCommand: AsyncParsableCommand {
     let display = TuningDisplay(exact: settings.exact.steps ?? steps)
     let result = try await Interruption.stopping { try await tuner.run { display.show($0) } }
     display.finish()
-    try TuningOutput(command: self, model: model, settings: settings, result: result).write()
+    try TuningOutput(command: self, model: model, settings: settings, searcher: tuner.searcher, result: result).write()
   }
 
   private func seconds() throws -> Double {
@@ -121,7 +124,8 @@ struct TuneCommand: AsyncParsableCommand {
     settings.seed = seed
     settings.companions = companion
     settings.trialLimit = trials
-    settings.searcher = try MethodChoice(parsing: searcher)
+    settings.space = space
+    settings.searcher = try searcher.map { try MethodChoice(parsing: $0) }
     settings.known = try begin.map { $0.hasSuffix(".json") ? try Recipe(path: $0).sampling : try SamplingSettings(parsing: $0) }
     if let targetSpeed { settings.target = .speed(targetSpeed) }
     if let figure = targetQuality ?? TuningMeasures.standardTarget(metric), targetSpeed == nil { settings.target = .quality(figure) }

@@ -96,12 +96,13 @@ struct TuningOutput {
   let command: TuneCommand
   let model: LoadedModel
   let settings: TuningSettings
+  let searcher: MethodChoice
   let result: TuningResult
 
   func write() throws {
     let machine = Recipe.Machine(processor: MachineFacts.read().cpu, threads: Machine.threads, model: model)
     let origin = Recipe.Origin(
-      program: ImagePipeline.version, searcher: settings.searcher.description, trials: result.trials, seed: settings.seed)
+      program: ImagePipeline.version, searcher: searcher.description, trials: result.trials, seed: settings.seed)
     let recipe = try result.chosen.map { try result.recipe($0, machine: machine, origin: origin) }
     let base = String(command.output.dropLast(5))
     let report = TuningReport(result, recipe: recipe, machine: machine)
