@@ -7,6 +7,7 @@ Driven from outside, so that both sides can take turns (A B A B …) on a warm p
 reads lines from standard input and answers each with one JSON line on standard output, flushed:
 
     run <component folder> <batch> <repeats>   {"seconds": [...], "class": "PromptUNet2D", "batch": 1, "weights": "file", ...}
+    sample <component folder> <steps> <branches> <repeats>   whole DDIM loops of one picture; two branches are guided
     quit                                       (no answer; so does the end of input)
 
 or {"error": "..."}. The component folder is diffusers-like (config.json and weights); without weights file the network is random,
@@ -90,17 +91,52 @@ class Peer:
             start = time.perf_counter()
             model(**inputs)
             seconds.append(time.perf_counter() - start)
+        return self.report(seconds, config, batch, weights)
+
+    def report(self, seconds, config, batch, weights):
         return {
             "seconds": seconds, "class": config["_class_name"], "batch": batch, "weights": weights, "threads": torch.get_num_threads(),
             "peer": f"torch {torch.__version__.split('+')[0]} eager{' channels-last' if self.channels_last else ''}"}
+
+    @torch.inference_mode()
+    def sample(self, folder, steps, branches, repeats):
+        """Seconds of each of `repeats` loops of DDIM for one picture, from noise to the clean prediction; conditions are given."""
+        model, config, weights = self.model(folder)
+        self.run(folder, branches, 1)
+        inputs = dict(self.inputs[folder, branches])
+        # The cosine schedule; what it is makes no difference to the time.
+        alphas = torch.cos(torch.linspace(0.02, 0.98, steps + 1).flip(0) * torch.pi / 2)
+        sigmas = (1 - alphas**2).sqrt()
+        noise, seconds = inputs["sample"][:1].clone(), []
+        for _ in range(repeats):
+            start = time.perf_counter()
+            state = noise
+            for step in range(steps):
+                inputs["sample"] = state.expand(branches, -1, -1, -1).contiguous()
+                inputs["timestep"] = torch.full((branches,), 999.0 * (1 - step / steps))
+                output = model(**inputs)
+                output = output[0] if isinstance(output, tuple) else getattr(output, "sample", output)
+                # What networks predict differs; as x0 it costs what the others cost.
+                denoised = output[:1] if branches == 1 else output[1:] + 2.0 * (output[:1] - output[1:])
+                denoised = denoised.clamp(-1, 1)
+                ratio = sigmas[step + 1] / sigmas[step]
+                state = ratio * state + (alphas[step + 1] - ratio * alphas[step]) * denoised
+            seconds.append(time.perf_counter() - start)
+        return self.report(seconds, config, branches, weights)
 
 
 def answer(peer, line):
     """The reply to one request."""
     try:
         command, rest = line.split(maxsplit=1)
+        if command == "sample":
+            folder, *numbers = rest.rsplit(maxsplit=3)
+            steps, branches, repeats = (int(number) for number in numbers)
+            if steps < 1 or branches not in (1, 2) or repeats < 1:
+                raise ValueError("steps and repeats must be at least 1, branches 1 or 2")
+            return peer.sample(folder, steps, branches, repeats)
         if command != "run":
-            raise ValueError(f"unknown command '{command}'; known: run, quit")
+            raise ValueError(f"unknown command '{command}'; known: run, sample, quit")
         folder, batch, repeats = rest.rsplit(maxsplit=2)
         if int(batch) < 1 or int(repeats) < 1:
             raise ValueError("batch and repeats must be at least 1")

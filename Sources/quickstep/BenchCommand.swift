@@ -36,10 +36,12 @@ struct BenchCommand: AsyncParsableCommand {
   var idle = false
 
   /// What is measured.
-  enum Section: String, CaseIterable, ExpressibleByArgument { case calls, sampler, executor, evaluations, processes }
+  enum Section: String, CaseIterable, ExpressibleByArgument { case calls, sampler, executor, evaluations, recipes, processes }
 
   func validate() throws {
-    if peer != nil, !wants(.evaluations) { throw ValidationError("--peer has no effect without the section 'evaluations'.") }
+    if peer != nil, !wants(.evaluations), !wants(.recipes) {
+      throw ValidationError("--peer has no effect without the section 'evaluations' or 'recipes'.")
+    }
     if rounds < 3 || rounds > 1000 { throw ValidationError("--rounds is \(rounds); allowed: 3…1000.") }
   }
 
@@ -61,6 +63,7 @@ struct BenchCommand: AsyncParsableCommand {
     if wants(.sampler) { report.add("Sampler overhead, 20 steps", try models.map { try SamplerBenchmark.row($0, rounds: rounds) }) }
     if wants(.executor) { report.add("Running a table, 20 steps", try ExecutorBenchmark.rows(first, rounds: rounds)) }
     if wants(.evaluations) { report.add("One evaluation", try EvaluationBenchmark.rows(models, peer: peer, rounds: rounds)) }
+    if wants(.recipes) { report.add("A picture by the model's recipe", try RecipeBenchmark.rows(models, peer: peer, rounds: rounds)) }
     if wants(.processes) {
       report.add("Whole process: generate, 20 steps, one picture", try ProcessBenchmark.rows(model: first, rounds: rounds))
     }

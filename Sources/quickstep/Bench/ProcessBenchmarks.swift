@@ -80,10 +80,26 @@ final class PeerProcess {
     try process.run()
   }
 
+  /// A whole sampling loop of a network.
+  struct Loop {
+    var folder: String
+    var steps: Int
+    /// Whether two branches are evaluated in each step.
+    var guided: Bool
+  }
+
+  /// Seconds of each of `repeats` loops of DDIM.
+  /// - Throws: `FormatError` with the peer's own words when it cannot.
+  func seconds(_ loop: Loop, repeats: Int) throws -> [Double] {
+    try answer("sample \(loop.folder) \(loop.steps) \(loop.guided ? 2 : 1) \(repeats)")
+  }
+
   /// Seconds of each of `repeats` evaluations.
   /// - Throws: `FormatError` with the peer's own words when it cannot.
-  func seconds(folder: String, batch: Int, repeats: Int) throws -> [Double] {
-    try input.fileHandleForWriting.write(contentsOf: Data("run \(folder) \(batch) \(repeats)\n".utf8))
+  func seconds(folder: String, batch: Int, repeats: Int) throws -> [Double] { try answer("run \(folder) \(batch) \(repeats)") }
+
+  private func answer(_ request: String) throws -> [Double] {
+    try input.fileHandleForWriting.write(contentsOf: Data((request + "\n").utf8))
     let answer = try JSONValue(parsing: try line(), name: "the peer's answer")
     if let error = answer["error"]?.string { throw FormatError("peer", error) }
     if let name = answer["peer"]?.string { self.name = name }
