@@ -72,13 +72,20 @@ extension Pareto {
   /// The trials that no other one is preferred to, by the first objective and so on: feasible ones of full fidelity. Of trials with equal
   /// objectives the first counts.
   public static func front(_ trials: [Trial]) -> [Trial] {
-    let candidates = trials.filter { $0.isFeasible && $0.fidelity == 1 }
-    let points = candidates.compactMap { $0.outcome?.objectives }
-    guard let best = fronts(points).first else { return [] }
-    let order = best.sorted { left, right in
-      points[left] == points[right] ? left < right : points[left].lexicographicallyPrecedes(points[right])
+    let candidates = trials.compactMap { trial in
+      trial.isFeasible && trial.fidelity == 1 ? trial.outcome.map { (trial: trial, point: $0.objectives) } : nil
     }
-    return order.indices.filter { $0 == 0 || points[order[$0]] != points[order[$0 - 1]] }.map { candidates[order[$0]] }
+    let order = candidates.indices.sorted { left, right in
+      let (first, second) = (candidates[left].point, candidates[right].point)
+      return first == second ? left < right : first.lexicographicallyPrecedes(second)
+    }
+    var front: [(trial: Trial, point: [Double])] = []
+    // In this order no point is dominated by a later one, so each has to be compared with the front alone.
+    for index in order {
+      let point = candidates[index].point
+      if !front.contains(where: { $0.point == point || dominates($0.point, point) }) { front.append(candidates[index]) }
+    }
+    return front.map(\.trial)
   }
 }
 
