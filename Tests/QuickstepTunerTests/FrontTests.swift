@@ -8,36 +8,33 @@ import Testing
   @Test(
     "NSGA-II comes near the front, and random search does not",
     arguments: [
-      (KnownFront.zdt1, 120, 0.97), (.zdt2, 120, 0.95), (.zdt3, 120, 0.97), (.zdt4, 160, 0.9), (.zdt6, 160, 0.93), (.dtlz2, 60, 0.93),
+      (KnownFront.zdt1, 250, 0.98), (.zdt2, 250, 0.97), (.zdt3, 250, 0.98), (.zdt4, 250, 0.93), (.zdt6, 250, 0.95), (.dtlz2, 80, 0.91),
     ])
   func genetic(problem: KnownFront, generations: Int, bound: Double) throws {
     let trials = try search("nsga-2", problem, evaluations: 72 * generations, seed: 1)
     let share = problem.volume(of: trials) / problem.volume
     let rival = try search("random", problem, evaluations: 72 * generations, seed: 1)
     let randomShare = problem.volume(of: rival) / problem.volume
-    print("\(problem.name): \(share), random \(randomShare)")
-    #expect(share > bound && share < 1)
-    #expect(share > randomShare + 0.2)
+    #expect(share > bound && share < 1, "\(share)")
+    #expect(share > randomShare + 0.5, "\(share), random \(randomShare)")
   }
 
-  @Test("the predictor finds more with few evaluations than random search", arguments: [KnownFront.zdt1, .zdt2, .dtlz2])
-  func guided(problem: KnownFront) throws {
-    for seed: UInt64 in [1, 2] {
-      let trials = try search("s3", problem, parameters: ["stages": "8", "mutation": "0.1"], evaluations: 300, seed: seed)
-      let rival = try search("random", problem, evaluations: 300, seed: seed)
-      print("s3 \(problem.name): \(problem.volume(of: trials) / problem.volume), random \(problem.volume(of: rival) / problem.volume)")
-      #expect(trials.count == 300)
-      #expect(problem.volume(of: trials) > problem.volume(of: rival) + 0.15 * problem.volume)
+  /// With few evaluations nobody comes near the front; the reference lies further out, where random search dominates something too.
+  @Test(
+    "the other searchers do better than random search at equal evaluations",
+    arguments: [
+      ("s3", ["stages": "8", "mutation": "0.1"], 300, KnownFront.zdt1, 1.4), ("s3", ["stages": "8", "mutation": "0.1"], 300, .zdt2, 1.4),
+      ("s3", ["stages": "8", "mutation": "0.1"], 300, .dtlz2, 1.05),
+      ("annealing", ["chains": "2", "steps": "750", "hot": "0.01", "cold": "0.0001", "scale": "0.3"], 1500, .zdt1, 1.2),
+      ("local", [:], 1500, .zdt1, 1.2), ("local", [:], 1500, .zdt2, 1.2), ("autodiffusion", ["mutation": "0.05"], 1000, .zdt1, 1.2),
+    ])
+  func others(name: String, parameters: [String: String], evaluations: Int, problem: KnownFront, factor: Double) throws {
+    let reference = problem.objectives == 2 ? [2.0, 6] : [2.5, 2.5, 2.5]
+    func volume(_ trials: [Trial]) -> Double {
+      Pareto.hypervolume(Pareto.front(trials).compactMap { $0.outcome?.objectives }, reference: reference)
     }
-  }
-
-  @Test("annealing and local search do better than random search too", arguments: ["annealing", "local"])
-  func local(name: String) throws {
-    for (problem, seed) in [(KnownFront.zdt1, UInt64(1)), (.zdt2, 2)] {
-      let trials = try search(name, problem, parameters: name == "annealing" ? ["steps": "750"] : [:], evaluations: 3000, seed: seed)
-      let rival = try search("random", problem, evaluations: 3000, seed: seed)
-      print("\(name) \(problem.name): \(problem.volume(of: trials) / problem.volume), random \(problem.volume(of: rival) / problem.volume)")
-      #expect(problem.volume(of: trials) > problem.volume(of: rival) + 0.15 * problem.volume)
-    }
+    let found = volume(try search(name, problem, parameters: parameters, evaluations: evaluations, seed: 1))
+    let random = volume(try search("random", problem, evaluations: evaluations, seed: 1))
+    #expect(found > factor * random, "\(found), random \(random)")
   }
 }

@@ -105,7 +105,7 @@ import Testing
       ]),
     ]
     for space in spaces {
-      let points = Array(space.points(levels: 3))
+      let points = Array(space.points(levels: 10))
       #expect(Set(points).count == points.count)
       #expect(points.count == space.count)
       for point in points {
@@ -115,7 +115,8 @@ import Testing
       // Every random point is one of those listed.
       var random = SplitMix64(seed: 11)
       let listed = Set(points)
-      for _ in 0..<200 { #expect(listed.contains(space.random(using: &random))) }
+      let drawn = (0..<200).map { _ in space.random(using: &random) }
+      #expect(drawn.allSatisfy(listed.contains))
     }
     #expect(spaces.map(\.count) == [(1 + 2 * (2 + 2)), 9 * 20, 1, 1 + 6])
     #expect(try SearchSpace(genes: Self.conditional).count == nil)

@@ -1,23 +1,23 @@
 extension Pareto {
   /// Sorts points into fronts (Deb et al. 2002, section III-A): the first is dominated by none, the next by the first alone, and so on.
   /// - Returns: indices, front by front, each in ascending order.
-  public static func fronts(_ points: [[Double]]) -> [[Int]] { fronts(points.count) { dominates(points[$0], points[$1]) } }
+  public static func fronts(_ points: [[Double]]) -> [[Int]] { fronts(points, violations: Array(repeating: 0, count: points.count)) }
 
   /// The same for outcomes, with feasible ones before others.
-  public static func fronts(_ outcomes: [Outcome]) -> [[Int]] { fronts(outcomes.count) { dominates(outcomes[$0], outcomes[$1]) } }
+  public static func fronts(_ outcomes: [Outcome]) -> [[Int]] { fronts(outcomes.map(\.objectives), violations: outcomes.map(\.violation)) }
 
-  private static func fronts(_ count: Int, _ dominates: (Int, Int) -> Bool) -> [[Int]] {
+  private static func fronts(_ points: [[Double]], violations: [Double]) -> [[Int]] {
+    let count = points.count
     var dominated: [[Int]] = Array(repeating: [], count: count)
     var dominators = Array(repeating: 0, count: count)
     for first in 0..<count {
+      let point = points[first]
       for second in (first + 1)..<max(count, first + 1) {
-        if dominates(first, second) {
-          dominated[first].append(second)
-          dominators[second] += 1
-        } else if dominates(second, first) {
-          dominated[second].append(first)
-          dominators[first] += 1
-        }
+        var order = violations[first] - violations[second]
+        if order == 0 { order = compare(point, points[second]) }
+        guard order != 0 else { continue }
+        dominated[order < 0 ? first : second].append(order < 0 ? second : first)
+        dominators[order < 0 ? second : first] += 1
       }
     }
     var result: [[Int]] = []
@@ -32,6 +32,37 @@ extension Pareto {
         }
       }
       current = next.sorted()
+    }
+    return result
+  }
+
+  /// −1 where the first dominates, 1 where the second does, 0 otherwise.
+  private static func compare(_ first: [Double], _ second: [Double]) -> Double {
+    var (isSmaller, isLarger) = (false, false)
+    for index in 0..<first.count {
+      let (left, right) = (first[index], second[index])
+      if left < right { isSmaller = true } else if left > right { isLarger = true }
+      if isSmaller && isLarger { return 0 }
+    }
+    return isSmaller ? -1 : isLarger ? 1 : 0
+  }
+
+  /// Indices of the points that no other dominates, in lexicographic order; of equal points the first.
+  static func nondominated(_ points: [[Double]]) -> [Int] {
+    let order = points.indices.sorted { left, right in
+      points[left] == points[right] ? left < right : points[left].lexicographicallyPrecedes(points[right])
+    }
+    var result: [Int] = []
+    var front: [[Double]] = []
+    for index in order {
+      let point = points[index]
+      // In this order no point is dominated by a later one. With two objectives the last of the front has the smallest second one.
+      let isBehind =
+        point.count == 2
+        ? front.last.map { $0[1] <= point[1] } ?? false : front.contains { $0 == point || compare($0, point) < 0 }
+      if isBehind { continue }
+      result.append(index)
+      front.append(point)
     }
     return result
   }
@@ -73,12 +104,7 @@ extension Pareto {
   /// objectives the first counts.
   public static func front(_ trials: [Trial]) -> [Trial] {
     let candidates = trials.filter { $0.isFeasible && $0.fidelity == 1 }
-    let points = candidates.compactMap { $0.outcome?.objectives }
-    guard let best = fronts(points).first else { return [] }
-    let order = best.sorted { left, right in
-      points[left] == points[right] ? left < right : points[left].lexicographicallyPrecedes(points[right])
-    }
-    return order.indices.filter { $0 == 0 || points[order[$0]] != points[order[$0 - 1]] }.map { candidates[order[$0]] }
+    return nondominated(candidates.compactMap { $0.outcome?.objectives }).map { candidates[$0] }
   }
 }
 

@@ -12,7 +12,7 @@ extension Pareto {
     case 0: return 0
     case 1: return inside.map { reference[0] - $0[0] }.max() ?? 0
     case 2: return sweep(inside, reference)
-    default: return sliced(nondominated(inside), reference)
+    default: return sliced(inside, reference)
     }
   }
 
@@ -29,8 +29,9 @@ extension Pareto {
   /// The sum over points of what each dominates alone among those after it.
   private static func sliced(_ points: [[Double]], _ reference: [Double]) -> Double {
     guard reference.count > 2 else { return sweep(points, reference) }
+    let front = nondominated(points).map { points[$0] }
     // Worst last coordinate first: then all later points reach at least as far in it, and the limited ones have one coordinate less to differ in.
-    let order = points.sorted { left, right in
+    let order = front.sorted { left, right in
       left[left.count - 1] != right[right.count - 1]
         ? left[left.count - 1] > right[right.count - 1] : left.lexicographicallyPrecedes(right)
     }
@@ -39,20 +40,9 @@ extension Pareto {
     for (index, point) in order.enumerated() {
       let base = Array(point.dropLast())
       let limited = order[(index + 1)...].map { later in zip(base, later).map { max($0, $1) } }
-      let alone = zip(lower, base).reduce(1.0) { $0 * ($1.0 - $1.1) } - sliced(nondominated(limited), lower)
+      let alone = zip(lower, base).reduce(1.0) { $0 * ($1.0 - $1.1) } - sliced(limited, lower)
       volume += (reference[reference.count - 1] - point[point.count - 1]) * alone
     }
     return volume
-  }
-
-  /// The points that no other dominates, each once.
-  static func nondominated(_ points: [[Double]]) -> [[Double]] {
-    var result: [[Double]] = []
-    // In lexicographic order no point is dominated by a later one.
-    for point in points.sorted(by: { $0.lexicographicallyPrecedes($1) })
-    where !result.contains(where: { $0 == point || dominates($0, point) }) {
-      result.append(point)
-    }
-    return result
   }
 }

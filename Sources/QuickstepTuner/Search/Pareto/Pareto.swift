@@ -1,11 +1,11 @@
 /// Comparing points of which every coordinate is to be small.
 public enum Pareto {
-  /// Whether `first` is nowhere larger than `second` and somewhere smaller.
+  /// Whether `first` is nowhere larger than `second` and somewhere smaller. Both have as many coordinates.
   public static func dominates(_ first: [Double], _ second: [Double]) -> Bool {
     var isSmaller = false
-    for (left, right) in zip(first, second) {
-      if left > right { return false }
-      if left < right { isSmaller = true }
+    for index in first.indices {
+      if first[index] > second[index] { return false }
+      if first[index] < second[index] { isSmaller = true }
     }
     return isSmaller
   }

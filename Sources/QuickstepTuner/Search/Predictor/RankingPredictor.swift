@@ -4,8 +4,8 @@ internal import QuickstepTensor
 
 /// A small network that puts candidates in order: trained on pairs, told which of two is better and not by how much.
 ///
-/// Two hidden layers; one score per objective, small ones are good. The loss is the hinge over all pairs,
-/// max(0, margin − (s_worse − s_better)) (Herbrich, Graepel & Obermayer 2000), minimised over the whole batch by Adam. Float64 throughout, and
+/// Two hidden layers; one score per objective, small ones are good. The loss is the hinge over pairs,
+/// max(0, margin − (s_worse − s_better)) (Herbrich, Graepel & Obermayer 2000), minimised by Adam over pairs drawn anew for every update. Float64, and
 /// scores are rounded, so that the number of threads does not change what is proposed.
 struct RankingPredictor {
   /// How it is trained.
@@ -14,6 +14,8 @@ struct RankingPredictor {
     var updates = 200
     var learningRate = 0.005
     var margin = 0.1
+    /// Pairs per update. So few that no operation is worth several threads.
+    var pairs = 1024
   }
 
   private let parameters: [Tensor]
@@ -35,7 +37,8 @@ struct RankingPredictor {
       }
     }
     self.parameters = parameters
-    try withGradients { try Self.train(parameters, features, ranks, settings) }
+    var random = SplitMix64(seed: SplitMix64.mixed(seed, 1))
+    try withGradients { try Self.train(parameters, features, ranks, settings, &random) }
   }
 
   /// One list of scores per candidate, rounded to six decimals.
@@ -50,26 +53,36 @@ struct RankingPredictor {
     return features.indices.map { row in output[row * count..<(row + 1) * count].map { ($0 * 1e6).rounded() / 1e6 } }
   }
 
-  private static func train(_ parameters: [Tensor], _ features: [[Double]], _ ranks: [[Int]], _ settings: Settings) throws {
-    let rows = features.count
-    // Row: the better one; column: the worse one.
-    let masks = ranks.map { places in places.flatMap { better in places.map { better < $0 ? 1.0 : 0.0 } } }
-    let pairs = masks.reduce(0) { $0 + $1.reduce(0, +) }
-    guard pairs > 0 else { return }
+  private static func train(
+    _ parameters: [Tensor], _ features: [[Double]], _ ranks: [[Int]], _ settings: Settings, _ random: inout SplitMix64
+  ) throws {
+    guard ranks.contains(where: { Set($0).count > 1 }) else { return }
     let input = matrix(features)
-    let mask = Tensor(masks.flatMap { $0 }, shape: [ranks.count, rows, rows])
     for parameter in parameters { parameter.setRequiresGradient(true) }
     defer { for parameter in parameters { parameter.setRequiresGradient(false) } }
     var optimiser = try Adam(parameters, learningRate: settings.learningRate)
     for _ in 0..<settings.updates {
+      let pairs = pairs(ranks, count: settings.pairs, &random)
       let gradients = try withTensorErrors {
-        let scores = forward(parameters, input).transposed
-        let differences = scores.unsqueeze(1) - scores.unsqueeze(2)
-        let loss = ((settings.margin - differences).relu() * mask).sum() / pairs
-        return try Tensor.gradients(of: [loss], withRespectTo: parameters)
+        let scores = forward(parameters, input).reshape([-1])
+        let difference = scores.indexSelect(0, index: Tensor(pairs.worse)) - scores.indexSelect(0, index: Tensor(pairs.better))
+        return try Tensor.gradients(of: [(settings.margin - difference).relu().mean()], withRespectTo: parameters)
       }
       try optimiser.update(gradients)
     }
+  }
+
+  /// Places of scores to compare, drawn evenly among all pairs of candidates and all objectives that tell some of them apart.
+  private static func pairs(_ ranks: [[Int]], count: Int, _ random: inout SplitMix64) -> (better: [Int64], worse: [Int64]) {
+    var (better, worse): ([Int64], [Int64]) = ([], [])
+    while better.count < count {
+      let (head, first, second) = (random.below(ranks.count), random.below(ranks[0].count), random.below(ranks[0].count))
+      let (left, right) = (ranks[head][first], ranks[head][second])
+      guard left != right else { continue }
+      better.append(Int64((left < right ? first : second) * ranks.count + head))
+      worse.append(Int64((left < right ? second : first) * ranks.count + head))
+    }
+    return (better, worse)
   }
 
   private static func forward(_ parameters: [Tensor], _ input: Tensor) -> Tensor {
