@@ -17,6 +17,17 @@ enum Checks {
     try finite(tensor, name)
   }
 
+  /// Refuses two sets that are not `[N, F]` and `[M, F]` of the same F, or hold fewer than two pictures.
+  static func featureSets(_ first: Tensor, _ second: Tensor) throws {
+    for set in [first, second] {
+      try features(set, "the features")
+      guard set.size(0) >= 2 else { throw EvaluationError("a set needs at least 2 pictures; there is \(set.size(0))") }
+    }
+    guard first.size(1) == second.size(1) else {
+      throw EvaluationError("\(first.size(1)) features on one side and \(second.size(1)) on the other")
+    }
+  }
+
   /// Refuses pairs of pictures that cannot be compared pixel by pixel.
   static func pictures(_ first: Tensor, _ second: Tensor, range: Double) throws {
     guard first.rank == 4, first.shape == second.shape else {

@@ -9,6 +9,10 @@ let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appen
 enum Golden {
   static func tensor(_ name: String) throws -> Tensor { try SafetensorsFile(path: fixtures + "/metrics.safetensors").tensor(name) }
   static func values(_ name: String) throws -> [Double] { try tensor(name).scalars(Double.self) }
+  /// What `Parity/goldens_metrics.py` wrote.
+  static func setValues(_ name: String) throws -> [Double] {
+    try SafetensorsFile(path: fixtures + "/metrics-sets.safetensors").tensor(name).scalars(Double.self)
+  }
 }
 
 /// The data sets, where this machine has them; the repository does not hold them.

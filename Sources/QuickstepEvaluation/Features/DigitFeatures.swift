@@ -1,8 +1,18 @@
 internal import QuickstepModels
+internal import QuickstepNN
 public import QuickstepTensor
 
 /// The project's own digit classifier: class scores, and its last hidden layer as a feature space for digits of 28×28 pixels.
 public struct DigitFeatures: FeatureNet {
+  /// How it is loaded by name.
+  public static let loader = EvaluationNetLoader(
+    "digit-classifier", "The digit classifier of this project, 28×28 grey.", provides: [.features],
+    parameters: [.path("folder", "the folder of the classifier")]
+  ) { values, device in
+    guard let folder = values.text("folder") else { throw EvaluationError("digit-classifier: name its folder, as in digit-classifier:FOLDER") }
+    return try DigitFeatures(folder: folder, device: device)
+  }
+
   /// `digit-classifier`.
   public let name = "digit-classifier"
   /// As the classifier was configured: 1.

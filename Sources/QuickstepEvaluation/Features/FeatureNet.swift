@@ -3,9 +3,7 @@ public import QuickstepTensor
 /// A network whose features stand for what a picture shows. Distances between pictures or sets of pictures are taken in its features.
 ///
 /// Numbers of two feature nets cannot be compared with each other, so every figure names its net.
-public protocol FeatureNet: Sendable {
-  /// Short, for reports: `squeezenet`, `digit-classifier`.
-  var name: String { get }
+public protocol FeatureNet: EvaluationNet {
   /// Channels of the pictures it takes: 3 (RGB) or 1 (grey).
   var channels: Int { get }
   /// `[height, width]` the network sees; `features(_:batch:progress:)` brings pictures to it.

@@ -11,6 +11,12 @@ public import QuickstepTensor
 public struct SqueezeNetFeatures: FeatureNet {
   /// Where `DataLocation` looks for the weights.
   public static let dataSet = "weights/squeezenet"
+  /// How it is loaded by name.
+  public static let loader = EvaluationNetLoader(
+    "squeezenet", "SqueezeNet 1.0 with its authors' weights: features, and a perceptual distance of its own name.",
+    provides: [.features, .distance],
+    parameters: [.path("path", "the weight file or its folder; without it the data location")]
+  ) { values, device in try SqueezeNetFeatures(path: values.text("path"), device: device) }
   static let fileName = "squeezenet1_0_caffe_fp16.safetensors"
   /// Means of the blue, green and red channel that the network was trained with, in 0…255.
   static let means: [Float] = [104, 117, 123]

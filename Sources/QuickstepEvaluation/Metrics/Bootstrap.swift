@@ -33,15 +33,19 @@ public struct Bootstrap: Sendable, Hashable {
   public func mean(_ values: [Double], groups: [Int]? = nil) throws -> Estimate {
     guard !values.isEmpty else { throw EvaluationError("there are no values to take the mean of") }
     guard values.allSatisfy(\.isFinite) else { throw EvaluationError("the values hold numbers that are not finite (NaN or infinity)") }
-    guard resamples >= 10, confidence > 0, confidence < 1 else {
-      throw EvaluationError("\(resamples) resamples at confidence \(confidence); at least 10, and a confidence between 0 and 1, are needed")
-    }
+    try checkSettings()
     let (sums, counts) = try Self.collected(values, groups)
     let means = try resampledMeans(sums, counts).sorted()
     let tail = (1 - confidence) / 2
     return Estimate(
       value: values.reduce(0, +) / Double(values.count), lower: Self.quantile(tail, of: means), upper: Self.quantile(1 - tail, of: means),
       count: values.count, confidence: confidence)
+  }
+
+  func checkSettings() throws {
+    guard resamples >= 10, confidence > 0, confidence < 1 else {
+      throw EvaluationError("\(resamples) resamples at confidence \(confidence); at least 10, and a confidence between 0 and 1, are needed")
+    }
   }
 
   /// The share of `hits` that are true and its interval; see ``mean(_:groups:)``.
@@ -96,7 +100,7 @@ public struct Bootstrap: Sendable, Hashable {
   }
 
   /// Linear between neighbours, as numpy's default.
-  private static func quantile(_ fraction: Double, of sorted: [Double]) -> Double {
+  static func quantile(_ fraction: Double, of sorted: [Double]) -> Double {
     let position = fraction * Double(sorted.count - 1)
     let below = min(sorted.count - 1, Int(position))
     let above = min(sorted.count - 1, below + 1)

@@ -80,6 +80,39 @@ public enum FrechetDistance {
     try squared(try GaussianStatistics(features: first), try GaussianStatistics(features: second))
   }
 
+  /// The squared distance that would be reached with endless pictures, by a straight line through its values at several numbers of pictures N over
+  /// 1/N (Chong & Forsyth 2020, arXiv 1911.07023): few pictures make the distance too large by about a constant over N.
+  ///
+  /// Each number takes the first pictures of one random order. The interval is that of the line's intercept under independent errors, which
+  /// nested sets do not have: take it as a hint.
+  /// - Parameters:
+  ///   - first: `[N, F]`, the pictures whose number is varied; N of at least 20.
+  ///   - second: the reference, `[M, F]`, or all that is known of it.
+  ///   - points: numbers of pictures, evenly spaced from N/2 to N; at least 3.
+  ///   - seed: of the order.
+  ///   - confidence: of the interval, between 0 and 1 (exclusive).
+  /// - Throws: ``EvaluationError`` for too few pictures or points, and as ``squared(_:_:)``.
+  public static func extrapolated(
+    _ first: Tensor, _ second: GaussianStatistics, points: Int = 10, seed: UInt64 = 0, confidence: Double = 0.95
+  ) throws -> Estimate {
+    try Checks.features(first, "the features")
+    let count = first.size(0)
+    guard count >= 20, points >= 3, points <= count / 2, confidence > 0, confidence < 1 else {
+      throw EvaluationError("a line through \(points) numbers of pictures up to \(count): at least 20 pictures and 3 points are needed")
+    }
+    let generator = try Generator(seed: seed)
+    let order = try withTensorErrors { Tensor.randperm(count, generator: generator) }
+    let sizes = (0..<points).map { count / 2 + (count - count / 2) * $0 / (points - 1) }
+    let values = try sizes.map { size in
+      let part = try withTensorErrors { first.to(.cpu).indexSelect(0, index: order.narrow(0, start: 0, length: size)) }
+      return try squared(try GaussianStatistics(features: part), second)
+    }
+    let line = LineFit(x: sizes.map { 1 / Double($0) }, y: values)
+    let reach = Normal.quantile(0.5 + confidence / 2) * line.interceptError
+    return Estimate(
+      value: line.intercept, lower: line.intercept - reach, upper: line.intercept + reach, count: count, confidence: confidence)
+  }
+
   /// L `[F, R]` with LLᵀ = Σ, R being the rank.
   private static func factor(_ covariance: Tensor) throws -> Tensor {
     let (values, vectors) = try withTensorErrors { ((covariance + covariance.transposed) * 0.5).eigh() }

@@ -48,3 +48,12 @@ public struct PerceptualDistance: Sendable {
     }
   }
 }
+
+extension SqueezeNetFeatures: PictureDistance {
+  /// `perceptual-squeezenet`.
+  public var metric: String { PerceptualDistance.metric }
+  /// See ``PerceptualDistance/distances(_:_:batch:)``.
+  public func distances(_ first: Tensor, _ second: Tensor, batch: Int) throws -> [Double] {
+    try PerceptualDistance(self).distances(first, second, batch: batch)
+  }
+}

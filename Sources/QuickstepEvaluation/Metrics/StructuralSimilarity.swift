@@ -24,13 +24,13 @@ public enum StructuralSimilarity {
       throw EvaluationError("pictures of \(first.size(3))×\(first.size(2)) pixels are smaller than the window of \(window)×\(window)")
     }
     let similarity = try withInference {
-      try withTensorErrors { map(first.to(.float64), second.to(.float64), range: range).mean([1, 2, 3]) }
+      try withTensorErrors { maps(first.to(.float64), second.to(.float64), range: range).similarity.mean([1, 2, 3]) }
     }
     return try similarity.to(.cpu).scalars(Double.self)
   }
 
-  /// Equation 13 of the paper at every window.
-  private static func map(_ first: Tensor, _ second: Tensor, range: Double) -> Tensor {
+  /// Equation 13 of the paper at every window, and its factor of contrast and structure (equations 9 and 10 with C₃ = C₂/2).
+  static func maps(_ first: Tensor, _ second: Tensor, range: Double) -> (similarity: Tensor, contrast: Tensor) {
     let (c1, c2) = ((0.01 * range) * (0.01 * range), (0.03 * range) * (0.03 * range))
     let kernel = kernel().to(first.device)
     let (meanFirst, meanSecond) = (blurred(first, kernel), blurred(second, kernel))
@@ -38,8 +38,8 @@ public enum StructuralSimilarity {
     let varianceFirst = blurred(first.square(), kernel) - squareFirst
     let varianceSecond = blurred(second.square(), kernel) - squareSecond
     let covariance = blurred(first * second, kernel) - product
-    let numerator = (product * 2 + c1) * (covariance * 2 + c2)
-    return numerator / ((squareFirst + squareSecond + c1) * (varianceFirst + varianceSecond + c2))
+    let contrast = (covariance * 2 + c2) / (varianceFirst + varianceSecond + c2)
+    return ((product * 2 + c1) / (squareFirst + squareSecond + c1) * contrast, contrast)
   }
 
   private static func kernel() -> Tensor {

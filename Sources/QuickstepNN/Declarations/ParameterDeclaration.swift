@@ -182,14 +182,23 @@ public struct ParameterValues: Sendable, Hashable, Codable {
   ///   - declaration: the method they are for.
   /// - Throws: ``ParameterError`` for unknown names and values outside the declared range.
   public init(_ given: [String: String] = [:], for declaration: MethodDeclaration) throws {
+    try self.init(given, of: declaration.parameters, owner: "\(declaration.family) '\(declaration.name)'")
+  }
+
+  /// For things with parameters that are no methods of a run, such as metrics.
+  /// - Parameters:
+  ///   - given: raw texts by parameter name.
+  ///   - parameters: what may be given.
+  ///   - owner: what messages call the thing: `metric 'ssim'`.
+  /// - Throws: ``ParameterError`` for unknown names and values outside the declared range.
+  public init(_ given: [String: String], of parameters: [ParameterDeclaration], owner: String) throws {
     var values: [String: ParameterValue] = [:]
-    for parameter in declaration.parameters { values[parameter.name] = parameter.standard }
+    for parameter in parameters { values[parameter.name] = parameter.standard }
     for (name, text) in given.sorted(by: { $0.key < $1.key }) {
-      guard let parameter = declaration.parameters.first(where: { $0.name == name }) else {
-        let known = declaration.parameters.map(\.name)
+      guard let parameter = parameters.first(where: { $0.name == name }) else {
+        let known = parameters.map(\.name)
         throw ParameterError(
-          "\(declaration.family) '\(declaration.name)' has no parameter '\(name)'"
-            + (known.isEmpty ? "; it has none" : "; it has \(known.joined(separator: ", "))"))
+          "\(owner) has no parameter '\(name)'" + (known.isEmpty ? "; it has none" : "; it has \(known.joined(separator: ", "))"))
       }
       values[name] = try parameter.parse(text)
     }

@@ -1,0 +1,53 @@
+internal import QuickstepDiffusion
+public import QuickstepNN
+public import QuickstepTensor
+
+/// How a network for metrics is loaded from files.
+public struct EvaluationNetLoader: Sendable {
+  /// Name on the command line.
+  public let name: String
+  /// One sentence.
+  public let summary: String
+  /// What metrics can use it for.
+  public let provides: [MetricNeed]
+  /// The first one may be given without its name.
+  public let parameters: [ParameterDeclaration]
+  private let load: @Sendable (ParameterValues, Device) throws -> any EvaluationNet
+
+  init(
+    _ name: String, _ summary: String, provides: [MetricNeed], parameters: [ParameterDeclaration],
+    _ load: @escaping @Sendable (ParameterValues, Device) throws -> any EvaluationNet
+  ) {
+    (self.name, self.summary, self.provides, self.parameters, self.load) = (name, summary, provides, parameters, load)
+  }
+
+  /// Loads it.
+  /// - Throws: `ParameterError`; `FormatError` or `WeightsError` for files that are missing or hold something else; ``EvaluationError``.
+  public func make(_ given: [String: String], device: Device = .cpu) throws -> any EvaluationNet {
+    try load(ParameterValues(given, of: parameters, owner: "network '\(name)'"), device)
+  }
+}
+
+/// Every network that metrics can use, sorted by name. A new one is its file and a line here.
+public enum AllEvaluationNets {
+  /// The registered networks.
+  public static let all: [EvaluationNetLoader] = [
+    DigitFeatures.loader,
+    SqueezeNetFeatures.loader,
+  ]
+
+  /// The network of this name; case and separators do not matter.
+  /// - Throws: `UnknownMethodError` with the nearest name.
+  public static func named(_ name: String) throws -> EvaluationNetLoader {
+    let wanted = canonicalName(name)
+    if let found = all.first(where: { canonicalName($0.name) == wanted }) { return found }
+    throw UnknownMethodError(name, family: Family("network"), known: all.map(\.name), near: all.map(\.name))
+  }
+}
+
+extension ParameterDeclaration {
+  /// A path that has to be given, or may be left to the data location.
+  static func path(_ name: String, _ summary: String) -> ParameterDeclaration {
+    ParameterDeclaration(name: name, summary: summary, domain: .text("path"), standard: .text(""))
+  }
+}
