@@ -14,6 +14,8 @@ public struct Figure: Sendable, Hashable {
   public var procedure: String
   /// Time it took to make what was measured, in seconds; measuring itself not included.
   public var seconds: Double
+  /// Whether the value is a share in 0…1, shown as a percentage.
+  public var isShare = false
 
   /// - Parameters:
   ///   - metric: what it is, with the feature net where one is involved.
@@ -35,6 +37,7 @@ public struct Figure: Sendable, Hashable {
   public init(_ metric: String, _ estimate: Estimate, procedure: String, seconds: Double) {
     let interval = estimate.lower <= estimate.upper ? estimate.lower...estimate.upper : nil
     self.init(metric: metric, value: estimate.value, interval: interval, count: estimate.count, procedure: procedure, seconds: seconds)
+    isShare = true
   }
 
   /// An object with the keys `metric`, `value`, `interval` (two numbers or null), `count`, `protocol`, `seconds`.

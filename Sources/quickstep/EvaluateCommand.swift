@@ -19,8 +19,11 @@ struct EvaluateCommand: AsyncParsableCommand {
         quickstep evaluate retrieval --model emoji --pairs heldout     only of (thing, style) pairs it never saw
         quickstep evaluate digits --steps 10 --json                    accuracy and Fréchet distance of 1,000 digits
         quickstep evaluate classifier                                  how far the digit classifier can be trusted
+        quickstep evaluate pictures out --reference exact              how near the pictures of one folder are to those of another
       """,
-    subcommands: [EvaluateRetrieval.self, EvaluateDigits.self, EvaluateClassifier.self, EvaluateSolvers.self])
+    subcommands: [
+      EvaluateRetrieval.self, EvaluateDigits.self, EvaluateClassifier.self, EvaluateSolvers.self, EvaluatePictures.self, EvaluateMetrics.self,
+    ])
 }
 
 struct EvaluateRetrieval: AsyncParsableCommand {

@@ -22,7 +22,8 @@ import Testing
     let (first, second) = try Self.pictures(size.height, size.width)
     let values = try MultiScaleSimilarity.values(first, second, convention: convention)
     let expected = try Golden.setValues("ms-ssim.\(size.name).\(convention.rawValue)")
-    #expect(isClose(values, expected, 1e-9), "\(values) \(expected)")
+    // torchmetrics holds the weights in float32.
+    #expect(isClose(values, expected, convention == .pytorch ? 1e-10 : 1e-7), "\(values) \(expected)")
   }
 
   @Test("Three scales with weights divided by their sum: equal to torchmetrics") func fewerScales() throws {

@@ -7,7 +7,7 @@ public struct DigitFeatures: FeatureNet {
   /// How it is loaded by name.
   public static let loader = EvaluationNetLoader(
     "digit-classifier", "The digit classifier of this project, 28×28 grey.", provides: [.features],
-    parameters: [.path("folder", "the folder of the classifier")]
+    parameters: [.path("folder", "the folder of the classifier")], builtIn: "digit-classifier"
   ) { values, device in
     guard let folder = values.text("folder") else { throw EvaluationError("digit-classifier: name its folder, as in digit-classifier:FOLDER") }
     return try DigitFeatures(folder: folder, device: device)

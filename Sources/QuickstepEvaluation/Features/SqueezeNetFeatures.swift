@@ -1,5 +1,6 @@
 internal import Foundation
 internal import QuickstepFormats
+internal import QuickstepModels
 internal import QuickstepNN
 public import QuickstepTensor
 

@@ -7,7 +7,7 @@ public import QuickstepTensor
 /// Negative factors count as 0, as in the programs that are compared with. Programs differ in details the paper leaves open; ``Convention`` names
 /// two of them.
 public enum MultiScaleSimilarity {
-  /// β of the paper's section 3.2, finest scale first; they add up to 1.
+  /// β of the paper's section 3.2, finest scale first. As printed they add up to 1.0001, and so they are used.
   public static let weights = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333]
 
   /// Whose details are followed.
@@ -49,7 +49,7 @@ public enum MultiScaleSimilarity {
           + "\((StructuralSimilarity.window - 1) << (scales - 1)); \(advice)")
     }
     let used = weights.prefix(scales)
-    let exponents = used.map { $0 / used.reduce(0, +) }
+    let exponents = scales == weights.count ? weights : used.map { $0 / used.reduce(0, +) }
     let result = try withInference {
       try withTensorErrors { product(first.to(.float64), second.to(.float64), range, exponents, convention) }
     }

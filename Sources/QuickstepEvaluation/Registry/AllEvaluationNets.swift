@@ -12,13 +12,16 @@ public struct EvaluationNetLoader: Sendable {
   public let provides: [MetricNeed]
   /// The first one may be given without its name.
   public let parameters: [ParameterDeclaration]
+  /// Id of the built-in model that holds it, where one does; the first parameter is its folder then.
+  public let builtIn: String?
   private let load: @Sendable (ParameterValues, Device) throws -> any EvaluationNet
 
   init(
-    _ name: String, _ summary: String, provides: [MetricNeed], parameters: [ParameterDeclaration],
+    _ name: String, _ summary: String, provides: [MetricNeed], parameters: [ParameterDeclaration], builtIn: String? = nil,
     _ load: @escaping @Sendable (ParameterValues, Device) throws -> any EvaluationNet
   ) {
-    (self.name, self.summary, self.provides, self.parameters, self.load) = (name, summary, provides, parameters, load)
+    (self.name, self.summary, self.provides, self.parameters) = (name, summary, provides, parameters)
+    (self.builtIn, self.load) = (builtIn, load)
   }
 
   /// Loads it.
@@ -33,6 +36,9 @@ public enum AllEvaluationNets {
   /// The registered networks.
   public static let all: [EvaluationNetLoader] = [
     DigitFeatures.loader,
+    LPIPS.Backbone.alex.loader,
+    LPIPS.Backbone.squeeze.loader,
+    LPIPS.Backbone.vgg.loader,
     SqueezeNetFeatures.loader,
   ]
 

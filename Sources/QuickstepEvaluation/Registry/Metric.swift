@@ -41,6 +41,13 @@ public protocol Metric: Sendable {
   var figure: String { get }
   /// How it is measured, in a few words; empty when the name says it all.
   var procedure: String { get }
+  /// The declaration with what its parameters change in it; by default as it is.
+  var demands: MetricDeclaration { get }
+}
+
+extension Metric {
+  /// As declared.
+  public var demands: MetricDeclaration { Self.declaration }
 }
 
 /// A metric of pairs.

@@ -28,6 +28,8 @@ public struct MetricDeclaration: Sendable, Codable {
   public var smallestCount: Int
   /// Whether values are shares in 0…1, shown as percentages.
   public var isShare: Bool
+  /// Whether it is measured where nothing is chosen; costly ones and second views are not.
+  public var isStandard: Bool
   /// In the order in which they are listed for the user.
   public var parameters: [ParameterDeclaration]
   /// Paper and equation.
@@ -42,11 +44,12 @@ public struct MetricDeclaration: Sendable, Codable {
   ///   - smallestSide: pixels of the shorter side.
   ///   - smallestCount: pictures it needs at least.
   ///   - isShare: whether values are shares in 0…1.
+  ///   - isStandard: whether it is measured where nothing is chosen.
   ///   - parameters: names, ranges and standard values.
   ///   - reference: paper and equation.
   public init(
     name: String, summary: String, kind: Kind, direction: MetricDirection, need: MetricNeed? = nil, smallestSide: Int = 1,
-    smallestCount: Int = 1, isShare: Bool = false, parameters: [ParameterDeclaration] = [], reference: String
+    smallestCount: Int = 1, isShare: Bool = false, isStandard: Bool = true, parameters: [ParameterDeclaration] = [], reference: String
   ) {
     self.name = name
     self.summary = summary
@@ -56,6 +59,7 @@ public struct MetricDeclaration: Sendable, Codable {
     self.smallestSide = smallestSide
     self.smallestCount = smallestCount
     self.isShare = isShare
+    self.isStandard = isStandard
     self.parameters = parameters
     self.reference = reference
   }

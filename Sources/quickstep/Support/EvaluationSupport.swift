@@ -187,21 +187,24 @@ struct EvaluationReport {
       .init(title: "measured on", fit: .wrapped),
     ])
     for entry in figures {
-      table.add([entry.metric, text(entry.value, entry), interval(entry), Quantity.grouped(entry.count), entry.procedure])
+      table.add([entry.metric, entry.shown(entry.value), entry.shownInterval, Quantity.grouped(entry.count), entry.procedure])
     }
     guard let made else { return table.lines() }
     let each = Quantity.seconds(made.seconds / Double(max(1, made.count)))
     return table.lines() + ["  \(made.count) pictures in \(Quantity.seconds(made.seconds)), \(each) each"]
       + made.chains.map { "  " + ChainFigures($0).text }
   }
+}
 
-  /// Shares in percent, other figures as they are.
-  private func text(_ value: Double, _ entry: Figure) -> String {
-    String(format: entry.interval == nil ? "%.3f" : "%.1f %%", entry.interval == nil ? value : value * 100)
-  }
+extension Figure {
+  /// A value of this figure: shares in percent, others with four digits.
+  func shown(_ value: Double) -> String { isShare ? String(format: "%.1f %%", value * 100) : String(format: "%.4g", value) }
 
-  private func interval(_ entry: Figure) -> String {
-    entry.interval.map { String(format: "%.1f–%.1f %%", $0.lowerBound * 100, $0.upperBound * 100) } ?? ""
+  /// Both ends; empty where there is no interval.
+  var shownInterval: String {
+    guard let interval else { return "" }
+    guard isShare else { return "\(shown(interval.lowerBound)) … \(shown(interval.upperBound))" }
+    return String(format: "%.1f–%.1f %%", interval.lowerBound * 100, interval.upperBound * 100)
   }
 }
 

@@ -28,6 +28,11 @@ public struct MultiScaleSimilarityMetric: PairedMetric {
   public var procedure: String {
     "\(scales) of 5 scales\(scales == 5 ? "" : ", weights divided by their sum"), as \(convention.rawValue); mean over pairs"
   }
+  public var demands: MetricDeclaration {
+    var declaration = Self.declaration
+    declaration.smallestSide = ((StructuralSimilarity.window - 1) << (scales - 1)) + 1
+    return declaration
+  }
   public func values(_ pictures: Tensor, _ reference: Tensor) throws -> [Double] {
     try MultiScaleSimilarity.values(pictures, reference, scales: scales, convention: convention)
   }

@@ -4,7 +4,7 @@ public import QuickstepNN
 public struct FrechetInfinityMetric: SetMetric {
   public static let declaration = MetricDeclaration(
     name: "frechet-infinity", summary: "The squared Fréchet distance extrapolated to endless pictures.", kind: .set, direction: .lowerIsBetter,
-    need: .features, smallestCount: 20,
+    need: .features, smallestCount: 20, isStandard: false,
     parameters: [
       ParameterDeclaration(
         name: "points", summary: "numbers of pictures between half and all", domain: .integer(3...100), standard: .integer(10))

@@ -15,6 +15,11 @@ extension ManifoldMetric {
   }
   public var figure: String { "\(Self.declaration.name)-\(net.name)" }
   public var procedure: String { "k = \(neighbours); the interval takes both sets' regions as given" }
+  public var demands: MetricDeclaration {
+    var declaration = Self.declaration
+    declaration.smallestCount = neighbours + 1
+    return declaration
+  }
   public func measure(_ sets: FeatureSets, _ bootstrap: Bootstrap) throws -> SetMeasurement {
     SetMeasurement(try Self.estimate(sets.manifolds(neighbours: neighbours), bootstrap))
   }
