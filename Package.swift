@@ -67,7 +67,9 @@ let package = Package(
     library("QuickstepModels", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats"]),
     library("QuickstepDiffusion", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "CKernels"]),
     library("QuickstepAcceleration", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepDiffusion"]),
-    library("QuickstepEvaluation", ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepModels", "QuickstepDiffusion"]),
+    library(
+      "QuickstepEvaluation",
+      ["QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepTokenizers", "QuickstepModels", "QuickstepDiffusion"]),
     library(
       "QuickstepPipelines",
       [

@@ -17,6 +17,7 @@ import tempfile
 import zlib
 from pathlib import Path
 
+import drawers_clip
 import drawers_codecs
 import drawers_control
 import drawers_transformers
@@ -212,7 +213,7 @@ def draw_dit(rng, seed):
 DRAWERS = {
     "dit": draw_dit, "unet": draw_unet, "plain-unet": draw_plain_unet, "autoencoder": draw_autoencoder, "tiny": draw_tiny,
     "clip": draw_clip,
-} | drawers_transformers.DRAWERS | drawers_codecs.DRAWERS | drawers_control.DRAWERS
+} | drawers_transformers.DRAWERS | drawers_codecs.DRAWERS | drawers_control.DRAWERS | drawers_clip.DRAWERS
 GOLDENS = 4
 
 

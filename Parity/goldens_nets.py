@@ -90,7 +90,9 @@ def clip(out):
     from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTokenizer
 
     words = TESTS / "QuickstepTokenizersTests" / "Fixtures" / "clip"
-    count = len(json.loads((words / "vocab.json").read_text()))
+    vocabulary = json.loads((words / "vocab.json").read_text())
+    merges = [tuple(line.split(" ")) for line in (words / "merges.txt").read_text().splitlines()[1:]]
+    count = len(vocabulary)
     text = dict(
         vocab_size=count, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2, max_position_embeddings=20,
         bos_token_id=count - 2, eos_token_id=count - 1, pad_token_id=1)
@@ -99,7 +101,7 @@ def clip(out):
     folder = FIXTURES / "clip"
     shutil.rmtree(folder, ignore_errors=True)
     processor = CLIPImageProcessor(size={"shortest_edge": 28}, crop_size={"height": 24, "width": 24})
-    tokenizer = CLIPTokenizer.from_pretrained(words)
+    tokenizer = CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=77)
     model.half().save_pretrained(folder)
     path = folder / "config.json"
     config = {key: value for key, value in json.loads(path.read_text()).items() if key not in ("_name_or_path", "transformers_version")}

@@ -43,6 +43,10 @@ enum Drawn {
   }
 
   static func golden(_ name: String) throws -> Tensor { try SafetensorsFile(path: fixtures + "/nets.safetensors").tensor(name) }
+  static func goldenValues(_ name: String) throws -> [Double] {
+    let stored = try golden(name)
+    return try withTensorErrors { stored.to(.float64) }.scalars(Double.self)
+  }
 
   /// zlib's CRC-32.
   private static func checksum(_ text: String) -> UInt32 {

@@ -22,7 +22,7 @@ import Testing
   @Test("Equal to the package on random weights", arguments: LPIPS.Backbone.allCases) func parity(backbone: LPIPS.Backbone) throws {
     let (first, second) = try Self.pictures()
     let values = try Self.metric(backbone).distances(first, second)
-    let expected = try Drawn.golden("lpips.\(backbone.rawValue)").scalars(Double.self)
+    let expected = try Drawn.goldenValues("lpips.\(backbone.rawValue)")
     // The figures are sums of squares of float32 values.
     #expect(zip(values, expected).allSatisfy { abs($0 - $1) < 2e-5 * $1 }, "\(values) \(expected)")
   }
@@ -73,6 +73,6 @@ import Testing
     #expect(metrics.map(\.figure) == ["lpips-squeeze"])
     let (first, second) = try Self.pictures()
     let paired = try #require(metrics.first as? any PairedMetric)
-    #expect(isClose(try paired.values(first, second), try Drawn.golden("lpips.squeeze").scalars(Double.self), 1e-5))
+    #expect(isClose(try paired.values(first, second), try Drawn.goldenValues("lpips.squeeze"), 1e-5))
   }
 }

@@ -27,6 +27,7 @@ import Testing
     let classes = Set(try Case.all.map { try ConfigurationFile(path: $0.folder + "/config.json").className })
     for name in [
       "UNet2DConditionModel", "UNet2DModel", "AutoencoderKL", "AutoencoderTiny", "CLIPTextModel", "CLIPTextModelWithProjection",
+      "CLIPModel", "CLIPVisionModelWithProjection",
       "DiTTransformer2DModel", "T5EncoderModel", "Gemma2Model", "Gemma2ForCausalLM", "FluxTransformer2DModel", "SD3Transformer2DModel",
       "PixArtTransformer2DModel",
       "SanaTransformer2DModel", "AutoencoderDC", "VQModel", "ControlNetModel",

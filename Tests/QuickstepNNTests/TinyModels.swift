@@ -81,6 +81,11 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
     ) { ["input_ids": Tensor([2, 5, 7, 11, 11, 2, 8, 11, 11, 11], shape: [2, 5])] }
   }
 
+  private static let clipVision: [String: JSONValue] = [
+    "hidden_size": .integer(8), "intermediate_size": .integer(12), "num_hidden_layers": .integer(2), "num_attention_heads": .integer(2),
+    "image_size": .integer(8), "patch_size": .integer(4), "projection_dim": .integer(6),
+  ]
+
   /// Networks of published checkpoints.
   static let published = [
     TinyModel(
@@ -126,6 +131,17 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
       ]
     ) { ["hidden_states": try random([2, 4, 4, 4], 1), "timestep": Tensor([20, 700] as [Float]), "class_labels": Tensor([0, 3])] },
     clip("CLIPTextModel"), clip("CLIPTextModelWithProjection"),
+    TinyModel(className: "CLIPVisionModelWithProjection", variant: "", members: clipVision) { ["pixel_values": try random([2, 3, 8, 8], 1)] },
+    TinyModel(
+      className: "CLIPModel", variant: "",
+      members: [
+        "projection_dim": .integer(6), "text_config": .object(clip("").members), "vision_config": .object(clipVision),
+      ]
+    ) {
+      [
+        "input_ids": Tensor([2, 5, 7, 11, 11, 2, 8, 11, 11, 11], shape: [2, 5]), "pixel_values": try random([2, 3, 8, 8], 1),
+      ]
+    },
   ]
 
   static let all =

@@ -35,7 +35,9 @@ public struct EvaluationNetLoader: Sendable {
 public enum AllEvaluationNets {
   /// The registered networks.
   public static let all: [EvaluationNetLoader] = [
+    CLIPFeatures.loader,
     DigitFeatures.loader,
+    InceptionFeatures.loader,
     LPIPS.Backbone.alex.loader,
     LPIPS.Backbone.squeeze.loader,
     LPIPS.Backbone.vgg.loader,

@@ -5,6 +5,7 @@ internal import QuickstepNN
 public enum AllMetrics {
   /// The registered metrics.
   public static let all: [any Metric.Type] = [
+    CLIPScoreMetric.self,
     CoverageMetric.self,
     DensityMetric.self,
     FrechetMetric.self,

@@ -47,6 +47,10 @@ public struct CLIPTextConfiguration: Sendable, Hashable {
     try reader.finish()
     try reader.require(hiddenSize % heads == 0, "'hidden_size' is \(hiddenSize), no multiple of 'num_attention_heads' (\(heads))")
   }
+
+  var layer: CLIPLayerShape {
+    CLIPLayerShape(size: hiddenSize, feedForwardSize: feedForwardSize, heads: heads, epsilon: epsilon, usesQuickGELU: usesQuickGELU)
+  }
 }
 
 /// CLIP's text tower (Radford et al. 2021, arXiv 2103.00020): causal self-attention over the prompt's tokens; transformers' `CLIPTextModel`
@@ -58,7 +62,7 @@ public struct CLIPTextEncoder: Component {
   public let configuration: CLIPTextConfiguration
   let tokens: Embedding
   let positions: Tensor
-  let layers: [CLIPTextLayer]
+  let layers: [CLIPLayer]
   let norm: LayerNorm
   let projection: Linear?
 
@@ -81,7 +85,7 @@ public struct CLIPTextEncoder: Component {
     let scope = weights.has("embeddings.token_embedding.weight") ? weights : weights["text_model"]
     tokens = Embedding(scope["embeddings", "token_embedding"], count: configuration.vocabularySize, size: size)
     positions = scope["embeddings", "position_embedding"].parameter("weight", [configuration.length, size], initial: .normal(0.01))
-    layers = (0..<configuration.layers).map { CLIPTextLayer(configuration, weights: scope["encoder", "layers", $0]) }
+    layers = (0..<configuration.layers).map { CLIPLayer(configuration.layer, weights: scope["encoder", "layers", $0]) }
     norm = LayerNorm(scope["final_layer_norm"], size, epsilon: configuration.epsilon)
     projection = configuration.projectionSize.map { Linear(weights["text_projection"], size, $0, bias: false) }
   }
@@ -123,42 +127,5 @@ public struct CLIPTextEncoder: Component {
       named["text_embeds"] = output.projected
       return named
     }
-  }
-}
-
-/// Self-attention and feed-forward, normalised before. `[B, L, D] → [B, L, D]`.
-struct CLIPTextLayer: Sendable {
-  let norm1: LayerNorm
-  let query: Linear, key: Linear, value: Linear, output: Linear
-  let norm2: LayerNorm
-  let first: Linear, second: Linear
-  let heads: Int
-  let usesQuickGELU: Bool
-  let attend: ScaledAttention
-
-  init(_ configuration: CLIPTextConfiguration, weights: Weights) {
-    attend = ScaledAttention(weights)
-    let size = configuration.hiddenSize
-    let attention = weights["self_attn"]
-    norm1 = LayerNorm(weights["layer_norm1"], size, epsilon: configuration.epsilon)
-    query = Linear(attention["q_proj"], size, size)
-    key = Linear(attention["k_proj"], size, size)
-    value = Linear(attention["v_proj"], size, size)
-    output = Linear(attention["out_proj"], size, size)
-    norm2 = LayerNorm(weights["layer_norm2"], size, epsilon: configuration.epsilon)
-    first = Linear(weights["mlp", "fc1"], size, configuration.feedForwardSize)
-    second = Linear(weights["mlp", "fc2"], configuration.feedForwardSize, size)
-    heads = configuration.heads
-    usesQuickGELU = configuration.usesQuickGELU
-  }
-
-  func callAsFunction(_ input: Tensor, mask: Tensor) -> Tensor {
-    let normed = norm1(input)
-    func split(_ tensor: Tensor) -> Tensor { HeadAttention.split(tensor, heads: heads) }
-    let attended = attend(split(query(normed)), split(key(normed)), split(value(normed)), mask: mask)
-    let hidden = output(attended, activation: .none, residual: input)
-    var inner = first(norm2(hidden), activation: usesQuickGELU ? .none : .gelu)
-    if usesQuickGELU { inner = inner * (inner * 1.702).sigmoid() }
-    return second(inner, activation: .none, residual: hidden)
   }
 }

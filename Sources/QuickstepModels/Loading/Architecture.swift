@@ -17,8 +17,8 @@ public struct Architecture: Sendable {
   public let tellingKey: String
   /// A second one that has to be there too, where no single tensor tells.
   public let secondTellingKey: String?
-  /// The class whose telling tensor its files hold as well, if there is one.
-  let base: String?
+  /// The classes whose telling tensors its files hold as well.
+  let bases: [String]
   /// Names that may be left unused in a checkpoint: tables that the network computes itself.
   public let ignores: @Sendable (String) -> Bool
   /// Builds the component from its configuration and its root scope. Throws for settings that make no network; missing weights are left to
@@ -30,7 +30,7 @@ public struct Architecture: Sendable {
 
   init<Made: Component>(
     _ className: String, _ summary: String, weightsName: String, tellingKey: String, _ secondTellingKey: String? = nil,
-    base: String? = nil, as type: Made.Type, ignoring ignores: @escaping @Sendable (String) -> Bool = { _ in false },
+    bases: [String] = [], as type: Made.Type, ignoring ignores: @escaping @Sendable (String) -> Bool = { _ in false },
     _ construct: @escaping @Sendable (ConfigurationFile, Weights) throws -> Made
   ) {
     self.className = className
@@ -38,7 +38,7 @@ public struct Architecture: Sendable {
     self.weightsName = weightsName
     self.tellingKey = tellingKey
     self.secondTellingKey = secondTellingKey
-    self.base = base
+    self.bases = bases
     self.ignores = ignores
     inputs = Made.inputs
     self.construct = construct
@@ -73,11 +73,21 @@ public enum Architectures {
       "AutoencoderTiny", "Codec of plain convolutions (TAESD)", weightsName: "diffusion_pytorch_model",
       tellingKey: "decoder.layers.0.weight", as: AutoencoderTiny.self
     ) { AutoencoderTiny(try AutoencoderTinyConfiguration($0), weights: $1) },
+    Architecture(
+      "CLIPModel", "Both towers of CLIP, texts and pictures in one space", weightsName: "model",
+      tellingKey: "visual_projection.weight", "text_projection.weight",
+      bases: ["CLIPTextModel", "CLIPTextModelWithProjection", "CLIPVisionModelWithProjection"], as: CLIPModel.self,
+      ignoring: { $0.hasSuffix("embeddings.position_ids") || $0 == "logit_scale" }
+    ) { try CLIPModel($0, weights: $1) },
     clipText("CLIPTextModel", "CLIP's text tower", tellingKey: "text_model.embeddings.position_embedding.weight"),
     clipText("CLIPTextModelWithProjection", "CLIP's text tower with its projection", tellingKey: "text_projection.weight"),
     Architecture(
+      "CLIPVisionModelWithProjection", "CLIP's vision tower with its projection", weightsName: "model",
+      tellingKey: "visual_projection.weight", as: CLIPVisionEncoder.self, ignoring: { $0.hasSuffix("embeddings.position_ids") }
+    ) { CLIPVisionEncoder(try CLIPVisionConfiguration($0), weights: $1) },
+    Architecture(
       "ControlNetModel", "What steers Stable Diffusion's U-Net by a picture", weightsName: "diffusion_pytorch_model",
-      tellingKey: "controlnet_cond_embedding.conv_in.weight", base: "UNet2DConditionModel", as: ControlNet.self
+      tellingKey: "controlnet_cond_embedding.conv_in.weight", bases: ["UNet2DConditionModel"], as: ControlNet.self
     ) { try ControlNet(try ControlNetConfiguration($0), weights: $1) },
     Architecture(
       "DiTTransformer2DModel", "Class-conditional diffusion transformer", weightsName: "diffusion_pytorch_model",
@@ -175,7 +185,7 @@ public enum Architectures {
     let candidates = all.filter {
       source.info($0.tellingKey) != nil && ($0.secondTellingKey.map { source.info($0) != nil } ?? true)
     }
-    return candidates.last { candidate in !candidates.contains { $0.base == candidate.className } }
+    return candidates.last { candidate in !candidates.contains { $0.bases.contains(candidate.className) } }
   }
 
   /// Loads a component folder: `config.json` and its weights (one file, or shards with an index).
