@@ -22,7 +22,8 @@ struct EvaluateCommand: AsyncParsableCommand {
         quickstep evaluate pictures out --reference exact              how near the pictures of one folder are to those of another
       """,
     subcommands: [
-      EvaluateRetrieval.self, EvaluateDigits.self, EvaluateClassifier.self, EvaluateSolvers.self, EvaluatePictures.self, EvaluateMetrics.self,
+      EvaluateRetrieval.self, EvaluateDigits.self, EvaluateClassifier.self, EvaluateSolvers.self, EvaluatePictures.self,
+      EvaluateMetrics.self,
     ])
 }
 

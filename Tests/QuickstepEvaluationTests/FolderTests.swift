@@ -130,7 +130,8 @@ private func png(_ number: UInt8, width: Int = 12, height: Int = 16) throws -> [
         try normal([20, 3, 20, 24], seed: 1, dtype: .float32) * 0.2 + (try normal([20, 3, 20, 24], seed: 5, dtype: .float32)) * levels
       }
       let found = try PictureEvaluation(metrics: metrics).run(
-        try HeldPictures(pixels, prompts: prompts), reference: try HeldPictures(withTensorErrors { try normal([20, 3, 20, 24], seed: 1, dtype: .float32) * 0.2 }))
+        try HeldPictures(pixels, prompts: prompts),
+        reference: try HeldPictures(withTensorErrors { try normal([20, 3, 20, 24], seed: 1, dtype: .float32) * 0.2 }))
       let interval = try #require(found[0].figure.interval)
       return interval.upperBound - interval.lowerBound
     }

@@ -55,7 +55,9 @@ import Testing
     }
   }
 
-  @Test("Embeddings and scores equal transformers', cut, reduced and enlarged", arguments: [("cut", 28, 28), ("large", 61, 75), ("small", 20, 17)])
+  @Test(
+    "Embeddings and scores equal transformers', cut, reduced and enlarged",
+    arguments: [("cut", 28, 28), ("large", 61, 75), ("small", 20, 17)])
   func parity(name: String, height: Int, width: Int) throws {
     let folder = try Self.folder()
     let net = try CLIPFeatures(folder: folder.path)

@@ -20,7 +20,8 @@ import Testing
     #expect(subsets.deviation < 1e-12)
   }
 
-  @Test("Subsets scatter around the estimate, and the jackknife's interval holds the truth as often as it says") func kernelSpread() throws {
+  @Test("Subsets scatter around the estimate, and the jackknife's interval holds the truth as often as it says") func kernelSpread() throws
+  {
     let (first, second) = try Self.sets()
     let whole = try KernelDistance.estimate(first, second)
     let subsets = try KernelDistance.subsets(first, second, count: 400, size: 15, seed: 1)
@@ -75,7 +76,8 @@ import Testing
 
   @Test("Extrapolation finds the distance of endless pictures better than the distance itself") func extrapolation() throws {
     let reference = try GaussianStatistics(
-      mean: try withTensorErrors { Tensor.zeros([16], dtype: .float64) }, covariance: try withTensorErrors { Tensor.eye(16, dtype: .float64) })
+      mean: try withTensorErrors { Tensor.zeros([16], dtype: .float64) },
+      covariance: try withTensorErrors { Tensor.eye(16, dtype: .float64) })
     let features = try normal([300, 16], seed: 10)
     // The truth is 0.
     let plain = try FrechetDistance.squared(try GaussianStatistics(features: features), reference)

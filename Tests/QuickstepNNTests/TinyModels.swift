@@ -70,22 +70,6 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
 
   static func names(_ values: String...) -> JSONValue { .array(values.map { .string($0) }) }
 
-  private static func clip(_ className: String) -> TinyModel {
-    TinyModel(
-      className: className, variant: "",
-      members: [
-        "vocab_size": .integer(12), "hidden_size": .integer(8), "intermediate_size": .integer(12), "num_hidden_layers": .integer(2),
-        "num_attention_heads": .integer(2), "max_position_embeddings": .integer(5), "eos_token_id": .integer(11),
-        "projection_dim": .integer(6),
-      ]
-    ) { ["input_ids": Tensor([2, 5, 7, 11, 11, 2, 8, 11, 11, 11], shape: [2, 5])] }
-  }
-
-  private static let clipVision: [String: JSONValue] = [
-    "hidden_size": .integer(8), "intermediate_size": .integer(12), "num_hidden_layers": .integer(2), "num_attention_heads": .integer(2),
-    "image_size": .integer(8), "patch_size": .integer(4), "projection_dim": .integer(6),
-  ]
-
   /// Networks of published checkpoints.
   static let published = [
     TinyModel(
@@ -130,18 +114,6 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
         "patch_size": .integer(2), "num_embeds_ada_norm": .integer(3),
       ]
     ) { ["hidden_states": try random([2, 4, 4, 4], 1), "timestep": Tensor([20, 700] as [Float]), "class_labels": Tensor([0, 3])] },
-    clip("CLIPTextModel"), clip("CLIPTextModelWithProjection"),
-    TinyModel(className: "CLIPVisionModelWithProjection", variant: "", members: clipVision) { ["pixel_values": try random([2, 3, 8, 8], 1)] },
-    TinyModel(
-      className: "CLIPModel", variant: "",
-      members: [
-        "projection_dim": .integer(6), "text_config": .object(clip("").members), "vision_config": .object(clipVision),
-      ]
-    ) {
-      [
-        "input_ids": Tensor([2, 5, 7, 11, 11, 2, 8, 11, 11, 11], shape: [2, 5]), "pixel_values": try random([2, 3, 8, 8], 1),
-      ]
-    },
   ]
 
   static let all =
@@ -192,7 +164,7 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
           "num_class_embeds": .integer(3),
         ]
       ) { ["sample": try random([2, 1, 8, 8], 1), "timestep": Tensor([3, 900] as [Float]), "class_labels": Tensor([0, 3])] },
-    ] + published + transformers + codecs + steering
+    ] + published + transformers + codecs + steering + towers
 }
 
 /// Laws that hold for every registered architecture.

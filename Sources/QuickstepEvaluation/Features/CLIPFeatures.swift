@@ -1,6 +1,7 @@
 internal import Foundation
 internal import QuickstepFormats
 internal import QuickstepModels
+internal import QuickstepNN
 public import QuickstepTensor
 internal import QuickstepTokenizers
 
@@ -44,7 +45,9 @@ public struct CLIPFeatures: FeatureNet, TextPictureNet {
       throw EvaluationError("\(folder) holds a \(type(of: component)); expected a CLIPModel or a CLIPVisionModelWithProjection")
     }
     let configuration = vision.configuration
-    guard configuration.channels == 3 else { throw EvaluationError("\(folder) takes pictures of \(configuration.channels) channels, not 3") }
+    guard configuration.channels == 3 else {
+      throw EvaluationError("\(folder) takes pictures of \(configuration.channels) channels, not 3")
+    }
     preprocessor = try CLIPPreprocessor(folder: folder, imageSize: configuration.imageSize)
     inputSize = [configuration.imageSize, configuration.imageSize]
     featureCount = configuration.projectionSize
@@ -83,7 +86,8 @@ public struct CLIPFeatures: FeatureNet, TextPictureNet {
     }
     let length = ids.map(\.count).max() ?? 0
     return try withInference {
-      try withTensorErrors { text(Tensor(ids.flatMap { $0 }, shape: [ids.count, length]).to(device)).projected ?? .undefined }.to(.float32, .cpu)
+      try withTensorErrors { text(Tensor(ids.flatMap { $0 }, shape: [ids.count, length]).to(device)).projected ?? .undefined }.to(
+        .float32, .cpu)
     }
   }
 

@@ -9,7 +9,9 @@ public struct DigitFeatures: FeatureNet {
     "digit-classifier", "The digit classifier of this project, 28×28 grey.", provides: [.features],
     parameters: [.path("folder", "the folder of the classifier")], builtIn: "digit-classifier"
   ) { values, device in
-    guard let folder = values.text("folder") else { throw EvaluationError("digit-classifier: name its folder, as in digit-classifier:FOLDER") }
+    guard let folder = values.text("folder") else {
+      throw EvaluationError("digit-classifier: name its folder, as in digit-classifier:FOLDER")
+    }
     return try DigitFeatures(folder: folder, device: device)
   }
 

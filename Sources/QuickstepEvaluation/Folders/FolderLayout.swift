@@ -97,7 +97,9 @@ enum FolderLayout {
     func text(_ keys: [String]) throws -> String? {
       guard let value = try take(keys), value != .null else { return nil }
       if let number = value.integer { return String(number) }
-      guard let text = value.string else { throw FormatError(file, "line \(number): '\(keys[0])' is \(value.text.prefix(60)); expected text") }
+      guard let text = value.string else {
+        throw FormatError(file, "line \(number): '\(keys[0])' is \(value.text.prefix(60)); expected text")
+      }
       return text
     }
     let name = try text(["file_name", "file", "image"]) ?? ""

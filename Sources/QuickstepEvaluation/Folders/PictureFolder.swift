@@ -54,7 +54,9 @@ public struct PictureFolder: PictureSource {
       let first = size ?? found
       guard found == first else {
         throw FormatError(
-          file, "has \(found.width)×\(found.height) pixels, but \(entries[0].name) has \(first.width)×\(first.height); all have to be of one size")
+          file,
+          "has \(found.width)×\(found.height) pixels, but \(entries[0].name) has \(first.width)×\(first.height); all have to be of one size"
+        )
       }
       size = first
     }

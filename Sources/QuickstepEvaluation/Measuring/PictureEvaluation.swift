@@ -45,7 +45,8 @@ public struct PictureEvaluation: Sendable {
       if let problem = mismatch(pictures, reference) { return "\(name) compares pairs, but \(problem)" }
     }
     if min(pictures.width, pictures.height) < declaration.smallestSide {
-      return "\(name) needs sides of at least \(declaration.smallestSide) pixels; \(pictures.origin) has \(pictures.width)×\(pictures.height)"
+      return
+        "\(name) needs sides of at least \(declaration.smallestSide) pixels; \(pictures.origin) has \(pictures.width)×\(pictures.height)"
     }
     let sets = declaration.kind == .set ? [pictures, reference].compactMap { $0 } : [pictures]
     if let small = sets.first(where: { $0.count < declaration.smallestCount }) {
@@ -55,11 +56,14 @@ public struct PictureEvaluation: Sendable {
   }
 
   /// Whether both hold pictures of the same names and sizes.
-  public static func arePairs(_ pictures: any PictureSource, _ reference: any PictureSource) -> Bool { mismatch(pictures, reference) == nil }
+  public static func arePairs(_ pictures: any PictureSource, _ reference: any PictureSource) -> Bool {
+    mismatch(pictures, reference) == nil
+  }
 
   private static func mismatch(_ pictures: any PictureSource, _ reference: any PictureSource) -> String? {
     guard (pictures.width, pictures.height) == (reference.width, reference.height) else {
-      return "\(pictures.origin) has \(pictures.width)×\(pictures.height) pixels and \(reference.origin) \(reference.width)×\(reference.height)"
+      return
+        "\(pictures.origin) has \(pictures.width)×\(pictures.height) pixels and \(reference.origin) \(reference.width)×\(reference.height)"
     }
     let (own, others) = (Set(pictures.names), Set(reference.names))
     if let lonely = pictures.names.first(where: { !others.contains($0) }) { return "\(reference.origin) holds no '\(lonely)'" }
@@ -132,7 +136,8 @@ public struct PictureEvaluation: Sendable {
       if let metric = metric as? any SetMetric, let features = sets[metric.net.name], let reference {
         let measured = try metric.measure(features, bootstrap)
         return result(
-          metric, measured.value, measured.interval, "\(metric.procedure); to \(reference.count) pictures", pictures.count, note: measured.note)
+          metric, measured.value, measured.interval, "\(metric.procedure); to \(reference.count) pictures", pictures.count,
+          note: measured.note)
       }
       let values = collected.values[index]
       guard !values.isEmpty else { return nil }

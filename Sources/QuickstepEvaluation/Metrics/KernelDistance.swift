@@ -58,7 +58,8 @@ public enum KernelDistance {
     let most = min(left.size(0), right.size(0))
     let size = size ?? min(1000, most)
     guard count >= 1, (2...most).contains(size) else {
-      throw EvaluationError("\(count) subsets of \(size) pictures; there are \(left.size(0)) and \(right.size(0)), and 2 are needed at least")
+      throw EvaluationError(
+        "\(count) subsets of \(size) pictures; there are \(left.size(0)) and \(right.size(0)), and 2 are needed at least")
     }
     let generator = try Generator(seed: seed)
     let values = try (0..<count).map { _ in

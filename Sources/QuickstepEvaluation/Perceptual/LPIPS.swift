@@ -49,11 +49,14 @@ public struct LPIPS: PictureDistance {
     }.model
     for (index, head) in self.heads.enumerated() {
       let least = try withTensorErrors { head.min() }.item()
-      guard least >= 0 else { throw EvaluationError("\(heads.origin): head \(index) has a weight of \(least); a distance has none below 0") }
+      guard least >= 0 else {
+        throw EvaluationError("\(heads.origin): head \(index) has a weight of \(least); a distance has none below 0")
+      }
     }
     (shift, scale) = try withTensorErrors {
       (
-        Tensor([Float(-0.030), -0.088, -0.188], shape: [1, 3, 1, 1]).to(device), Tensor([Float(0.458), 0.448, 0.450], shape: [1, 3, 1, 1]).to(device)
+        Tensor([Float(-0.030), -0.088, -0.188], shape: [1, 3, 1, 1]).to(device),
+        Tensor([Float(0.458), 0.448, 0.450], shape: [1, 3, 1, 1]).to(device)
       )
     }
   }

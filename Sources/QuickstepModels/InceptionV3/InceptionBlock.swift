@@ -54,7 +54,8 @@ struct InceptionBlock: Sendable {
       Branch(row: [layer(weights, "branch1x1", input, 64)]),
       Branch(row: [layer(weights, "branch5x5_1", input, 48), layer(weights, "branch5x5_2", 48, 64, 5)]),
       Branch(row: [
-        layer(weights, "branch3x3dbl_1", input, 64), layer(weights, "branch3x3dbl_2", 64, 96, 3), layer(weights, "branch3x3dbl_3", 96, 96, 3),
+        layer(weights, "branch3x3dbl_1", input, 64), layer(weights, "branch3x3dbl_2", 64, 96, 3),
+        layer(weights, "branch3x3dbl_3", 96, 96, 3),
       ]),
       Branch(pooling: .mean, row: [layer(weights, "branch_pool", input, pooled)]),
     ])

@@ -30,7 +30,8 @@ struct MeasuredPictures {
     let order = pictures.names.compactMap { places[$0] }
     for (own, other) in zip(results, others) where !own.values.isEmpty {
       let difference = try PairedDifference(
-        candidate: own.values, baseline: order.map { other.values[$0] }, direction: own.declaration.direction, groups: pictures.promptGroups)
+        candidate: own.values, baseline: order.map { other.values[$0] }, direction: own.declaration.direction, groups: pictures.promptGroups
+      )
       comparisons[own.figure.metric] = Comparison(
         baseline: baseline.path, margin: margin, loss: try difference.estimate(bootstrap),
         verdict: try difference.verdict(margin: margin, bootstrap),
@@ -76,7 +77,8 @@ struct MeasuredPictures {
       let figure = result.figure
       let words = [figure.procedure, result.note].filter { !$0.isEmpty }.joined(separator: "; ")
       table.add([
-        figure.metric, figure.shown(figure.value), figure.shownInterval, result.declaration.direction.rawValue, Quantity.grouped(figure.count),
+        figure.metric, figure.shown(figure.value), figure.shownInterval, result.declaration.direction.rawValue,
+        Quantity.grouped(figure.count),
         words,
       ])
     }

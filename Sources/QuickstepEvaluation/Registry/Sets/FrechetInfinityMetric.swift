@@ -3,7 +3,8 @@ public import QuickstepNN
 /// ``FrechetDistance/extrapolated(_:_:points:seed:confidence:)``.
 public struct FrechetInfinityMetric: SetMetric {
   public static let declaration = MetricDeclaration(
-    name: "frechet-infinity", summary: "The squared Fréchet distance extrapolated to endless pictures.", kind: .set, direction: .lowerIsBetter,
+    name: "frechet-infinity", summary: "The squared Fréchet distance extrapolated to endless pictures.", kind: .set,
+    direction: .lowerIsBetter,
     need: .features, smallestCount: 20, isStandard: false,
     parameters: [
       ParameterDeclaration(

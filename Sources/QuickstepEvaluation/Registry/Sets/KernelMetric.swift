@@ -8,7 +8,8 @@ public struct KernelMetric: SetMetric {
     name: "kernel", summary: "Squared maximum mean discrepancy under a cubic kernel, unbiased (KID's formula).", kind: .set,
     direction: .lowerIsBetter, need: .features, smallestCount: 2,
     parameters: [
-      ParameterDeclaration(name: "subsets", summary: "random subsets whose spread is told", domain: .integer(1...10_000), standard: .integer(100)),
+      ParameterDeclaration(
+        name: "subsets", summary: "random subsets whose spread is told", domain: .integer(1...10_000), standard: .integer(100)),
       ParameterDeclaration(
         name: "size", summary: "pictures of each, at most as many as there are", domain: .integer(2...100_000), standard: .integer(1000)),
     ], reference: "Bińkowski et al. 2018, arXiv 1801.01401; Gretton et al. 2012, equation 3")
