@@ -68,6 +68,13 @@ def perceptual(out, layouts):
         out[f"lpips.{name}.layers"] = torch.stack([layer.flatten() for layer in layers])
 
 
+def squeeze(out, layouts):
+    network = fill(torchvision.models.squeezenet1_0(weights=None))
+    layouts["squeezenet1_0"] = shapes(network)
+    with torch.no_grad():
+        out["squeezenet1_0"] = network.features(noise(2, "pictures", 2, 3, 70, 64)).mean((2, 3))
+
+
 def inception(out, layouts):
     plain = pytorch_fid.inception._inception_v3(num_classes=1008, aux_logits=False, weights=None)
     state = fill(plain).state_dict()
@@ -125,6 +132,7 @@ def clip(out):
 def main():
     out, layouts = {}, {}
     perceptual(out, layouts)
+    squeeze(out, layouts)
     inception(out, layouts)
     clip(out)
     versions = f"torch {torch.__version__}, torchvision {torchvision.__version__}, lpips 0.1.4, pytorch-fid 0.3.0, torch-fidelity 0.4.0, transformers 5.23.0"

@@ -6,9 +6,13 @@ import QuickstepTesting
 import Testing
 
 @Suite("LPIPS") struct LPIPSTests {
-  static func metric(_ backbone: LPIPS.Backbone) throws -> LPIPS {
-    try LPIPS(backbone, network: try Drawn.weights(backbone.rawValue), heads: try heads(backbone))
-  }
+  /// Drawn once: VGG has 15 million weights.
+  private static let made = Dictionary(
+    uniqueKeysWithValues: LPIPS.Backbone.allCases.map { backbone in
+      (backbone, Result { try LPIPS(backbone, network: Drawn.weights(backbone.rawValue), heads: heads(backbone)) })
+    })
+
+  static func metric(_ backbone: LPIPS.Backbone) throws -> LPIPS { try #require(made[backbone]).get() }
 
   static func heads(_ backbone: LPIPS.Backbone) throws -> TensorDictionary {
     try Drawn.weights("\(backbone.rawValue).heads", seed: 3, absolute: true) { String($0.dropFirst(3)) }
@@ -48,8 +52,8 @@ import Testing
   }
 
   @Test("Files of other networks and heads below 0 are refused; the loader names what is missing") func badInput() throws {
-    let (vgg, heads) = (try Drawn.weights("vgg"), try Self.heads(.alex))
-    #expect(throws: WeightsError.self) { _ = try LPIPS(.alex, network: vgg, heads: heads) }
+    let (squeeze, heads) = (try Drawn.weights("squeeze"), try Self.heads(.alex))
+    #expect(throws: WeightsError.self) { _ = try LPIPS(.alex, network: squeeze, heads: heads) }
     let alex = try Drawn.weights("alex")
     #expect(throws: WeightsError.self) { _ = try LPIPS(.alex, network: alex, heads: try Self.heads(.squeeze)) }
     var negative = heads

@@ -1,6 +1,7 @@
 import Foundation
 import QuickstepEvaluation
 import QuickstepFormats
+import QuickstepModels
 import QuickstepNN
 import QuickstepTensor
 import QuickstepTesting
@@ -19,6 +20,12 @@ import Testing
     #expect(net.name == (resizing == .pytorch ? "inception" : "inception-tensorflow"))
     let metrics = try AllMetrics.make("frechet", nets: [net])
     #expect(metrics.first?.figure.hasPrefix("frechet-inception") == true)
+  }
+
+  @Test("SqueezeNet 1.0 equals torchvision's on random weights") func squeezeNet() throws {
+    let network = try Weights.load(from: try Drawn.weights("squeezenet1_0")) { SqueezeNet($0) }.model
+    let features = try withTensorErrors { network.maps(try Drawn.noise(2, "pictures", [2, 3, 70, 64])).mean([2, 3]) }
+    #expect(try gap(features, try Drawn.golden("squeezenet1_0")) < 2e-4)
   }
 
   @Test("Weights of another network are refused") func wrongWeights() throws {

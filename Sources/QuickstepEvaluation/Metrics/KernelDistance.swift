@@ -6,7 +6,7 @@ public import QuickstepTensor
 ///
 /// It is the formula of the literature's kernel inception distance, which takes it in the features of one certain Inception network; in other
 /// features it carries another name. Unlike the Fréchet distance its expected value does not depend on the number of pictures. It can be negative
-/// where sets are alike.
+/// where sets are alike. Both sets have to be independent: where pictures correspond pair by pair it comes out too low.
 public enum KernelDistance {
   /// What ``estimate(_:_:confidence:)`` and ``subsets(_:_:count:size:seed:)`` give.
   public struct Spread: Sendable, Hashable {
