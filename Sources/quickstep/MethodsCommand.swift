@@ -100,19 +100,24 @@ struct MethodPage {
 
   private func parameterLines(_ parameters: [ParameterDeclaration]) -> [String] {
     guard !parameters.isEmpty else { return ["", Screen.faint("  no parameters")] }
-    var table = TextTable([
-      .init(title: "parameter", style: Screen.cyan), .init(title: "default"), .init(title: "neutral"),
-      .init(title: "allowed", fit: .wrapped), .init(title: "meaning", fit: .wrapped),
-    ])
+    let isSearched = parameters.contains { $0.searched != nil }
+    var table = TextTable(
+      [
+        .init(title: "parameter", style: Screen.cyan), .init(title: "default"), .init(title: "neutral"),
+        .init(title: "allowed", fit: .wrapped),
+      ]
+        + (isSearched ? [.init(title: "searched", fit: .wrapped)] : []) + [.init(title: "meaning", fit: .wrapped)])
     for parameter in parameters {
-      table.add([
-        parameter.name, parameter.standard.shown, parameter.neutral?.shown ?? "–", parameter.domain.shown, parameter.summary,
-      ])
+      table.add(
+        [
+          parameter.name, parameter.standard.shown, parameter.neutral?.shown ?? "–", parameter.domain.shown,
+        ] + (isSearched ? [parameter.searched?.shown ?? "–"] : []) + [parameter.summary])
     }
     var lines = [""] + table.lines()
     if parameters.contains(where: { $0.neutral != nil }) {
       lines.append(Screen.faint("  neutral: the value at which the method changes nothing, to the bit"))
     }
+    if isSearched { lines.append(Screen.faint("  searched: where 'quickstep tune' looks; elsewhere it takes the default")) }
     return lines
   }
 

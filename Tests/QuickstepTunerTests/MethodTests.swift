@@ -115,14 +115,18 @@ import Testing
       candidate.values.enumerated().reduce(0) { $0 + weights[$1.offset * 3 + Int($1.element)] }
     }
     var searcher = try AllSearchers.make(
-      "s3", ["exploration": "0", "rounds": "4", "mutation": "0.5", "stages": "1", "batch": "20"], space: space, objectives: 1, seed: 2)
+      "s3", ["exploration": "0", "rounds": "4", "mutation": "0.5", "stages": "1", "batch": "20"], space: space,
+      objectives: 1, seed: 2)
     let trials = try drive(&searcher, evaluations: 80) { Outcome(objectives: [cost($0.candidate)]) }
     #expect(searcher.isFinished || trials.count == 80)
     let initial = trials.prefix(60).map { cost($0.candidate) }
     let chosen = trials.suffix(20).map { cost($0.candidate) }
-    let best = (0..<8).reduce(0.0) { $0 + (weights[$1 * 3..<$1 * 3 + 3].min() ?? 0) }
     // Sixty of 6561 points are enough for a sum to be learnt.
     #expect(chosen.reduce(0, +) / 20 < (initial.min() ?? 0))
-    #expect(chosen.min().map { $0 <= best + 6 } == true, "\(chosen.sorted()), best \(best), before \(initial.min() ?? 0)")
+    // The best one is among the best quarter per cent of all points, where twenty random ones come in one of twenty-three cases.
+    var all = [0.0]
+    for gene in 0..<8 { all = all.flatMap { sum in (0..<3).map { sum + weights[gene * 3 + $0] } } }
+    let better = all.count { $0 < (chosen.min() ?? .infinity) }
+    #expect(Double(better) < 0.0025 * Double(all.count), "\(chosen.sorted()), before \(initial.min() ?? 0)")
   }
 }

@@ -2,36 +2,7 @@ import QuickstepAcceleration
 import QuickstepDiffusion
 import QuickstepFormats
 import QuickstepPipelines
-public import QuickstepTensor
-
-/// How near pictures are to those of the exact run, as a loss.
-public struct QualityMeasure: Sendable {
-  /// Of the figure that people read: `ssim`.
-  public var name: String
-  /// Whether larger figures are nearer.
-  public var higherIsBetter: Bool
-  /// What equal pictures have.
-  public var best: Double
-  /// One figure per picture.
-  /// - Parameters: pictures and exact ones, `[N, C, H, W]` in −1…1.
-  public var figures: @Sendable (Tensor, Tensor) throws -> [Double]
-
-  /// - Parameters:
-  ///   - name: of the figure.
-  ///   - higherIsBetter: whether larger figures are nearer.
-  ///   - best: what equal pictures have; finite.
-  ///   - figures: one figure per picture, from pictures and exact ones, `[N, C, H, W]`.
-  public init(
-    name: String, higherIsBetter: Bool, best: Double, figures: @escaping @Sendable (Tensor, Tensor) throws -> [Double]
-  ) {
-    (self.name, self.higherIsBetter, self.best, self.figures) = (name, higherIsBetter, best, figures)
-  }
-
-  /// 0 for equal pictures, growing with the distance.
-  public func loss(_ figure: Double) -> Double { higherIsBetter ? best - figure : figure - best }
-  /// The figure with this loss.
-  public func figure(loss: Double) -> Double { higherIsBetter ? best - loss : best + loss }
-}
+import QuickstepTensor
 
 /// The search for ways to sample that are fast and near the exact run: two objectives, predicted seconds per picture and loss.
 public struct TuningProblem: SearchProblem {

@@ -67,6 +67,7 @@ extension Method {
           .object([
             "name": .string(parameter.name), "summary": .string(parameter.summary), "domain": parameter.domain.json,
             "default": parameter.standard.json, "neutral": parameter.neutral?.json ?? .null,
+            "searched": parameter.searched?.json ?? .null,
           ])
         }),
       "aliases": .array(

@@ -94,10 +94,11 @@ struct RecipeCheck: AsyncParsableCommand {
       return
     }
     let texts = try TuningPrompts.choose(loaded, file: prompts, search: count, check: count)
+    let measures = try TuningMeasures.all(first: TuningMeasures.standard, model: loaded)
     let measured = try await Interruption.ending {
       try recipe.measured(
         on: loaded, prompts: texts.check, firstSeed: 1_000_000, machine: machine,
-        measures: TuningMeasures.all(first: TuningMeasures.ssim.name))
+        measures: measures)
     }
     print("")
     print(RecipeText.lines(measured).joined(separator: "\n"))

@@ -82,7 +82,7 @@ struct TuneCommand: AsyncParsableCommand {
     if steps < 2 { throw ValidationError("--steps is \(steps); there is nothing to be saved below 2.") }
     if !output.hasSuffix(".json") { throw ValidationError("--output \(output) is a recipe, so its name ends in .json.") }
     _ = try seconds()
-    _ = try TuningMeasures.named(metric)
+    try TuningMeasures.check(metric)
     _ = try AllSpaces.named(space)
   }
 
@@ -94,7 +94,7 @@ struct TuneCommand: AsyncParsableCommand {
       kernels: KernelOption.choice(nil, dtype: .float32, device: device))
     let settings = try settings(model)
     if fresh { try removeArchive(settings.archive) }
-    let tuner = try Tuner(model, settings: settings, measures: TuningMeasures.all(first: metric))
+    let tuner = try Tuner(model, settings: settings, measures: TuningMeasures.all(first: metric, model: model))
     let display = TuningDisplay(exact: settings.exact.steps ?? steps)
     let result = try await Interruption.stopping { try await tuner.run { display.show($0) } }
     display.finish()

@@ -2,36 +2,53 @@ import ArgumentParser
 import Foundation
 import QuickstepEvaluation
 import QuickstepFormats
+import QuickstepNN
 import QuickstepPipelines
 import QuickstepTensor
 import QuickstepTuner
 import Synchronization
 
-/// Measures of likeness that tuning can go by.
+/// Measures of likeness that tuning can go by: the registered metrics of pairs.
 enum TuningMeasures {
-  static let ssim = QualityMeasure(name: "ssim", higherIsBetter: true, best: 1) { pictures, exact in
-    try StructuralSimilarity.values(clipped(pictures), clipped(exact))
-  }
-  /// Equal pictures would be infinitely near; beyond 60 dB nobody can tell.
-  static let psnr = QualityMeasure(name: "psnr", higherIsBetter: true, best: 60) { pictures, exact in
-    try PeakSignalToNoise.values(clipped(pictures), clipped(exact)).map { min($0, 60) }
-  }
-  private static let plain = [ssim, psnr]
-  static let names = plain.map(\.name)
+  /// What the standard target is one of.
+  static let standard = "ssim"
 
-  static func named(_ name: String) throws -> QualityMeasure {
-    guard let found = plain.first(where: { $0.name == name }) else {
-      throw ValidationError("--metric \(name) is unknown; use \(names.joined(separator: " or ")).")
+  /// Names of all of them; some need a network.
+  static var names: [String] { AllMetrics.all.map { $0.declaration }.filter { $0.kind == .paired }.map(\.name) }
+
+  /// The one called `first`, then the others that need nothing more than what is at hand.
+  /// - Throws: `ValidationError` for a name that is unknown, or cannot be used with the model's pictures.
+  static func all(first: String, model: LoadedModel) throws -> [QualityMeasure] {
+    let chosen = try check(first)
+    let nets: [any EvaluationNet] = (try? SqueezeNetFeatures(device: model.device)).map { [$0] } ?? []
+    let side = min(model.pictureSize.width, model.pictureSize.height)
+    let sample = try withTensorErrors { Tensor.zeros([1, 3, model.pictureSize.height, model.pictureSize.width]) }
+    func measures(_ type: any Metric.Type) throws -> [QualityMeasure] {
+      let values = try ParameterValues([:], of: type.declaration.parameters, owner: "metric '\(type.declaration.name)'")
+      return try type.make(values, nets: nets).compactMap { $0 as? any PairedMetric }.map { try QualityMeasure($0, equal: sample) }
+    }
+    guard chosen.declaration.smallestSide <= side else {
+      throw ValidationError(
+        "--metric \(first) needs pictures of \(chosen.declaration.smallestSide) pixels a side; those of '\(model.name)' have \(side).")
+    }
+    let leading = try measures(chosen)
+    guard !leading.isEmpty else { throw ValidationError("--metric \(first) needs a network that the data location does not hold.") }
+    let others = AllMetrics.all.filter {
+      $0.declaration.kind == .paired && $0.declaration.name != chosen.declaration.name && $0.declaration.isStandard
+        && $0.declaration.smallestSide <= side
+    }
+    return try leading + others.flatMap(measures)
+  }
+
+  @discardableResult
+  static func check(_ name: String) throws -> any Metric.Type {
+    guard let found = try? AllMetrics.named(name), found.declaration.kind == .paired else {
+      throw ValidationError("--metric \(name) is no metric of pairs; use \(names.joined(separator: ", ")).")
     }
     return found
   }
 
-  /// The one called `first`, then the others.
-  static func all(first: String) throws -> [QualityMeasure] { [try named(first)] + plain.filter { $0.name != first } }
-
-  static func standardTarget(_ name: String) -> Double? { name == ssim.name ? 0.95 : nil }
-
-  private static func clipped(_ pictures: Tensor) throws -> Tensor { try withTensorErrors { pictures.clamp(min: -1, max: 1) } }
+  static func standardTarget(_ name: String) -> Double? { name == standard ? 0.95 : nil }
 }
 
 /// What pictures are made of while tuning.
