@@ -91,19 +91,20 @@ public struct JointSpace: Sendable {
     return (try? space.check(candidate)) == nil ? nil : space.canonical(candidate)
   }
 
-  /// Each solver at a third of the steps, and each acceleration at all of them, with standard values.
+  /// Each solver at a fifth of the steps, where good ones part from others, and each acceleration at half of them, with standard values.
   private var singles: [SamplingSettings] {
     let most = Int(space.genes[steps].domain.upper)
     let solvers = solver.options.compactMap(\.method).map { name in
       var settings = SamplingSettings()
       settings.solver = MethodChoice(name)
-      settings.steps = max(Int(space.genes[steps].domain.lower), most / 3)
+      settings.steps = max(Int(space.genes[steps].domain.lower), most / 5)
       return settings
     }
     let methods = accelerations.flatMap { slot in
       slot.options.compactMap { option -> SamplingSettings? in
         guard let method = option.method else { return nil }
         var settings = SamplingSettings()
+        settings.steps = max(Int(space.genes[steps].domain.lower), most / 2)
         // Words have no standard value among what the caller gave.
         let words = option.coordinates.compactMap { coordinate -> (String, String)? in
           guard case .words(let words) = coordinate.reading, !words.contains(coordinate.standard) else { return nil }

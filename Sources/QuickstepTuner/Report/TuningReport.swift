@@ -40,8 +40,9 @@ public struct TuningReport: Sendable {
     series.append(
       LinePlot.Series("fewer steps, checked", rivals.values.sorted { $0.x < $1.x }, color: RGBColor(60, 60, 70)))
     series.append(LinePlot.Series("fewer steps (search)", points(result.singles[""] ?? []), color: RGBColor(160, 160, 170)))
-    for (name, tried) in result.singles.sorted(by: { $0.key < $1.key }) where !name.isEmpty {
-      let line = points(tried)
+    // More of them than a legend holds would hide the plot; the page has them all.
+    for name in result.bestSingles.prefix(8).sorted() {
+      let line = points(result.singles[name] ?? [])
       if !line.isEmpty { series.append(LinePlot.Series("\(name) (search)", line)) }
     }
     var plot = LinePlot(

@@ -96,22 +96,33 @@ extension TuningResult {
   /// Losses beyond this count as nothing gained.
   static let worstLoss = 0.3
 
+  /// Names of single methods, the one first that with fewer steps covers most.
+  var bestSingles: [String] {
+    let plain = singles[""] ?? []
+    let areas = singles.filter { !$0.key.isEmpty }.mapValues { Self.area($0 + plain, exactSeconds: exactSeconds) }
+    return areas.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key)
+  }
+
+  /// Share of the area up to the exact run's time and ``worstLoss`` that is dominated.
+  private static func area(_ tried: [Tried], exactSeconds: Double) -> Double {
+    var (sum, edge) = (0.0, worstLoss)
+    for entry in front(tried) where entry.seconds < exactSeconds && entry.loss < edge {
+      sum += (exactSeconds - entry.seconds) * (edge - entry.loss)
+      edge = entry.loss
+    }
+    return sum / (exactSeconds * worstLoss)
+  }
+
   /// See ``volumes``.
   static func volumes(_ tried: [Tried], exactSeconds: Double) -> Volumes {
-    func area(_ tried: [Tried]) -> Double {
-      var (sum, edge) = (0.0, worstLoss)
-      for entry in front(tried) where entry.seconds < exactSeconds && entry.loss < edge {
-        sum += (exactSeconds - entry.seconds) * (edge - entry.loss)
-        edge = entry.loss
-      }
-      return sum / (exactSeconds * worstLoss)
-    }
-    let groups = Dictionary(grouping: tried.compactMap { entry in entry.settings.singleName.map { ($0, entry) } }, by: \.0).mapValues {
-      $0.map(\.1)
-    }
+    let named = tried.compactMap { entry in entry.settings.singleName.map { ($0, entry) } }
+    let groups = Dictionary(grouping: named, by: \.0).mapValues { $0.map(\.1) }
     let plain = groups[""] ?? []
     // A method may be left out, so its front holds fewer steps as well.
-    let best = groups.filter { !$0.key.isEmpty }.map { ($0.key, area($0.value + plain)) }.max { ($0.1, $1.0) < ($1.1, $0.0) }
-    return Volumes(joint: area(tried), single: best?.1 ?? 0, singleName: best?.0 ?? "none", fewerSteps: area(plain))
+    let areas = groups.filter { !$0.key.isEmpty }.map { ($0.key, area($0.value + plain, exactSeconds: exactSeconds)) }
+    let best = areas.max { ($0.1, $1.0) < ($1.1, $0.0) }
+    return Volumes(
+      joint: area(tried, exactSeconds: exactSeconds), single: best?.1 ?? 0, singleName: best?.0 ?? "none",
+      fewerSteps: area(plain, exactSeconds: exactSeconds))
   }
 }
