@@ -82,10 +82,13 @@ extension Tuner {
     case .quality(let figure): wanted = front.firstIndex { measures[0].loss(figure) >= $0.loss } ?? front.count - 1
     case .speed(let factor): wanted = front.lastIndex { exactSeconds / $0.seconds >= factor } ?? 0
     }
-    // The search's figures are of few pictures, so that the next better one may be the first that holds.
-    var chosen = Set([wanted, min(wanted + 1, front.count - 1), max(wanted - 1, 0)].prefix(settings.frontSize))
-    let free = settings.frontSize - chosen.count
-    for place in 0..<max(0, free) { chosen.insert(place * (front.count - 1) / max(1, free - 1)) }
+    // The interval's worse end has to reach the target, and the search's figures are of few pictures: the next better ones are likelier to hold.
+    let near = [wanted + 1, wanted + 2, wanted, wanted + 3].filter { front.indices.contains($0) }
+    var chosen = Set(near.prefix(max(1, settings.frontSize * 2 / 3)))
+    if near.isEmpty { chosen.insert(wanted) }
+    for place in stride(from: 0, through: 1, by: 0.25) where chosen.count < settings.frontSize {
+      chosen.insert(Int((place * Double(front.count - 1)).rounded()))
+    }
     return chosen.sorted().map { front[$0] }
   }
 
