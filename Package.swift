@@ -80,7 +80,7 @@ let package = Package(
       "QuickstepTraining",
       [
         "QuickstepTensor", "QuickstepNN", "QuickstepFormats", "QuickstepTokenizers", "QuickstepModels", "QuickstepDiffusion",
-        "QuickstepAcceleration", "QuickstepPipelines",
+        "QuickstepAcceleration", "QuickstepPipelines", "QuickstepEvaluation",
       ]),
     library(
       "QuickstepTuner",

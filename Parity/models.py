@@ -132,6 +132,10 @@ def cases():
     add("classifier-wide-rgb", {
         "_class_name": "DigitClassifier", "in_channels": 3, "block_out_channels": [8, 8, 16], "feature_dim": 12, "num_classes": 4},
         plain, pixel_values=noise("classifier-wide-rgb/pixels", (1, 3, 26, 40)).clamp(-1, 1))
+    add("emoji-classifier", {
+        "_class_name": "EmojiClassifier", "in_channels": 3, "sample_size": 16, "block_out_channels": [8, 16], "feature_dim": 12,
+        "class_names": ["apple", "fox", "owl"], "style_names": ["flat", "bold"]},
+        plain, pixel_values=noise("emoji-classifier/pixels", (2, 3, 16, 16)).clamp(-1, 1))
     levels = torch.tensor([0.05, 1.0, 30.0]).reshape(3, 1, 1, 1)
     add("noise-28", {
         "_class_name": "NoiseLevelClassifier", "in_channels": 1, "block_out_channels": [6, 10], "hidden_size": 12, "num_classes": 9,

@@ -408,6 +408,39 @@ class DigitClassifier(nn.Module):
         return {"logits": self.head(features), "features": features}
 
 
+# Emoji classifier
+
+
+class EmojiClassifier(nn.Module):
+    """A small residual classifier of things and styles; its last hidden layer is the feature space for distances between sets of emoji."""
+
+    class Level(nn.Module):
+        def __init__(self, inputs, outputs):
+            super().__init__()
+            self.down = conv(inputs, outputs, stride=2)
+            self.conv1, self.conv2 = conv(outputs, outputs), conv(outputs, outputs)
+            self.norms = nn.ModuleList([nn.GroupNorm(8, outputs, eps=1e-5) for _ in range(3)])
+
+        def forward(self, x):
+            base = F.silu(self.norms[0](self.down(x)))
+            return F.silu(base + self.norms[2](self.conv2(F.silu(self.norms[1](self.conv1(base))))))
+
+    def __init__(self, in_channels=3, sample_size=64, block_out_channels=(24, 48, 96, 128), feature_dim=64, class_names=(), style_names=()):
+        super().__init__()
+        sizes = [in_channels, *block_out_channels]
+        self.levels = nn.ModuleList([self.Level(a, b) for a, b in zip(sizes, sizes[1:])])
+        self.features = linear(sizes[-1], feature_dim)
+        self.head = linear(feature_dim, len(class_names))
+        self.style_head = linear(feature_dim, len(style_names))
+
+    def forward(self, pixel_values):
+        x = pixel_values
+        for level in self.levels:
+            x = level(x)
+        features = self.features(x.mean((2, 3)))
+        return {"logits": self.head(features), "style_logits": self.style_head(features), "features": features}
+
+
 # Noise predictor
 
 
@@ -437,7 +470,7 @@ class NoiseLevelClassifier(nn.Module):
 # Folders
 
 
-CLASSES = {cls.__name__: cls for cls in (PromptTransformer2D, PromptUNet2D, PromptEncoder, PromptSketch, DigitClassifier, NoiseLevelClassifier)}
+CLASSES = {cls.__name__: cls for cls in (PromptTransformer2D, PromptUNet2D, PromptEncoder, PromptSketch, DigitClassifier, EmojiClassifier, NoiseLevelClassifier)}
 
 
 def weights_name(class_name):

@@ -2,6 +2,7 @@
 #include <ATen/ATen.h>
 
 #include <string>
+#include <vector>
 
 #include "CTorch.h"
 
@@ -30,6 +31,18 @@ inline at::Tensor share(qs_tensor tensor) {
 
 struct Generator {
   at::Generator value;
+};
+
+/// Counts the multiplications of one operator call, where this thread counts them: shapes are read before the call, which may consume its stack,
+/// and of its result.
+class OperationCount {
+ public:
+  OperationCount(const std::string &name, const std::vector<c10::IValue> &arguments);
+  void finish(const std::vector<c10::IValue> &results) const;
+
+ private:
+  /// Multiplications per element of the result; 0 where the operator is not counted.
+  double per_element_ = 0;
 };
 
 /// Runs `body`, turning any exception into a recorded message and status 1.

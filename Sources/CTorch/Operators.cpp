@@ -140,7 +140,9 @@ int qs_frame_call(qs_frame frame) {
   std::string shapes;
   try {
     append_defaults(self);
+    const OperationCount count(self.op->schema().name(), self.stack);
     self.op->callBoxed(self.stack);
+    count.finish(self.stack);
     return 0;
   } catch (...) {
     // The kernel may have consumed the stack; what is left of it is enough to name the shapes in most failures.

@@ -105,6 +105,8 @@ public struct ModelDefaults: Sendable, Hashable {
   public var styles: [String]
   /// `default_style`; `nil` when there is none.
   public var style: String?
+  /// `judge`: the built-in network that tells what its pictures show; `nil` when there is none.
+  public var judge: String?
   /// `default_guidance_scale`; where the file does not say, that of the reference's pipeline, or 1: no guidance.
   public var guidanceScale: Double
   /// `default_steps`; where the file does not say, those of the reference's pipeline, or 20.
@@ -115,6 +117,7 @@ public struct ModelDefaults: Sendable, Hashable {
   init(_ index: ConfigurationFile, kind: PipelineKind, scheduler: SchedulerConfiguration) {
     styles = index.members["styles"]?.array?.compactMap(\.string) ?? []
     style = index.members["default_style"]?.string
+    judge = index.members["judge"]?.string
     guidanceScale = index.members["default_guidance_scale"]?.double ?? kind.guidanceScale
     steps = index.members["default_steps"]?.integer ?? kind.steps
     solver = index.members["default_solver"]?.string ?? scheduler.solver ?? "ddim"

@@ -39,6 +39,11 @@ public struct MethodChoice: Sendable, Hashable, Codable, CustomStringConvertible
     self.init(parts[0], parameters: values)
   }
 
+  /// As ``description``, with what would not be read in a table (fitted plans, paths) cut short.
+  public var title: String {
+    MethodChoice(name, parameters: parameters.mapValues { $0.count > 32 ? "…" : $0 }).description
+  }
+
   /// The parts between commas that are outside of all brackets.
   private static func pairs(_ text: String) -> [String] {
     var pairs = [""]

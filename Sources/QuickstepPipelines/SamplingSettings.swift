@@ -71,10 +71,14 @@ public struct SamplingSettings: Sendable, Hashable, CustomStringConvertible {
   }
 
   /// The text that ``init(parsing:)`` reads back; empty where nothing is set.
-  public var description: String {
-    var words = [solver, grid, start].compactMap { $0?.description }
+  public var description: String { words(\.description) }
+  /// For tables: as ``description``, with long parameters cut short.
+  public var title: String { words(\.title) }
+
+  private func words(_ text: (MethodChoice) -> String) -> String {
+    var words = [solver, grid, start].compactMap { $0.map(text) }
     if let steps { words.append("steps=\(steps)") }
-    words += accelerations.map(\.description)
+    words += accelerations.map(text)
     if let guidanceInterval { words.append("guidance=\(guidanceInterval.lowerBound)-\(guidanceInterval.upperBound)") }
     return words.joined(separator: " + ")
   }

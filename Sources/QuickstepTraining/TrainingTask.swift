@@ -64,6 +64,7 @@ public enum AllTrainingTasks {
     DigitClassifierTask.self,
     DigitDiffusionTask.self,
     EmojiDiffusionTask.self,
+    EmojiClassifierTask.self,
     EmojiPromptTask.self,
     FeedbackTask.self,
     NoiseLevelTask.self,

@@ -171,34 +171,3 @@ struct EvaluateDigits: AsyncParsableCommand {
     }
   }
 }
-
-struct EvaluateClassifier: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "classifier", abstract: "Accuracy of the digit classifier on the 10,000 test digits.")
-
-  @Option(help: "Id or folder of the classifier.", completion: .directory)
-  var classifier = "digit-classifier"
-  @Option(help: "cpu, cuda, cuda:N or auto.")
-  var device = "auto"
-  @Option(help: "Threads per operator (default: all cores).")
-  var threads: Int?
-  @Flag(help: "Print one JSON object.")
-  var json = false
-
-  func validate() throws {
-    if let threads, threads < 1 { throw ValidationError("--threads is \(threads); it must be at least 1.") }
-  }
-
-  func run() async throws {
-    if let threads { Machine.threads = threads }
-    let net = try DigitFeatures(folder: try ClassifierFolder.find(classifier), device: try Device(named: device))
-    let test = try DigitSet(.test)
-    let start = ContinuousClock.now
-    let classes = try net.classes(test.images)
-    let seconds = (ContinuousClock.now - start) / .seconds(1)
-    let accuracy = try Bootstrap().share(zip(classes, test.labels).map { $0 == $1 })
-    var report = EvaluationReport(model: net.name, made: nil)
-    report.add(Figure("test-accuracy", accuracy, procedure: "MNIST's test digits", seconds: seconds))
-    report.show(json: json)
-  }
-}

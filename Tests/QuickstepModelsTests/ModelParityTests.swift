@@ -7,7 +7,7 @@ import Testing
 @Suite struct ModelParityTests {
   @Test func everyArchitectureHasFixtures() throws {
     let covered = Set(try ModelFixture.all.map { try $0.configuration().className })
-    for name in ["DigitClassifier", "NoiseLevelClassifier", "PromptEncoder", "PromptTransformer2D", "PromptUNet2D"] {
+    for name in ["DigitClassifier", "EmojiClassifier", "NoiseLevelClassifier", "PromptEncoder", "PromptTransformer2D", "PromptUNet2D"] {
       #expect(covered.contains(name))
     }
     #expect(ModelFixture.all.count >= 12)

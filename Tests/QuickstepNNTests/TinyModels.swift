@@ -126,6 +126,13 @@ struct TinyModel: Sendable, CustomTestStringConvertible {
         ]
       ) { ["pixel_values": try random([3, 1, 12, 12], 1)] },
       TinyModel(
+        className: "EmojiClassifier", variant: "",
+        members: [
+          "in_channels": .integer(3), "sample_size": .integer(16), "block_out_channels": .array([.integer(8), .integer(16)]),
+          "feature_dim": .integer(6), "class_names": .array([.string("apple"), .string("fox")]), "style_names": .array([.string("flat")]),
+        ]
+      ) { ["pixel_values": try random([2, 3, 16, 16], 1)] },
+      TinyModel(
         className: "NoiseLevelClassifier", variant: "",
         members: [
           "in_channels": .integer(1), "block_out_channels": .array([.integer(4), .integer(6)]), "hidden_size": .integer(6),

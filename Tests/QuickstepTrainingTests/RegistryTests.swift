@@ -117,7 +117,8 @@ import Testing
           "_class_name": .string("DigitClassifier"), "in_channels": .integer(1), "block_out_channels": .array([.integer(8)]),
           "feature_dim": .integer(4), "num_classes": .integer(10),
         ])
-      try DigitTaskTests.checkResume(plan, files: ["classifier/model.safetensors", "classifier/config.json"])
+      try DigitTaskTests.checkResume(
+        plan, files: ["classifier/model.safetensors", "classifier/config.json", "classifier/statistics.safetensors"])
     }
   }
 

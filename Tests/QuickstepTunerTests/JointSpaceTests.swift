@@ -2,6 +2,7 @@ import QuickstepAcceleration
 import QuickstepDiffusion
 import QuickstepNN
 import QuickstepPipelines
+import QuickstepTensor
 import QuickstepTuner
 import Testing
 
@@ -77,5 +78,33 @@ import Testing
     let model = try TinyModel.load()
     #expect(throws: GenerationError.self) { try JointSpace(model: model, request: TinyModel.request(model, steps: 4)) }
     #expect(throws: (any Error).self) { try JointSpace(model: model, request: TinyModel.request(model, steps: 2000)) }
+  }
+
+  @Test("a fitted solver brings levels and steps of its own, and nears the exact run more than that with as many steps")
+  func fitted() throws {
+    let model = try TinyModel.load()
+    let request = TinyModel.request(model, steps: 12, count: 3)
+    let fitted = try #require(try FittedSolvers(model, request: request, leastSteps: 4))
+    #expect(fitted.plans.keys.sorted() == [4, 5, 6, 7, 8, 9, 10])
+    let joint = try JointSpace(model: model, request: TinyModel.request(model), fitted: fitted)
+    let first = joint.space.known.map { joint.settings($0) }
+    let own = try #require(first.first { $0.solver?.name == "olss" && $0.steps == 6 })
+    #expect(own.solver?.parameters["plan"] == fitted.plans[6] && own.grid == nil)
+    #expect(joint.settings(try #require(joint.candidate(own))) == own)
+    #expect(try SamplingSettings(json: own.json, place: "test") == own, "a recipe holds the plan itself")
+    #expect(own.title == "olss:plan=… + steps=6")
+    let pipeline = ImagePipeline(model)
+    func pictures(_ request: GenerationRequest) throws -> [Float] {
+      try pipeline.generate(request).images.flatMap { try $0.pixels.scalars(Float.self) }
+    }
+    var fewer = request
+    fewer.steps = 6
+    let (exact, short, made) = (try pictures(request), try pictures(fewer), try pictures(own.applied(to: request)))
+    func error(_ values: [Float]) -> Float {
+      var sum: Float = 0
+      for (value, wanted) in zip(values, exact) { sum += (value - wanted) * (value - wanted) }
+      return sum
+    }
+    #expect(error(made) < error(short), "\(error(made)) against \(error(short))")
   }
 }

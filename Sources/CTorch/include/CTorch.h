@@ -137,6 +137,12 @@ int64_t qs_count_live(void);
 int64_t qs_count_peak(void);
 /// Ends counting on this thread.
 void qs_count_end(void);
+/// From now on the multiplications (with their additions) of this thread's products, convolutions and attentions are counted, from zero.
+void qs_operations_begin(void);
+/// Adds what kernels beside libtorch's do; nothing where nothing is counted.
+void qs_operations_add(double count);
+/// Multiplications counted on this thread so far; counting ends.
+double qs_operations_end(void);
 /// Sets whether library code must use deterministic algorithms.
 void qs_set_deterministic(bool enabled);
 /// The build and instruction-set description libtorch gives of itself. Free with `qs_string_free`.

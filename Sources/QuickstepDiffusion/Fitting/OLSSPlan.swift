@@ -73,6 +73,10 @@ public struct OLSSPlan: Sendable, Codable, Hashable {
     }
   }
 
+  init(levels: [NoiseLevel], initial: [Double], noises: [[Double]], errors: [Double]) {
+    (self.levels, self.initial, self.noises, self.errors) = (levels, initial, noises, errors)
+  }
+
   /// The plan whose greatest error over its steps is as small as `steps` evaluations allow: path search by bisection on the error.
   /// - Parameter steps: evaluations, at most those of the recorded runs.
   /// - Throws: ``SamplingError`` for impossible numbers of steps.

@@ -3,10 +3,10 @@ internal import QuickstepNN
 public import QuickstepTensor
 
 /// The project's own digit classifier: class scores, and its last hidden layer as a feature space for digits of 28×28 pixels.
-public struct DigitFeatures: FeatureNet {
+public struct DigitFeatures: RecognisingNet {
   /// How it is loaded by name.
   public static let loader = EvaluationNetLoader(
-    "digit-classifier", "The digit classifier of this project, 28×28 grey.", provides: [.features],
+    "digit-classifier", "The digit classifier of this project, 28×28 grey.", provides: [.features, .recognition],
     parameters: [.path("folder", "the folder of the classifier")], builtIn: "digit-classifier"
   ) { values, device in
     guard let folder = values.text("folder") else {
@@ -29,6 +29,10 @@ public struct DigitFeatures: FeatureNet {
   public let device: Device
   /// Number of classes.
   public let classCount: Int
+  /// `0` to `9`.
+  public var classNames: [String] { (0..<classCount).map(String.init) }
+  /// Of MNIST's training pictures.
+  public let realStatistics: [String: GaussianStatistics]
   private let network: DigitClassifier
 
   /// Loads a classifier folder (`config.json`, `model.safetensors`).
@@ -43,6 +47,7 @@ public struct DigitFeatures: FeatureNet {
     channels = network.configuration.inChannels
     featureCount = network.configuration.featureSize
     classCount = network.configuration.classCount
+    realStatistics = try FeatureStatisticsFile.read(folder: folder, featureCount: network.configuration.featureSize)
   }
 
   /// Nothing is scaled here.
@@ -59,6 +64,9 @@ public struct DigitFeatures: FeatureNet {
   /// The last hidden layer after ReLU, `[B, F]`.
   public func evaluate(_ input: Tensor) throws -> Tensor { network(input).features }
 
+  /// Scores of the digits, `[B, classes]`.
+  public func logits(_ input: Tensor) throws -> Tensor { network(input).logits }
+
   /// The most probable class of each picture.
   /// - Parameters:
   ///   - images: `[N, 1, 28, 28]` in −1…1.
@@ -66,7 +74,7 @@ public struct DigitFeatures: FeatureNet {
   /// - Returns: N class numbers.
   /// - Throws: as ``FeatureNet/features(_:batch:progress:)``.
   public func classes(_ images: Tensor, batch: Int = 250) throws -> [Int] {
-    let logits = try inBatches(images, batch: batch) { network($0).logits }
-    return try withTensorErrors { logits.argmax(-1) }.scalars(Int.self)
+    let scores = try inBatches(images, batch: batch) { try logits($0) }
+    return try withTensorErrors { scores.argmax(-1) }.scalars(Int.self)
   }
 }

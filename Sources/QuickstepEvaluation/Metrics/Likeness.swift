@@ -27,7 +27,12 @@ public struct Likeness: Sendable, Hashable, Codable {
     perceptual = try PerceptualDistance(net).distances(shown, wanted)
     guard shown.size(0) > 1 else { return }
     frechet = try FrechetDistance.squared(
-      GaussianStatistics(features: net.features(shown)), GaussianStatistics(features: net.features(wanted)))
+      GaussianStatistics(features: net.features(Self.coloured(shown))), GaussianStatistics(features: net.features(Self.coloured(wanted))))
+  }
+
+  /// Grey counts as three equal channels.
+  private static func coloured(_ pictures: Tensor) throws -> Tensor {
+    pictures.rank == 4 && pictures.size(1) == 1 ? try withTensorErrors { .cat([pictures, pictures, pictures], dim: 1) } : pictures
   }
 
   /// Mean over the pictures.

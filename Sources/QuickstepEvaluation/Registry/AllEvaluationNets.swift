@@ -37,6 +37,7 @@ public enum AllEvaluationNets {
   public static let all: [EvaluationNetLoader] = [
     CLIPFeatures.loader,
     DigitFeatures.loader,
+    EmojiFeatures.loader,
     InceptionFeatures.loader,
     LPIPS.Backbone.alex.loader,
     LPIPS.Backbone.squeeze.loader,

@@ -16,6 +16,7 @@ public enum AllMetrics {
     PrecisionMetric.self,
     PeakSignalToNoiseMetric.self,
     RecallMetric.self,
+    RecognitionMetric.self,
     StructuralSimilarityMetric.self,
   ]
 

@@ -73,4 +73,6 @@ public enum MetricNeed: String, Sendable, Codable, CaseIterable {
   case distance
   /// A ``TextPictureNet``: texts and pictures in one space.
   case texts
+  /// A ``RecognisingNet``: tells whether a picture shows what it was asked for.
+  case recognition
 }

@@ -98,6 +98,10 @@ public enum Architectures {
       as: DigitClassifier.self
     ) { try DigitClassifier(try $0.decode(DigitClassifierConfiguration.self), weights: $1) },
     Architecture(
+      "EmojiClassifier", "Convolutional classifier and feature net for emoji", weightsName: "model", tellingKey: "style_head.weight",
+      as: EmojiClassifier.self
+    ) { try EmojiClassifier(try $0.decode(EmojiClassifierConfiguration.self), weights: $1) },
+    Architecture(
       "FluxTransformer2DModel", "Transformer of FLUX.1 with two streams, then one", weightsName: "diffusion_pytorch_model",
       tellingKey: "single_transformer_blocks.0.proj_mlp.weight", as: FluxTransformer.self
     ) { FluxTransformer(try FluxConfiguration($0), weights: $1) },

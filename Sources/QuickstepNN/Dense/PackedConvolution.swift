@@ -55,6 +55,7 @@ struct PackedConvolution: Sendable {
 
   private func run(_ input: Tensor, _ sizes: inout qs_convolution, _ epilogue: inout qs_epilogue, into result: Tensor) {
     guard let source = input.floats, let target = result.floats, let weights = packed.address else { return }
+    OperationCount.add(Double(result.count) * Double(shape.input * shape.kernel * shape.kernel))
     if sizes.kernel == 1, sizes.stride == 1, shape.padding == 0, epilogue.bias_stride == 0 {
       let scratch = KernelTensors.scratch(qs_matrix_scratch(sizes.inputs))
       let rows = sizes.batch * sizes.height * sizes.width

@@ -38,6 +38,7 @@ struct PackedMatrix: Sendable {
     var epilogue = qs_epilogue(
       bias: bias?.floats, bias_stride: 0, residual: other?.floats, activation: isGated ? Int32(QS_GEGLU) : activation.code)
     let count = Int64(rows.count / max(1, inputs))
+    OperationCount.add(Double(count) * Double(inputs) * Double(outputs))
     qs_matrix_multiply(source, count, Int64(inputs), weights, storage, Int64(outputs), &epilogue, target, scratch.address)
     withExtendedLifetime((rows, other, bias, packed, scratch)) {}
     return result

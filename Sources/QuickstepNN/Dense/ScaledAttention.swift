@@ -44,6 +44,7 @@ public struct ScaledAttention: Sendable {
       scale: Float(scale ?? 1 / Double(shape[3]).squareRoot()), mask: hidden?.floats)
     let scratch = KernelTensors.scratch(qs_attention_scratch(&sizes))
     guard let left = q.floats, let right = k.floats, let values = v.floats, let target = result.floats else { return result }
+    OperationCount.add(2 * Double(result.count) * Double(keys))
     qs_attention(&sizes, left, right, values, target, scratch.address)
     withExtendedLifetime((q, k, v, hidden, scratch)) {}
     return result

@@ -15,6 +15,9 @@ public struct OLSSCalibration: Sendable {
   /// How often the weights are fitted anew to the states that the plan itself reaches. 0 is the paper's method, whose rows never see the
   /// errors of the rows before.
   public var rounds = 2
+  /// Whether rows are fitted one after another to what the rows before lead to, in place of rounds: exact where rounds converge to it, and with
+  /// as many evaluations as one round. Evenly spaced steps are tried as well then, and what ends nearer to the full runs is taken.
+  public var isInOrder = false
   /// Runs made at once.
   public var batch = 8
   /// Called with what is being done and the fraction that is done.
@@ -26,24 +29,33 @@ public struct OLSSCalibration: Sendable {
     self.steps = steps
   }
 
+  /// A plan of ``steps`` evaluations.
   /// - Throws: `GenerationError` for numbers that do not fit together; what generating throws.
-  public func fit(_ model: LoadedModel) throws -> OLSSPlan {
+  public func fit(_ model: LoadedModel) throws -> OLSSPlan { try fit(model, steps: [steps])[0] }
+
+  /// A plan for each of these numbers of evaluations, all from the same full runs.
+  /// - Throws: as ``fit(_:)``.
+  public func fit(_ model: LoadedModel, steps: [Int]) throws -> [OLSSPlan] {
     guard request.prompts.count >= 1, batch >= 1, rounds >= 0 else {
       throw GenerationError(
         "\(request.prompts.count) runs in batches of \(batch), \(rounds) rounds; allowed: 1 and above, 0 rounds and above")
     }
-    guard steps >= 1, steps <= teacherSteps else {
-      throw GenerationError("\(steps) steps are to be fitted to runs of \(teacherSteps); allowed: 1…\(teacherSteps)")
+    if let odd = steps.first(where: { $0 < 1 || $0 > teacherSteps }) {
+      throw GenerationError("\(odd) steps are to be fitted to runs of \(teacherSteps); allowed: 1…\(teacherSteps)")
     }
     let pipeline = ImagePipeline(model)
     let (products, targets) = try teach(pipeline)
-    guard var plan = try products.map({ try OLSSPlan($0, steps: steps) }) else { throw GenerationError("no run was recorded") }
-    let path = plan.levels.compactMap { level in products?.levels.firstIndex(of: level) }
-    for round in 0..<rounds { plan = try refitted(plan, pipeline, targets, path, round) }
-    plan.origin = .init(
-      model: model.name, fingerprint: model.fingerprint, teacher: teacher, teacherSteps: teacherSteps,
-      guidanceScale: request.guidanceScale ?? model.defaults.guidanceScale, samples: request.prompts.count, rounds: rounds)
-    return plan
+    guard let products else { throw GenerationError("no run was recorded") }
+    return try steps.map { count in
+      var plan = try OLSSPlan(products, steps: count)
+      let path = plan.levels.compactMap { level in products.levels.firstIndex(of: level) }
+      if isInOrder { plan = try inOrder(path, products.levels, pipeline, targets) }
+      for round in 0..<(isInOrder ? 0 : rounds) { plan = try refitted(plan, pipeline, targets, path, round) }
+      plan.origin = .init(
+        model: model.name, fingerprint: model.fingerprint, teacher: teacher, teacherSteps: teacherSteps,
+        guidanceScale: request.guidanceScale ?? model.defaults.guidanceScale, samples: request.prompts.count, rounds: rounds)
+      return plan
+    }
   }
 
   /// Inner products of the teacher's runs, and the states of each run where they will be needed again.
@@ -60,11 +72,58 @@ public struct OLSSCalibration: Sendable {
         var sums = products ?? PathProducts(levels: levels)
         try sums.add(states: states, predictions: runs.predictions(sample))
         products = sums
-        if rounds > 0 { targets.append(states) }
+        if rounds > 0 || isInOrder { targets.append(states) }
       }
       progress?("full runs", Double(range.upperBound) / Double(request.prompts.count))
     }
     return (products, targets)
+  }
+
+  /// The better one of a path and evenly spaced steps, both fitted in order.
+  private func inOrder(
+    _ path: [Int], _ levels: [NoiseLevel], _ pipeline: ImagePipeline, _ targets: [[Tensor]]
+  ) throws -> OLSSPlan {
+    let (count, full) = (path.count - 1, levels.count - 1)
+    let even = (0...count).map { Int((Double($0 * full) / Double(count)).rounded()) }
+    let plans = try (path == even ? [path] : [path, even]).map { try followed($0, levels, pipeline, targets) }
+    guard let best = plans.min(by: { ($0.errors.last ?? .infinity) < ($1.errors.last ?? .infinity) }) else {
+      throw GenerationError("there is no path to fit")
+    }
+    return best
+  }
+
+  /// Weights for a path, row by row along the plan's own states.
+  private func followed(
+    _ path: [Int], _ levels: [NoiseLevel], _ pipeline: ImagePipeline, _ targets: [[Tensor]]
+  ) throws -> OLSSPlan {
+    var rows = OLSSRows(levels: path.map { levels[$0] })
+    let denoisers = try batches.map { range in
+      var part = part(range)
+      (part.batch, part.solver, part.steps) = (range.count, teacher, teacherSteps)
+      return try pipeline.denoiser(for: part)
+    }
+    func wanted(_ index: Int) throws -> [Tensor] {
+      try batches.map { range in try withTensorErrors { .cat(range.map { targets[$0][index] }) } }
+    }
+    let start = try wanted(0)
+    var (states, predicted): ([Tensor], [[Tensor]]) = (start, [])
+    for step in 0..<(path.count - 1) {
+      let level = rows.levels[step]
+      let context = StepContext(
+        step: step, stepCount: path.count - 1, evaluation: step, evaluationCount: path.count - 1, level: level)
+      let noises = try denoisers.indices.map { batch in
+        try withInference {
+          try withTensorErrors {
+            let state = states[batch].to(pipeline.model.device)
+            let denoised = try denoisers[batch].denoised(state, context: context)
+            return ((state - denoised * level.alpha) / level.sigma).to(.cpu).clone()
+          }
+        }
+      }
+      predicted.append(noises)
+      states = try rows.fit(start: start, predicted: predicted, wanted: wanted(path[step + 1]))
+    }
+    return try rows.plan()
   }
 
   /// New weights for a plan's path, from the predictions that the plan itself meets.
@@ -74,7 +133,7 @@ public struct OLSSCalibration: Sendable {
     var products = PathProducts(levels: plan.levels)
     for range in batches {
       var part = part(range)
-      part.ownSolver = try OLSS(plan)
+      (part.ownSolver, part.steps) = (try OLSS(plan), plan.steps)
       let runs = try pipeline.recorded(part)
       for sample in 0..<range.count {
         let wanted = path.map { targets[range.lowerBound + sample][$0] }

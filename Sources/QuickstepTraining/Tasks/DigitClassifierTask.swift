@@ -1,5 +1,6 @@
 public import QuickstepNN
 public import QuickstepTensor
+import QuickstepEvaluation
 import QuickstepModels
 
 /// Digit to class on MNIST: the feature net behind the digit metrics.
@@ -37,8 +38,13 @@ public final class DigitClassifierTask: TrainingTask {
     return classifier(images.roll(shift, dims: [2, 3])).logits.crossEntropy(labels)
   }
 
-  /// Writes the folder `classifier`; it is a component, no pipeline.
+  /// Writes the folder `classifier`, a component and no pipeline, with the features' mean and covariance over the training pictures.
   public func export(_ parameters: ParameterTree, plan: TrainingPlan, to folder: String) throws {
     try components.write(parameters, to: folder)
+    let own = folder + "/classifier"
+    let net = try DigitFeatures(folder: own, device: device)
+    let features = try withTensorErrors { data.images.to(.float32) / 127.5 - 1 }
+    try FeatureStatisticsFile.write(
+      [FeatureStatisticsFile.all: GaussianStatistics(features: net.features(features, batch: 250))], folder: own)
   }
 }

@@ -12,6 +12,7 @@ public struct JointSpace: Sendable {
   private let solver, grid: MethodSlot
   private let accelerations: [MethodSlot]
   private let steps: Int
+  private let fitted: FittedSolvers
   private let window: (gene: Int, start: Int, end: Int)?
 
   /// - Parameters:
@@ -20,10 +21,13 @@ public struct JointSpace: Sendable {
   ///   - companions: ids or folders of models that may do the first steps.
   ///   - leastSteps: the fewest that are tried.
   ///   - known: ways to begin with, beside fewer steps and each method alone; those the space does not hold are left out.
+  ///   - fitted: solvers that were fitted to the exact run; they bring their own levels.
   /// - Throws: `GenerationError` where the request cannot be carried out, `SearchError`.
   public init(
-    model: LoadedModel, request: GenerationRequest, companions: [String] = [], leastSteps: Int = 4, known: [SamplingSettings] = []
+    model: LoadedModel, request: GenerationRequest, companions: [String] = [], leastSteps: Int = 4, known: [SamplingSettings] = [],
+    fitted: FittedSolvers = FittedSolvers()
   ) throws {
+    self.fitted = fitted
     let most = request.steps ?? model.defaults.steps
     _ = try ImagePipeline(model).evaluations(of: request)
     guard most > leastSteps else {
@@ -32,7 +36,7 @@ public struct JointSpace: Sendable {
     let texts = ["ids of models": companions]
     var genes = GeneList()
     steps = genes.add(Gene("steps", .integer(leastSteps...most), standard: Double(most)))
-    solver = genes.slot("solver", Self.solvers(model, request), texts: texts)
+    solver = genes.slot("solver", Self.solvers(model, request) + (fitted.plans.isEmpty ? [] : [OLSS.declaration]), texts: texts)
     grid = genes.slot("grid", Self.grids(model, request), texts: texts)
     let fitting = Self.accelerators(model, request, texts)
     var slots = [genes.slot("blocks", fitting.filter { $0.points.contains(.block) }, texts: texts)]
@@ -53,7 +57,7 @@ public struct JointSpace: Sendable {
     let plain = try SearchSpace(genes: genes.genes)
     space = plain
     // Each method alone comes right after the plain runs, so that a short search has seen all of them.
-    let first = known + Self.fewerSteps(most, leastSteps) + singles
+    let first = known + Self.fewerSteps(most, leastSteps) + fittedWays + singles
     space = try SearchSpace(genes: genes.genes, known: first.compactMap { candidate($0) })
   }
 
@@ -62,10 +66,15 @@ public struct JointSpace: Sendable {
     var settings = SamplingSettings()
     settings.steps = Int(candidate.values[steps])
     (settings.solver, settings.grid) = (solver.choice(candidate), grid.choice(candidate))
+    if settings.solver?.name == FittedSolvers.solver, let plan = fitted.plan(steps: settings.steps ?? 0) {
+      settings.solver?.parameters = ["plan": plan.text]
+      (settings.steps, settings.grid) = (plan.steps, nil)
+    }
     settings.accelerations = accelerations.compactMap { $0.choice(candidate) }
     if let window, candidate.values[window.gene] == 1 {
       let ends = [window.start, window.end].map { (candidate.values[$0] * 100).rounded() / 100 }
-      settings.guidanceInterval = ends[0]...ends[1]
+      // The whole run is no window.
+      if ends != [0, 1] { settings.guidanceInterval = ends[0]...ends[1] }
     }
     return settings
   }
@@ -75,7 +84,10 @@ public struct JointSpace: Sendable {
     var values = space.genes.map(\.standard)
     guard settings.start == nil else { return nil }
     if let count = settings.steps { values[steps] = Double(count) }
-    guard solver.set(settings.solver, in: &values, space.genes), grid.set(settings.grid, in: &values, space.genes) else { return nil }
+    let isFitted = settings.solver?.name == FittedSolvers.solver && settings.steps.flatMap { fitted.plans[$0] } != nil
+    guard solver.set(isFitted ? MethodChoice(FittedSolvers.solver) : settings.solver, in: &values, space.genes),
+      grid.set(settings.grid, in: &values, space.genes)
+    else { return nil }
     var left = settings.accelerations
     for slot in accelerations {
       let index = left.firstIndex { choice in slot.options.contains { $0.method == choice.name } }
@@ -91,10 +103,19 @@ public struct JointSpace: Sendable {
     return (try? space.check(candidate)) == nil ? nil : space.canonical(candidate)
   }
 
+  /// Fitted solvers at some of their numbers of steps.
+  private var fittedWays: [SamplingSettings] {
+    fitted.plans.keys.sorted().filter { $0 % 2 == 0 }.map { count in
+      var settings = SamplingSettings()
+      (settings.solver, settings.steps) = (MethodChoice(FittedSolvers.solver), count)
+      return settings
+    }
+  }
+
   /// Each solver at a fifth of the steps, where good ones part from others, and each acceleration at half of them, with standard values.
   private var singles: [SamplingSettings] {
     let most = Int(space.genes[steps].domain.upper)
-    let solvers = solver.options.compactMap(\.method).map { name in
+    let solvers = solver.options.compactMap(\.method).filter { $0 != FittedSolvers.solver }.map { name in
       var settings = SamplingSettings()
       settings.solver = MethodChoice(name)
       settings.steps = max(Int(space.genes[steps].domain.lower), most / 5)
@@ -114,7 +135,7 @@ public struct JointSpace: Sendable {
         return settings
       }
     }
-    return methods + solvers
+    return solvers + methods
   }
 
   /// The exact run, and it with fewer and fewer steps.

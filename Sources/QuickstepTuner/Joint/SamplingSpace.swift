@@ -18,6 +18,8 @@ public struct SpaceOutline: Sendable {
   public var companions: [String] = []
   /// The fewest steps that are tried.
   public var leastSteps = 4
+  /// Solvers that were fitted to the exact run.
+  public var fitted = FittedSolvers()
   /// Ways to begin with. Spaces that vary one part of a run keep the rest as the first of these has it.
   public var known: [SamplingSettings] = []
 
@@ -65,6 +67,7 @@ extension JointSpace: SamplingSpace {
     name: "joint", summary: "Solver, grid, steps, caches, guidance and stitching together.", searcher: "nsga-2"
   ) { outline in
     try JointSpace(
-      model: outline.model, request: outline.request, companions: outline.companions, leastSteps: outline.leastSteps, known: outline.known)
+      model: outline.model, request: outline.request, companions: outline.companions, leastSteps: outline.leastSteps, known: outline.known,
+      fitted: outline.fitted)
   }
 }

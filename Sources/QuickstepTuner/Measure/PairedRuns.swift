@@ -22,6 +22,10 @@ public struct PairedRuns: Sendable {
     public var evaluations = 0
     /// Modules computed, of all pictures together; 0 where nothing counted them.
     public var modules = 0
+    /// Multiplications of the first picture, as ``OperationCount`` counts them.
+    public var multiplications = 0.0
+    /// Most bytes of tensors that the first picture held at once, beside the model, as ``AllocationCount`` counts them.
+    public var peakBytes = 0
     /// What its methods did.
     public var reports: [AccelerationReport] = []
     /// For the user.
@@ -63,7 +67,8 @@ public struct PairedRuns: Sendable {
         var request = ways[index].request
         (request.prompts, request.seeds) = ([request.prompts[picture]], [request.seeds[picture]])
         do {
-          self.ways[index].take(try ImagePipeline(model, companions: ways[index].companions).generate(request))
+          let pipeline = ImagePipeline(model, companions: ways[index].companions)
+          try self.ways[index].take(counting: picture == 0) { try pipeline.generate(request) }
         } catch let error as CancellationError {
           throw error
         } catch {
@@ -82,7 +87,14 @@ public struct PairedRuns: Sendable {
 }
 
 extension PairedRuns.Way {
-  fileprivate mutating func take(_ result: GenerationResult) {
+  fileprivate mutating func take(counting: Bool, _ make: () throws -> GenerationResult) throws {
+    guard counting else { return take(try make()) }
+    let counted = try AllocationCount.measure { try OperationCount.measure(make) }
+    (multiplications, peakBytes) = (counted.result.count, counted.bytes.peak)
+    take(counted.result.result)
+  }
+
+  private mutating func take(_ result: GenerationResult) {
     seconds.append(result.seconds.encode + result.seconds.denoise + result.seconds.decode)
     loopSeconds.append(result.seconds.denoise)
     pictures += result.images.map(\.pixels)

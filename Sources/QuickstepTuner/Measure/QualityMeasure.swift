@@ -34,7 +34,7 @@ public struct QualityMeasure: Sendable {
   /// - Throws: what the metric throws.
   public init(_ metric: any PairedMetric, equal sample: Tensor) throws {
     @Sendable func figures(_ pictures: Tensor, _ exact: Tensor) throws -> [Double] {
-      let (shown, wanted) = try withTensorErrors { (Self.coloured(pictures), Self.coloured(exact)) }
+      let (shown, wanted) = (try Self.coloured(pictures), try Self.coloured(exact))
       return try metric.values(shown, wanted)
     }
     self.init(
@@ -43,8 +43,10 @@ public struct QualityMeasure: Sendable {
   }
 
   /// In −1…1 with three channels: grey counts as three equal ones.
-  private static func coloured(_ pictures: Tensor) -> Tensor {
-    let clipped = pictures.clamp(min: -1, max: 1)
-    return clipped.size(1) == 1 ? .cat([clipped, clipped, clipped], dim: 1) : clipped
+  static func coloured(_ pictures: Tensor) throws -> Tensor {
+    try withTensorErrors {
+      let clipped = pictures.clamp(min: -1, max: 1)
+      return clipped.size(1) == 1 ? .cat([clipped, clipped, clipped], dim: 1) : clipped
+    }
   }
 }

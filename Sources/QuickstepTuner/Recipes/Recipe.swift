@@ -71,6 +71,12 @@ public struct Recipe: Sendable, Hashable {
     public var rivalSteps: Int?
     /// Its seconds per picture.
     public var rivalSeconds: Spread?
+    /// Figures that had to be kept, and the same of the exact run with fewer steps; `nil` where they were not looked at.
+    public var kept: [Safeguard.Outcome]?, rivalKept: [Safeguard.Outcome]?
+    /// Multiplications per picture, and of the exact run; `nil` where they were not counted.
+    public var multiplications: Double?, exactMultiplications: Double?
+    /// Most bytes of tensors at once beside the model, and of the exact run; `nil` where they were not counted.
+    public var peakBytes: Int?, exactPeakBytes: Int?
 
     /// See the properties.
     public init(
@@ -82,8 +88,17 @@ public struct Recipe: Sendable, Hashable {
       (self.rivalSteps, self.rivalSeconds) = (rivalSteps, rivalSeconds)
     }
 
+    /// What two ways were counted to take; nothing where nothing was counted.
+    mutating func take(_ way: PairedRuns.Way, exact: PairedRuns.Way) {
+      guard way.multiplications > 0, exact.multiplications > 0 else { return }
+      (multiplications, exactMultiplications) = (way.multiplications, exact.multiplications)
+      (peakBytes, exactPeakBytes) = (way.peakBytes, exact.peakBytes)
+    }
+
     enum CodingKeys: String, CodingKey {
-      case pictures, seconds, evaluations, quality
+      case pictures, seconds, evaluations, quality, kept, multiplications
+      case rivalKept = "rival_kept", exactMultiplications = "exact_multiplications"
+      case peakBytes = "peak_bytes", exactPeakBytes = "exact_peak_bytes"
       case exactSeconds = "exact_seconds", speedUp = "speed_up", exactEvaluations = "exact_evaluations"
       case rivalSteps = "rival_steps", rivalSeconds = "rival_seconds"
     }
@@ -142,9 +157,9 @@ public struct Recipe: Sendable, Hashable {
 
   /// In a few words: `unipc + steps=10: 6.4 times as fast as ddim + steps=50, ssim 0.97`.
   public var summary: String {
-    guard let measured else { return "\(sampling)" }
+    guard let measured else { return sampling.title }
     let quality = measured.quality.first.map { ", \($0.metric) \(Self.digits($0.value, 3)) to it" } ?? ""
-    return "\(sampling): \(Self.digits(measured.speedUp.median, 1)) times as fast as \(exact)" + quality
+    return "\(sampling.title): \(Self.digits(measured.speedUp.median, 1)) times as fast as \(exact.title)" + quality
   }
 
   static func digits(_ value: Double, _ count: Int) -> String {

@@ -93,6 +93,9 @@ extension Recipe.Measured {
       return "'\(name)' is no spread: \(spread.lower), \(spread.median), \(spread.upper)"
     }
     if pictures < 1 { return "\(pictures) pictures" }
+    if let odd = ((kept ?? []) + (rivalKept ?? [])).first(where: { !($0.lower <= $0.upper && $0.margin >= 0 && $0.pictures >= 2) }) {
+      return "'kept': \(odd.metric) has no interval, margin or pictures"
+    }
     return quality.first { !($0.lower <= $0.value && $0.value <= $0.upper) }.map { "'\($0.metric)' does not lie within its interval" }
   }
 }

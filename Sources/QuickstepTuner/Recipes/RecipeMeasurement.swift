@@ -18,7 +18,7 @@ extension Recipe {
     request = exact.applied(to: request)
     let ways = [
       PairedRuns.Way(label: "exact", request: request),
-      PairedRuns.Way(label: sampling.description, settings: sampling, from: request, model: model),
+      PairedRuns.Way(label: sampling.title, settings: sampling, from: request, model: model),
     ]
     var runs = try PairedRuns(ways, model: model, progress: progress).ways
     if let problem = runs.lazy.compactMap(\.problem).first { throw GenerationError(problem) }
@@ -53,6 +53,7 @@ extension Recipe {
       evaluations: Double(runs[1].evaluations) / Double(prompts.count),
       exactEvaluations: Double(runs[0].evaluations) / Double(prompts.count),
       quality: quality, rivalSteps: rival == nil ? nil : rivalSteps, rivalSeconds: rival == nil ? nil : Spread(runs[2].seconds))
+    recipe.measured?.take(runs[1], exact: runs[0])
     return recipe
   }
 }

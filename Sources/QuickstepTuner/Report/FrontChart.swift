@@ -15,16 +15,16 @@ struct FrontChart {
   var svg: String {
     let result = report.result
     let tried = result.tried.filter { $0.loss <= 1 }.map {
-      Mark(x: $0.seconds, y: TuningReport.shown($0.loss), tip: tip($0.settings.description, $0.seconds, $0.loss))
+      Mark(x: $0.seconds, y: TuningReport.shown($0.loss), tip: tip($0.settings.title, $0.seconds, $0.loss))
     }
     let fewer = TuningResult.front(result.singles[""] ?? []).map {
-      Mark(x: $0.seconds, y: TuningReport.shown($0.loss), tip: tip($0.settings.description, $0.seconds, $0.loss))
+      Mark(x: $0.seconds, y: TuningReport.shown($0.loss), tip: tip($0.settings.title, $0.seconds, $0.loss))
     }
     func checked(_ points: [TuningResult.Point]) -> [Mark] {
       points.map {
         Mark(
           x: $0.seconds.median, y: TuningReport.shown(report.loss($0)),
-          tip: tip($0.settings.description, $0.seconds.median, report.loss($0)))
+          tip: tip($0.settings.title, $0.seconds.median, report.loss($0)))
       }
     }
     let front = checked(result.front)

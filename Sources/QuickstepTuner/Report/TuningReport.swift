@@ -71,6 +71,7 @@ public struct TuningReport: Sendable {
     var parts = [heading]
     parts.append(FrontChart(report: self).svg)
     parts.append("<h2>Checked on pictures the search had not seen</h2>" + pointsTable)
+    if let kept = keptTable { parts.append("<h2>Figures that had to be kept</h2>" + kept) }
     parts.append(
       "<p>Row by row: the exact run, then the points of the table.</p><img alt=\"sample pictures\" src=\"data:image/png;base64,\(image)\">")
     parts.append("<h2>What each method does alone</h2>" + singlesTable)
@@ -103,7 +104,7 @@ public struct TuningReport: Sendable {
     var lines = ["<h1>\(Self.escaped(title))</h1>"]
     if let recipe, let measured = recipe.measured, let quality = measured.quality.first {
       lines.append(
-        "<p class=\"lead\"><b>\(Self.escaped(recipe.sampling.description))</b> takes \(Self.milliseconds(measured.seconds.median)) per picture: "
+        "<p class=\"lead\"><b>\(Self.escaped(recipe.sampling.title))</b> takes \(Self.milliseconds(measured.seconds.median)) per picture: "
           + "<b>\(Recipe.digits(measured.speedUp.median, 1)) times as fast</b> as the exact run, at \(quality.metric) "
           + "\(Recipe.digits(quality.value, 4)) to it (\(Recipe.digits(quality.lower, 4))–\(Recipe.digits(quality.upper, 4))).</p>")
       if let rival = quality.rival, let steps = measured.rivalSteps, let seconds = measured.rivalSeconds {
@@ -134,33 +135,19 @@ public struct TuningReport: Sendable {
         "\(Recipe.digits(point.seconds.lower * 1000, 0))–\(Recipe.digits(point.seconds.upper * 1000, 0)) ms",
         Recipe.digits(point.speedUp.median, 2) + "×",
         Recipe.digits(Double(point.way.evaluations) / Double(max(1, point.way.pictures.count)), 1),
+        Recipe.digits(point.way.multiplications / 1e9, 2), Recipe.digits(Double(point.way.peakBytes) / 1_048_576, 1),
       ]
       return "<tr class=\"\(style)\"><td>\(name)</td>" + (numbers + figures).map { "<td>\($0)</td>" }.joined() + "</tr>"
     }
-    let heads = ["per picture", "middle half", "speed", "evaluations"] + metrics
+    let heads = ["per picture", "middle half", "speed", "evaluations", "10⁹ multiplications", "peak MiB"] + metrics
     var rows = ["<tr><th>way</th>" + heads.map { "<th>\($0)</th>" }.joined() + "</tr>"]
-    rows.append(cells(result.exact, "exact: \(Self.escaped(result.exact.settings.description))", ""))
+    rows.append(cells(result.exact, "exact: \(Self.escaped(result.exact.settings.title))", ""))
     for (index, point) in result.front.enumerated() {
-      rows.append(cells(point, "\(index + 1): \(Self.escaped(point.settings.description))", index == result.chosen ? "chosen" : ""))
+      rows.append(cells(point, "\(index + 1): \(Self.escaped(point.settings.title))", index == result.chosen ? "chosen" : ""))
       if let rival = result.rivals[index] {
         rows.append(cells(rival, "&nbsp;&nbsp;beside it: exact with \(rival.settings.steps ?? 0) steps", "rival"))
       }
     }
-    return "<table>" + rows.joined(separator: "\n") + "</table>"
-  }
-
-  /// Of each method alone: the fastest way that the search found within some losses.
-  private var singlesTable: String {
-    let limits = [0.01, 0.03, 0.1]
-    var rows = ["<tr><th>method</th><th>tried</th>" + limits.map { "<th>speed at a loss of at most \($0)</th>" }.joined() + "</tr>"]
-    func speed(_ tried: [TuningResult.Tried], _ limit: Double) -> String {
-      tried.filter { $0.loss <= limit }.map { result.exactSeconds / $0.seconds }.max().map { Recipe.digits($0, 1) + "×" } ?? "–"
-    }
-    func row(_ name: String, _ tried: [TuningResult.Tried]) -> String {
-      "<tr><td>\(Self.escaped(name))</td><td>\(tried.count)</td>" + limits.map { "<td>\(speed(tried, $0))</td>" }.joined() + "</tr>"
-    }
-    for (name, tried) in result.singles.sorted(by: { $0.key < $1.key }) { rows.append(row(name.isEmpty ? "fewer steps" : name, tried)) }
-    rows.append(row("everything together", result.tried))
     return "<table>" + rows.joined(separator: "\n") + "</table>"
   }
 

@@ -4,9 +4,10 @@ import QuickstepPipelines
 import QuickstepTensor
 
 extension Tuner {
-  /// Makes the points of the front again, in turn with the exact run and with runs of fewer steps, on what the search had not seen.
+  /// Makes points of the front again, in turn with the exact run and with runs of fewer steps, on what the search had not seen, until one
+  /// reaches the target or time is up.
   func checked(
-    _ report: SearchReport, _ problem: TuningProblem, _ companions: [LoadedModel],
+    _ report: SearchReport, _ problem: TuningProblem, _ companions: [LoadedModel], until deadline: Double,
     _ progress: @escaping @Sendable (TuningProgress) -> Void
   ) throws -> TuningResult {
     let tried = report.trials.compactMap { trial -> TuningResult.Tried? in
@@ -14,76 +15,52 @@ extension Tuner {
       return .init(settings: problem.joint.settings(trial.candidate), seconds: outcome.objectives[0], loss: outcome.objectives[1])
     }
     let exactSeconds = tried.first { $0.settings.singleName == "" && $0.loss == 0 }?.seconds ?? problem.exactSeconds
-    let chosen = selection(
-      TuningResult.front(tried).filter { $0.seconds < exactSeconds && $0.loss <= TuningResult.worstLoss }, exactSeconds)
-    let request = settings.request(settings.heldOut, firstSeed: settings.seed &+ TuningSettings.heldOutSeeds)
-    let steps = request.steps ?? model.defaults.steps
-    let rivalSteps = chosen.map { entry -> Int? in
-      // Fewer steps alone are no rival of themselves.
-      guard entry.settings.singleName != "" else { return nil }
-      let count = Int((Double(steps) * entry.seconds / exactSeconds).rounded())
-      return (1..<steps).contains(max(1, count)) ? max(1, count) : nil
+    let front = TuningResult.front(tried).filter { $0.seconds < exactSeconds && $0.loss <= TuningResult.worstLoss }
+    var checks = FrontChecks(self, exactSeconds: exactSeconds, progress)
+    if settings.target == .kept {
+      progress(.stage("looking for the fastest that keeps \(settings.safeguards.map(\.name).joined(separator: ", "))"))
+      try checks.findKept(in: front)
     }
-    var ways = [PairedRuns.Way(label: "exact", request: request)]
-    ways += chosen.map { .init(label: $0.settings.description, settings: $0.settings, from: request, model: model) }
-    let fewer = Set(rivalSteps.compactMap { $0 }).sorted()
-    ways += fewer.map { count in
-      var settings = SamplingSettings()
-      settings.steps = count
-      return .init(label: "\(count) steps", settings: settings, from: request, model: model)
+    try checks.measure(selection(front, exactSeconds, checks))
+    // The search's figures are of few pictures: where no point holds what it promised, the next better ones may.
+    for _ in 0..<3 where judged(checks).index == nil && clock.now < deadline {
+      let further = furtherPoints(front, checks)
+      if further.isEmpty { break }
+      progress(.stage("nothing reaches the target yet; checking \(further.count) more"))
+      try checks.measure(further)
     }
-    let runs = try PairedRuns(ways, model: model) { done, _, label in progress(.check(done, label)) }
-    return try result(report, tried, exactSeconds, chosen, zip(fewer, runs.ways.dropFirst(1 + chosen.count)), rivalSteps, runs, companions)
-  }
-
-  private func result(
-    _ report: SearchReport, _ tried: [TuningResult.Tried], _ exactSeconds: Double, _ chosen: [TuningResult.Tried],
-    _ fewer: Zip2Sequence<[Int], ArraySlice<PairedRuns.Way>>, _ rivalSteps: [Int?], _ runs: PairedRuns, _ companions: [LoadedModel]
-  ) throws -> TuningResult {
-    let exactWay = runs.ways[0]
-    if let problem = exactWay.problem { throw GenerationError(problem) }
-    let reference = try withTensorErrors { Tensor.stack(exactWay.pictures) }
-    func point(_ way: PairedRuns.Way, _ settings: SamplingSettings, isRival: Bool) throws -> TuningResult.Point? {
-      guard way.problem == nil, way.pictures.count == exactWay.pictures.count else { return nil }
-      let pictures = try withTensorErrors { Tensor.stack(way.pictures) }
-      return TuningResult.Point(
-        settings: settings, way: way, seconds: Spread(way.seconds),
-        speedUp: Spread(zip(exactWay.seconds, way.seconds).map { $0 / $1 }),
-        quality: try measures.map { ($0.name, try Bootstrap().mean($0.figures(pictures, reference))) }, isRival: isRival)
-    }
-    var exact = SamplingSettings()
-    exact.steps = exactWay.request.steps
-    exact.solver = exactWay.request.solver.map { MethodChoice($0, parameters: exactWay.request.solverParameters) }
-    exact.grid = exactWay.request.spacing.map { MethodChoice($0, parameters: exactWay.request.spacingParameters) }
-    let rivals = Dictionary(uniqueKeysWithValues: fewer.map { ($0, $1) })
-    var (front, beside): ([TuningResult.Point], [TuningResult.Point?]) = ([], [])
-    for (index, entry) in chosen.enumerated() {
-      guard let found = try point(runs.ways[index + 1], entry.settings, isRival: false) else { continue }
-      front.append(found)
-      var plain = SamplingSettings()
-      plain.steps = rivalSteps[index]
-      beside.append(try rivalSteps[index].flatMap { rivals[$0] }.flatMap { try point($0, plain, isRival: true) })
-    }
-    guard let exactPoint = try point(exactWay, exact, isRival: false) else { throw GenerationError("the exact run made no pictures") }
-    let (index, nearest) = judge(front)
+    var chosen = judged(checks)
+    if settings.target != .kept, !settings.safeguards.isEmpty { chosen = try guarded(chosen, &checks, progress) }
+    if !settings.safeguards.isEmpty, let rival = chosen.index.flatMap({ checks.points[$0].rival }) { try checks.judge(rival.settings) }
+    guard let exact = checks.exact else { throw GenerationError("the exact run made no pictures") }
     return TuningResult(
       model: .init(name: model.name, fingerprint: model.fingerprint),
-      companions: companions.map { .init(name: $0.name, fingerprint: $0.fingerprint) }, measure: measures[0], exact: exactPoint,
-      front: front, rivals: beside, tried: tried, exactSeconds: exactSeconds, chosen: index, target: settings.target, nearest: nearest,
-      trials: report.trials.count, resumed: report.resumed, stop: report.stop,
-      volumes: TuningResult.volumes(tried, exactSeconds: exactSeconds))
+      companions: companions.map { .init(name: $0.name, fingerprint: $0.fingerprint) }, measure: measures[0], exact: exact,
+      front: checks.points.map(\.point), rivals: checks.points.map(\.rival), tried: tried, exactSeconds: exactSeconds,
+      chosen: chosen.index, target: settings.target, nearest: chosen.nearest, trials: report.trials.count, resumed: report.resumed,
+      stop: report.stop, volumes: TuningResult.volumes(tried, exactSeconds: exactSeconds))
   }
 
   /// Points of a front to look at again: what the target points at and its neighbours first, then evenly over the rest.
-  private func selection(_ front: [TuningResult.Tried], _ exactSeconds: Double) -> [TuningResult.Tried] {
+  private func selection(
+    _ front: [TuningResult.Tried], _ exactSeconds: Double, _ checks: FrontChecks
+  ) -> [TuningResult.Tried] {
     guard front.count > settings.frontSize else { return front }
     let wanted: Int
+    var near: [Int]
     switch settings.target {
-    case .quality(let figure): wanted = front.firstIndex { measures[0].loss(figure) >= $0.loss } ?? front.count - 1
-    case .speed(let factor): wanted = front.lastIndex { exactSeconds / $0.seconds >= factor } ?? 0
+    case .quality(let figure):
+      wanted = front.firstIndex { measures[0].loss(figure) >= $0.loss } ?? front.count - 1
+      // The interval's worse end has to reach the target: the next better ones are likelier to hold.
+      near = [wanted + 1, wanted + 2, wanted, wanted + 3]
+    case .speed(let factor):
+      wanted = front.lastIndex { exactSeconds / $0.seconds >= factor } ?? 0
+      near = [wanted + 1, wanted, wanted - 1, wanted - 2]
+    case .kept:
+      near = front.indices.filter { checks.keeps(front[$0].settings) == true }
+      wanted = near.first ?? 0
     }
-    // The interval's worse end has to reach the target, and the search's figures are of few pictures: the next better ones are likelier to hold.
-    let near = [wanted + 1, wanted + 2, wanted, wanted + 3].filter { front.indices.contains($0) }
+    near = near.filter { front.indices.contains($0) }
     var chosen = Set(near.prefix(max(1, settings.frontSize * 2 / 3)))
     if near.isEmpty { chosen.insert(wanted) }
     for place in stride(from: 0, through: 1, by: 0.25) where chosen.count < settings.frontSize {
@@ -92,58 +69,71 @@ extension Tuner {
     return chosen.sorted().map { front[$0] }
   }
 
+  /// The next two points on the side of the front where the target may still be reached, of those that were not measured.
+  private func furtherPoints(_ front: [TuningResult.Tried], _ checks: FrontChecks) -> [TuningResult.Tried] {
+    let measured = Set(checks.points.map(\.point.settings))
+    let left = front.filter { !measured.contains($0.settings) }
+    switch settings.target {
+    case .quality(let figure):
+      return Array(left.filter { $0.loss < measures[0].loss(figure) }.prefix(2))
+    case .speed, .kept:
+      return Array(left.prefix(2))
+    }
+  }
+
   /// Index of the point that reaches the target, or what comes nearest to it.
-  private func judge(_ front: [TuningResult.Point]) -> (index: Int?, nearest: String?) {
-    let measure = measures[0]
+  private func judged(_ checks: FrontChecks) -> Verdict {
+    let (measure, front) = (measures[0], checks.points.map(\.point))
     func bound(_ point: TuningResult.Point) -> Double {
       guard let estimate = point.quality.first?.estimate else { return .nan }
       return measure.higherIsBetter ? estimate.lower : estimate.upper
     }
+    func words(_ point: TuningResult.Point) -> String {
+      "\(measure.name) \(Recipe.digits(bound(point), 3)) at \(Recipe.digits(point.speedUp.median, 1)) times the speed"
+    }
+    let faster = front.indices.filter { front[$0].speedUp.median > 1 }
+    let nothing = "nothing faster than the exact run was found"
     switch settings.target {
     case .quality(let figure):
-      let fitting = front.indices.filter { measure.loss(bound(front[$0])) <= measure.loss(figure) && front[$0].speedUp.median > 1 }
-      if let best = fitting.max(by: { front[$0].speedUp.median < front[$1].speedUp.median }) { return (best, nil) }
-      guard let near = front.indices.min(by: { measure.loss(bound(front[$0])) < measure.loss(bound(front[$1])) }) else {
-        return (nil, "nothing faster than the exact run was found")
-      }
-      let text =
-        "\(measure.name) \(Recipe.digits(bound(front[near]), 3)) at \(Recipe.digits(front[near].speedUp.median, 1)) times the speed"
-      return (nil, text)
+      let fitting = faster.filter { measure.loss(bound(front[$0])) <= measure.loss(figure) }
+      if let best = fitting.max(by: { front[$0].speedUp.median < front[$1].speedUp.median }) { return Verdict(index: best) }
+      let near = front.indices.min { measure.loss(bound(front[$0])) < measure.loss(bound(front[$1])) }
+      return Verdict(nearest: near.map { words(front[$0]) } ?? nothing)
     case .speed(let factor):
       let fitting = front.indices.filter { front[$0].speedUp.median >= factor }
-      if let best = fitting.min(by: { measure.loss(bound(front[$0])) < measure.loss(bound(front[$1])) }) { return (best, nil) }
-      guard let near = front.max(by: { $0.speedUp.median < $1.speedUp.median }) else {
-        return (nil, "nothing faster than the exact run was found")
-      }
-      return (nil, "\(Recipe.digits(near.speedUp.median, 1)) times the speed at \(measure.name) \(Recipe.digits(bound(near), 3))")
+      if let best = fitting.min(by: { measure.loss(bound(front[$0])) < measure.loss(bound(front[$1])) }) { return Verdict(index: best) }
+      let near = front.max { $0.speedUp.median < $1.speedUp.median }
+      return Verdict(
+        nearest: near.map { "\(Recipe.digits($0.speedUp.median, 1)) times the speed at \(measure.name) \(Recipe.digits(bound($0), 3))" }
+          ?? nothing)
+    case .kept:
+      let fitting = faster.filter { checks.keeps(front[$0].settings) == true }
+      if let best = fitting.max(by: { front[$0].speedUp.median < front[$1].speedUp.median }) { return Verdict(index: best) }
+      return Verdict(nearest: checks.nearestKept ?? nothing)
     }
   }
-}
 
-extension TuningResult {
-  /// The point as a recipe.
-  /// - Parameters:
-  ///   - index: of ``front``.
-  ///   - machine: what it was measured on.
-  ///   - origin: how it was found.
-  public func recipe(_ index: Int, machine: Recipe.Machine, origin: Recipe.Origin) throws -> Recipe {
-    let (point, rival) = (front[index], rivals[index])
-    let pictures = point.way.pictures.count
-    let quality = point.quality.enumerated().map { place, entry in
-      Recipe.Measured.Quality(
-        metric: entry.metric, value: entry.estimate.value, lower: entry.estimate.lower, upper: entry.estimate.upper,
-        rival: rival?.quality[place].estimate.value)
+  /// What the target chose, where it keeps all figures; otherwise the next that does.
+  private func guarded(
+    _ chosen: Verdict, _ checks: inout FrontChecks, _ progress: @escaping @Sendable (TuningProgress) -> Void
+  ) throws -> Verdict {
+    guard let first = chosen.index else { return chosen }
+    progress(.stage("looking at \(settings.safeguards.map(\.name).joined(separator: ", "))"))
+    let points = checks.points.map(\.point)
+    let losses = points.map { point in point.quality.first.map { measures[0].loss($0.estimate.value) } ?? .infinity }
+    // Whatever is nearer to the exact run reaches a target of quality as well; a target of speed leaves no choice.
+    var order = [first]
+    if case .quality = settings.target {
+      order += points.indices.filter { $0 != first && losses[$0] <= losses[first] && points[$0].speedUp.median > 1 }
+        .sorted { points[$0].speedUp.median > points[$1].speedUp.median }
     }
-    let measured = Recipe.Measured(
-      pictures: pictures, seconds: point.seconds, exactSeconds: exact.seconds, speedUp: point.speedUp,
-      evaluations: Double(point.way.evaluations) / Double(pictures), exactEvaluations: Double(exact.way.evaluations) / Double(pictures),
-      quality: quality, rivalSteps: rival?.settings.steps, rivalSeconds: rival?.seconds)
-    let used = companions.filter { companion in point.way.companions.values.contains { $0.fingerprint == companion.fingerprint } }
-    return Recipe(
-      model: model, companions: used, sampling: point.settings, exact: exact.settings,
-      guidanceScale: guidanceScale, machine: machine, measured: measured, origin: origin)
+    for index in order where try checks.judge(points[index].settings) { return Verdict(index: index) }
+    return Verdict(nearest: checks.nearestKept)
   }
 
-  /// Of all runs.
-  var guidanceScale: Double { exact.way.request.guidanceScale ?? 1 }
+  /// What came of a check.
+  private struct Verdict {
+    var index: Int?
+    var nearest: String?
+  }
 }

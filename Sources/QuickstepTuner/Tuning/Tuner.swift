@@ -38,9 +38,6 @@ public struct Tuner: Sendable {
     progress(.stage("measuring exact runs"))
     let companions = try settings.companions.map { try companion($0) }
     let request = settings.request(settings.prompts, firstSeed: settings.seed)
-    var outline = SpaceOutline(model: model, request: request)
-    (outline.companions, outline.leastSteps, outline.known) = (settings.companions, settings.leastSteps, settings.known)
-    let joint = try kind.make(outline)
     let cost = try costModel(companions)
     let before = clock.now
     let (exact, watch) = try watched(request)
@@ -48,15 +45,42 @@ public struct Tuner: Sendable {
     let reserve = try reserved((clock.now - before) / count, spent: clock.now - start)
     let exactSeconds = cost.seconds(watch.findings, pictures: request.prompts.count, evaluations: Double(exact.evaluations) / count)
     let reference = try withTensorErrors { Tensor.stack(exact.images.map(\.pixels)) }
+    var outline = SpaceOutline(model: model, request: request)
+    (outline.companions, outline.leastSteps, outline.known) = (settings.companions, settings.leastSteps, settings.known)
+    outline.fitted = try fitted(exactSeconds, left: settings.budget - (clock.now - start) - reserve, progress)
+    let joint = try kind.make(outline)
     let problem = TuningProblem(
-      identity: identity, joint: joint, model: model,
+      identity: identity + (outline.fitted.plans.isEmpty ? "" : "|\(outline.fitted.plans.sorted { $0.key < $1.key })"), joint: joint,
+      model: model,
       companions: Dictionary(zip(settings.companions, companions)) { first, _ in first }, request: request, reference: reference,
       cost: cost, measure: measures[0], exactSeconds: exactSeconds)
     progress(.stage("searching"))
     let report = try await search(problem, seconds: settings.budget - (clock.now - start) - reserve, progress)
     progress(.stage("checking what was found"))
     // A task of its own: what was found is checked although the search was cancelled.
-    return try await Task.detached { try checked(report, problem, companions, progress) }.value
+    return try await Task.detached { try checked(report, problem, companions, until: start + settings.budget, progress) }.value
+  }
+
+  /// Solvers fitted to the exact run: those beside the archive, or new ones where that leaves most of the time for the search.
+  private func fitted(
+    _ exactSeconds: Double, left: Double, _ progress: @escaping @Sendable (TuningProgress) -> Void
+  ) throws -> FittedSolvers {
+    let path = settings.archive + ".fitted.json"
+    if FileManager.default.fileExists(atPath: settings.archive) { return try FittedSolvers(path: path) ?? FittedSolvers() }
+    let steps = settings.exact.steps ?? model.defaults.steps
+    guard settings.space == JointSpace.kind.name, !settings.fitting.isEmpty, steps > settings.leastSteps else { return FittedSolvers() }
+    // A full run, and one of every fitted number of evaluations.
+    let evaluations = steps + FittedSolvers.counts(settings.leastSteps...(steps - 1)).reduce(0, +)
+    let needed = Double(settings.fitting.count * evaluations) / Double(steps) * exactSeconds
+    guard needed < left / 3 else {
+      progress(.stage("no time to fit solvers to exact runs: that takes about \(Recipe.digits(needed, 0)) s"))
+      return FittedSolvers()
+    }
+    progress(.stage("fitting solvers to \(settings.fitting.count) exact runs"))
+    let request = settings.request(settings.fitting, firstSeed: settings.seed &+ TuningSettings.fittingSeeds)
+    guard let made = try FittedSolvers(model, request: request, leastSteps: settings.leastSteps) else { return FittedSolvers() }
+    try made.write(to: path)
+    return made
   }
 
   private func watched(_ request: GenerationRequest) throws -> (GenerationResult, RunWatch) {
@@ -99,7 +123,9 @@ public struct Tuner: Sendable {
   /// Seconds kept for checking.
   private func reserved(_ exactSeconds: Double, spent: Double) throws -> Double {
     // Points of a front take well under half of the exact run's time each, and so do their rivals.
-    let checks = Double(settings.heldOut.count) * exactSeconds * (1.2 + 0.7 * Double(settings.frontSize))
+    // Safeguards make the exact run's pictures and those of a handful of fast ways.
+    let guarded = settings.safeguards.isEmpty ? 0 : Double(settings.safeguardPrompts.count) * exactSeconds * 2
+    let checks = Double(settings.heldOut.count) * exactSeconds * (1.2 + 0.7 * Double(settings.frontSize)) + guarded
     let first = exactSeconds * Double(settings.prompts.count)
     let least = spent + checks + 2 * first
     guard settings.budget >= least else {
@@ -113,11 +139,12 @@ public struct Tuner: Sendable {
 
   /// The searcher's parameters, with a population that a search this long can bring through several generations. Nothing measured decides, so that
   /// the same command goes on with the same search.
-  private func searcherParameters() throws -> [String: String] {
+  private func searcherParameters(_ problem: TuningProblem) throws -> [String: String] {
     var parameters = searcher.parameters
     let declared = try AllSearchers.named(searcher.name).declaration.parameters.first { $0.name == "population" }
     guard case .integer(let standard)? = declared?.standard, parameters["population"] == nil else { return parameters }
-    parameters["population"] = String(min(standard, max(12, Int(settings.budget / 60) * 4)))
+    // What every search begins with has to fit into the first generation, or a short search would never see some methods.
+    parameters["population"] = String(max(problem.space.known.count, min(standard, max(12, Int(settings.budget / 60) * 4))))
     return parameters
   }
 
@@ -128,7 +155,7 @@ public struct Tuner: Sendable {
     let run = try SearchRun(
       problem: problem, archive: archive,
       settings: .init(
-        searcher: searcher.name, parameters: try searcherParameters(), seed: settings.seed,
+        searcher: searcher.name, parameters: try searcherParameters(problem), seed: settings.seed,
         budget: max(1, seconds), trialLimit: settings.trialLimit), clock: clock)
     return try await run.execute { state in
       progress(.search(state, state.latest.map { problem.joint.settings($0.candidate) }))

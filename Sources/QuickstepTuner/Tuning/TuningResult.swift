@@ -17,6 +17,8 @@ public struct TuningResult: Sendable {
     public var quality: [(metric: String, estimate: Estimate)]
     /// Whether it is the exact run with fewer steps.
     public var isRival: Bool
+    /// Of the figures that have to be kept; empty where they were not looked at.
+    public var kept: [Safeguard.Outcome] = []
   }
 
   /// A way that the search tried.
@@ -63,6 +65,11 @@ public struct TuningResult: Sendable {
     /// The exact run with fewer steps.
     public var fewerSteps: Double
   }
+}
+
+extension TuningResult {
+  /// Names of the figures that had to be kept, where some were looked at.
+  public var kept: [String] { front.lazy.map(\.kept).first { !$0.isEmpty }?.map(\.metric) ?? [] }
 }
 
 extension SamplingSettings {

@@ -6,6 +6,8 @@ public enum TuningTarget: Sendable, Hashable {
   case quality(Double)
   /// The one nearest to the exact run that is at least this many times as fast.
   case speed(Double)
+  /// The fastest that keeps every figure of ``TuningSettings/safeguards``, however near it is to the exact run.
+  case kept
 }
 
 /// How a model is tuned.
@@ -30,12 +32,18 @@ public struct TuningSettings: Sendable {
   public var searcher: MethodChoice?
   /// Most ways that are tried, those of earlier sittings included; `nil` leaves it to the budget.
   public var trialLimit: Int?
+  /// What solvers are fitted to before the search, a full run each, with seeds of their own; empty leaves such solvers out.
+  public var fitting: [String] = []
   /// Ways to begin with, beside those that every search begins with.
   public var known: [SamplingSettings] = []
   /// The fewest steps that are tried.
   public var leastSteps = 4
   /// Most points of the front that are checked.
   public var frontSize = 6
+  /// Figures that the recipe has to keep beside its target.
+  public var safeguards: [Safeguard] = []
+  /// What pictures for ``safeguards`` are made of, one each, with seeds of their own; such as the networks know.
+  public var safeguardPrompts: [String] = []
   /// The search's archive, which a later run goes on with.
   public var archive: String
 
@@ -46,6 +54,10 @@ public struct TuningSettings: Sendable {
 
   /// Seeds of the pictures checked lie far from those searched with.
   static let heldOutSeeds: UInt64 = 1_000_000
+  /// And those of the runs that solvers are fitted to, and of the pictures for safeguards, from both.
+  static let fittingSeeds: UInt64 = 500_000
+  /// See above.
+  static let safeguardSeeds: UInt64 = 2_000_000
 
   func request(_ prompts: [String], firstSeed: UInt64) -> GenerationRequest {
     var request = exact
@@ -57,6 +69,9 @@ public struct TuningSettings: Sendable {
   /// - Throws: `GenerationError` naming the setting.
   func check() throws {
     guard !prompts.isEmpty, !heldOut.isEmpty else { throw GenerationError("tuning needs prompts to search with and others to check with") }
+    if let both = Set(fitting).intersection(heldOut).min() {
+      throw GenerationError("'\(both)' is among the prompts to fit solvers to and those to check with; they have to differ")
+    }
     if let both = Set(prompts).intersection(heldOut).min() {
       throw GenerationError("'\(both)' is among the prompts to search with and those to check with; they have to differ")
     }
@@ -65,7 +80,14 @@ public struct TuningSettings: Sendable {
     guard exact.accelerations.isEmpty else { throw GenerationError("the exact run is one without methods of acceleration") }
     guard leastSteps >= 1 else { throw GenerationError("at least \(leastSteps) steps; 1 is the fewest there are") }
     if let trialLimit, trialLimit < 1 { throw GenerationError("\(trialLimit) trials; at least 1 is needed") }
+    if safeguards.isEmpty != safeguardPrompts.isEmpty || safeguardPrompts.count == 1 {
+      throw GenerationError("\(safeguards.count) figures to be kept and \(safeguardPrompts.count) pictures for them; at least 2 are needed")
+    }
+    if let odd = safeguards.first(where: { !(0...1).contains($0.margin) }) {
+      throw GenerationError("the margin of \(odd.name) is \(odd.margin); it has to be in 0…1")
+    }
     switch target {
+    case .kept where safeguards.isEmpty: throw GenerationError("there are no figures to be kept")
     case .speed(let factor) where !(factor >= 1 && factor.isFinite):
       throw GenerationError("the target is \(factor) times the exact run's speed; it has to be at least 1")
     case .quality(let figure) where !figure.isFinite: throw GenerationError("the target of quality is \(figure)")

@@ -42,7 +42,7 @@ enum RecipeBenchmark {
     }
     let quality = recipe.measured?.quality.map { String(format: "%@ %.4f (%.4f–%.4f)", $0.metric, $0.value, $0.lower, $0.upper) } ?? []
     return BenchRow([
-      "model": model.name, "recipe": recipe.sampling.description, "by the recipe, ms": Spread.bench(ours).text(1e3, digits: 0),
+      "model": model.name, "recipe": recipe.sampling.title, "by the recipe, ms": Spread.bench(ours).text(1e3, digits: 0),
       "\(recipe.exact), ms": Spread.bench(plainOurs).text(1e3, digits: 0),
       "\(peer?.name ?? "peer"), \(steps) steps, ms": peer == nil ? "–" : Spread.bench(theirs).text(1e3, digits: 0),
       "exact / recipe": Spread.bench(zip(plainOurs, ours).map { $0 / $1 }).text(digits: 1),

@@ -117,21 +117,24 @@ struct CalibrateOLSS: AsyncParsableCommand {
   var teacherSteps = 100
   @Option(help: "Solver of the full runs: one evaluation per step, without noise.")
   var teacher = "ddim"
-  @Option(help: "How often the weights are fitted anew to what the plan itself reaches; 0 is the paper's method.")
-  var rounds = 2
+  @Option(help: "How often the weights are fitted anew to what the plan itself reaches; 0 is the paper's method (default: 2).")
+  var rounds: Int?
+  @Flag(help: "Fit rows one after another to what the rows before lead to, in place of rounds.")
+  var inOrder = false
 
   func validate() throws {
     guard steps >= 1, steps <= teacherSteps else {
       throw ValidationError("--steps is \(steps); allowed: 1…\(teacherSteps), the steps of the full runs.")
     }
-    guard (0...100).contains(rounds) else { throw ValidationError("--rounds is \(rounds); allowed: 0…100.") }
+    if inOrder, rounds != nil { throw ValidationError("--rounds has no effect with --in-order.") }
+    if let rounds, !(0...100).contains(rounds) { throw ValidationError("--rounds is \(rounds); allowed: 0…100.") }
   }
 
   func run() async throws {
     let model = try options.load()
     var calibration = OLSSCalibration(try options.request(model), steps: steps)
     (calibration.teacher, calibration.teacherSteps) = (teacher, teacherSteps)
-    (calibration.rounds, calibration.batch) = (rounds, options.batch)
+    (calibration.rounds, calibration.batch, calibration.isInOrder) = (rounds ?? 2, options.batch, inOrder)
     let line = CalibrationProgress(isQuiet: options.quiet)
     calibration.progress = { what, fraction in line.show(what, fraction) }
     let plan = try await Interruption.ending { [calibration] in try calibration.fit(model) }

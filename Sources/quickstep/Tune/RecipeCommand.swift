@@ -112,7 +112,7 @@ enum RecipeText {
     var facts = [
       ("model", "\(recipe.model.name), weights \(recipe.model.fingerprint)"),
       ("with", recipe.companions.map { "\($0.name), weights \($0.fingerprint)" }.joined(separator: "; ")),
-      ("sampling", recipe.sampling.description), ("instead of", recipe.exact.description), ("guidance", "\(recipe.guidanceScale)"),
+      ("sampling", recipe.sampling.title), ("instead of", recipe.exact.description), ("guidance", "\(recipe.guidanceScale)"),
     ]
     if let measured = recipe.measured {
       func milliseconds(_ spread: Spread) -> String {
@@ -132,6 +132,15 @@ enum RecipeText {
         }
         return (quality.metric, String(format: "%.4f (%.4f–%.4f)", quality.value, quality.lower, quality.upper) + (rival ?? ""))
       }
+      facts += (measured.kept ?? []).map { ($0.metric, words($0)) }
+      facts += (measured.rivalKept ?? []).map { ("… fewer steps", "\($0.metric) " + words($0)) }
+      if let own = measured.multiplications, let full = measured.exactMultiplications {
+        facts.append(("multiplications", String(format: "%.2f·10⁹ of %.2f·10⁹ per picture", own / 1e9, full / 1e9)))
+      }
+      if let own = measured.peakBytes, let full = measured.exactPeakBytes {
+        facts.append(
+          ("tensors at once", String(format: "%.1f MiB, exact run %.1f MiB", Double(own) / 1_048_576, Double(full) / 1_048_576)))
+      }
       facts.append(("measured on", "\(measured.pictures) pictures that the search had not seen"))
     } else {
       facts.append(("measured", "nothing"))
@@ -146,5 +155,11 @@ enum RecipeText {
       ),
     ]
     return factLines(facts)
+  }
+
+  private static func words(_ outcome: Safeguard.Outcome) -> String {
+    func text(_ value: Double) -> String { outcome.isShare ? String(format: "%.1f %%", value * 100) : String(format: "%.3f", value) }
+    return "\(text(outcome.value)); exact run \(text(outcome.exact)), loss \(text(outcome.loss)) "
+      + "(\(text(outcome.lower)) … \(text(outcome.upper))), \(outcome.pictures) pictures: \(outcome.isKept ? "kept" : "not kept")"
   }
 }

@@ -35,6 +35,15 @@ struct TuneCommand: AsyncParsableCommand {
   var targetQuality: Double?
   @Option(help: "Least speed-up the recipe must have.")
   var targetSpeed: Double?
+  @Option(
+    help: ArgumentHelp(
+      "A figure the recipe has to keep: \(TuningJudges.names), with NAME:margin=0.03 for the share of the exact run's figure that may be lost "
+        + "(repeatable). Without a target the fastest way that keeps them is taken, however near it is to the exact run."))
+  var keep: [String] = []
+  @Option(help: "Pictures that --keep looks at, of each way.")
+  var keepCount = 200
+  @Option(help: "The network that --keep asks: NAME or NAME:PATH, see 'quickstep evaluate metrics' (default: the model's own judge).")
+  var net: [String] = []
   @Option(help: "What likeness is measured by: \(TuningMeasures.names.joined(separator: ", ")).")
   var metric = "ssim"
   @Option(name: [.customShort("n"), .long], help: "Solver steps of the exact run, and the most that are tried.")
@@ -53,6 +62,8 @@ struct TuneCommand: AsyncParsableCommand {
   var searchCount = 4
   @Option(help: "Prompts the check uses.")
   var checkCount = 12
+  @Option(help: "Exact runs that solvers are fitted to before the search (OLSS); 0 leaves them out.")
+  var fitCount = 16
   @Option(help: "A model that may do the first steps (repeatable).")
   var companion: [String] = []
   @Option(help: "Most ways to try (default: as many as the time allows).")
@@ -78,6 +89,9 @@ struct TuneCommand: AsyncParsableCommand {
     if targetQuality != nil, targetSpeed != nil { throw ValidationError("Give --target-quality or --target-speed, not both.") }
     if let threads, threads < 1 { throw ValidationError("--threads is \(threads); it must be at least 1.") }
     if searchCount < 1 || checkCount < 2 { throw ValidationError("--search-count must be at least 1, --check-count at least 2.") }
+    if fitCount < 0 { throw ValidationError("--fit-count is \(fitCount); it must be 0 or more.") }
+    if keepCount < 2 { throw ValidationError("--keep-count is \(keepCount); at least 2 are needed.") }
+    if keep.isEmpty, !net.isEmpty { throw ValidationError("--net has no effect without --keep.") }
     if let trials, trials < 1 { throw ValidationError("--trials is \(trials); it must be at least 1.") }
     if steps < 2 { throw ValidationError("--steps is \(steps); there is nothing to be saved below 2.") }
     if !output.hasSuffix(".json") { throw ValidationError("--output \(output) is a recipe, so its name ends in .json.") }
@@ -117,11 +131,16 @@ struct TuneCommand: AsyncParsableCommand {
     let choice = try MethodChoice(parsing: solver)
     (exact.solver, exact.solverParameters) = (choice.name, choice.parameters)
     if let size { (exact.width, exact.height) = try GenerationJob.parseSize(size) }
-    let texts = try TuningPrompts.choose(model, file: prompts, search: searchCount, check: checkCount)
+    let judges = try TuningJudges(model, nets: net, keep: keep)
+    let texts = try TuningPrompts.choose(
+      model, file: prompts, known: judges.known, search: searchCount, check: checkCount, fit: fitCount)
     var settings = TuningSettings(
       exact: exact, prompts: texts.search, heldOut: texts.check, budget: try seconds(),
       archive: output.dropLast(5) + ".trials.sqlite")
     settings.seed = seed
+    settings.fitting = texts.fit
+    (settings.safeguards, settings.safeguardPrompts) = try judges.safeguards(
+      style: style ?? model.defaults.style, count: keepCount, unseen: texts.unseen)
     settings.companions = companion
     settings.trialLimit = trials
     settings.space = space
@@ -129,14 +148,15 @@ struct TuneCommand: AsyncParsableCommand {
     settings.known = try begin.map { $0.hasSuffix(".json") ? try Recipe(path: $0).sampling : try SamplingSettings(parsing: $0) }
     if let targetSpeed { settings.target = .speed(targetSpeed) }
     if let figure = targetQuality ?? TuningMeasures.standardTarget(metric), targetSpeed == nil { settings.target = .quality(figure) }
-    if targetQuality == nil, targetSpeed == nil, TuningMeasures.standardTarget(metric) == nil {
+    if targetQuality == nil, targetSpeed == nil, !keep.isEmpty { settings.target = .kept }
+    if targetQuality == nil, targetSpeed == nil, keep.isEmpty, TuningMeasures.standardTarget(metric) == nil {
       throw ValidationError("--metric \(metric) has no standard target; give --target-quality or --target-speed.")
     }
     return settings
   }
 
   private func removeArchive(_ path: String) throws {
-    for file in ["", "-wal", "-shm", ".costs.json"].map({ path + $0 }) where FileManager.default.fileExists(atPath: file) {
+    for file in ["", "-wal", "-shm", ".costs.json", ".fitted.json"].map({ path + $0 }) where FileManager.default.fileExists(atPath: file) {
       try FileManager.default.removeItem(atPath: file)
     }
   }

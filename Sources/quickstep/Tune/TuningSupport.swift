@@ -60,7 +60,17 @@ enum TuningPrompts {
     "cactus", "sunflower", "tulip", "mushroom", "rabbit face", "koala", "whale", "crab", "grapes",
   ]
 
-  static func choose(_ model: LoadedModel, file: String?, search: Int, check: Int) throws -> (search: [String], check: [String]) {
+  /// What is searched with, what is checked with, and what solvers are fitted to: nothing of the first and third is among the second.
+  struct Choice {
+    var search: [String], check: [String], fit: [String]
+    /// All that may be checked with.
+    var unseen: [String]
+  }
+
+  /// - Parameter known: what the judges of the model's pictures know, where the user names none.
+  static func choose(
+    _ model: LoadedModel, file: String?, known: [String] = [], search: Int, check: Int, fit: Int = 0
+  ) throws -> Choice {
     let all: [String]
     if let file {
       guard let data = FileManager.default.contents(atPath: file) else { throw ValidationError("--prompts \(file) cannot be read.") }
@@ -70,12 +80,14 @@ enum TuningPrompts {
     } else if let classes = model.classCount {
       all = (0..<classes).map(String.init)
     } else {
-      all = things
+      all = known.isEmpty ? things : known
     }
     guard all.count >= 2 else { throw ValidationError("\(file ?? "The model") has \(all.count) different prompts; at least 2 are needed.") }
     // Both halves run through the list, so that neither gets all of one kind.
     let (even, odd) = (all.indices.filter { $0 % 2 == 0 }.map { all[$0] }, all.indices.filter { $0 % 2 == 1 }.map { all[$0] })
-    return (Array(even.prefix(search)), Array(odd.prefix(check)))
+    return Choice(
+      search: Array(even.prefix(search)), check: Array(odd.prefix(check)), fit: (0..<fit).map { even[even.count - 1 - $0 % even.count] },
+      unseen: odd)
   }
 }
 
@@ -93,7 +105,7 @@ final class TuningDisplay: Sendable {
         state.line.clear()
         note("\(text) …")
       case .search(let search, let settings):
-        if search.improved, let settings { state.best = settings.description }
+        if search.improved, let settings { state.best = settings.title }
         let share = search.budget.map { ProgressLine.bar(min(1, search.seconds / max($0, 1e-9))) + " " } ?? ""
         let time = ProgressLine.duration(search.seconds) + (search.budget.map { " of " + ProgressLine.duration($0) } ?? "")
         state.line.show(
@@ -133,15 +145,19 @@ struct TuningOutput {
   private func text(_ recipe: Recipe?, _ base: String) -> String {
     var table = TextTable(
       [.init(title: "", fit: .natural), .init(title: "way", fit: .wrapped)]
-        + (["ms", "speed", "evaluations"] + result.exact.quality.map(\.metric) + ["rival", "its \(result.measure.name)"]).map {
-          .init(title: $0, alignsRight: true)
-        })
+        + (["ms", "speed", "evaluations"] + result.exact.quality.map(\.metric) + result.kept + ["rival", "its \(result.measure.name)"]).map
+      {
+        .init(title: $0, alignsRight: true)
+      })
     func cells(_ point: TuningResult.Point, _ mark: String) -> [String] {
       let count = Double(max(1, point.way.pictures.count))
       return [
-        mark, point.settings.description, String(format: "%.0f", point.seconds.median * 1000), String(format: "%.2f", point.speedUp.median),
+        mark, point.settings.title, String(format: "%.0f", point.seconds.median * 1000), String(format: "%.2f", point.speedUp.median),
         String(format: "%.0f", Double(point.way.evaluations) / count),
       ] + point.quality.map { String(format: "%.4f", $0.estimate.value) }
+        + result.kept.map { name in
+          point.kept.first { $0.metric == name }.map { String(format: $0.isShare ? "%.3f" : "%.2f", $0.value) } ?? "–"
+        }
     }
     table.add(cells(result.exact, ""))
     for (index, point) in result.front.enumerated() {
