@@ -18,10 +18,13 @@ public struct OLSSPlan: Sendable, Codable, Hashable {
     public var samples: Int
     /// How often the weights were fitted anew to the states that the plan itself reaches.
     public var rounds: Int
+    /// Whether rows were fitted one after another, in place of rounds; `nil` in plans of before there was that.
+    public var isInOrder: Bool?
 
     /// What a plan was fitted to.
     public init(
-      model: String, fingerprint: String, teacher: String, teacherSteps: Int, guidanceScale: Double, samples: Int, rounds: Int
+      model: String, fingerprint: String, teacher: String, teacherSteps: Int, guidanceScale: Double, samples: Int, rounds: Int,
+      isInOrder: Bool = false
     ) {
       self.model = model
       self.fingerprint = fingerprint
@@ -30,6 +33,7 @@ public struct OLSSPlan: Sendable, Codable, Hashable {
       self.guidanceScale = guidanceScale
       self.samples = samples
       self.rounds = rounds
+      self.isInOrder = isInOrder
     }
   }
 

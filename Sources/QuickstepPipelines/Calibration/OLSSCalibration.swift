@@ -14,10 +14,10 @@ public struct OLSSCalibration: Sendable {
   public var teacher = "ddim"
   /// How often the weights are fitted anew to the states that the plan itself reaches. 0 is the paper's method, whose rows never see the
   /// errors of the rows before.
-  public var rounds = 2
-  /// Whether rows are fitted one after another to what the rows before lead to, in place of rounds: exact where rounds converge to it, and with
-  /// as many evaluations as one round. Evenly spaced steps are tried as well then, and what ends nearer to the full runs is taken.
-  public var isInOrder = false
+  ///
+  /// `nil` fits rows one after another to what the rows before lead to: what endless rounds would come to where they converge, at the cost of one.
+  /// Evenly spaced steps are tried as well then, and what ends nearer to the full runs is taken.
+  public var rounds: Int?
   /// Runs made at once.
   public var batch = 8
   /// Called with what is being done and the fraction that is done.
@@ -36,9 +36,9 @@ public struct OLSSCalibration: Sendable {
   /// A plan for each of these numbers of evaluations, all from the same full runs.
   /// - Throws: as ``fit(_:)``.
   public func fit(_ model: LoadedModel, steps: [Int]) throws -> [OLSSPlan] {
-    guard request.prompts.count >= 1, batch >= 1, rounds >= 0 else {
+    guard request.prompts.count >= 1, batch >= 1, rounds ?? 0 >= 0 else {
       throw GenerationError(
-        "\(request.prompts.count) runs in batches of \(batch), \(rounds) rounds; allowed: 1 and above, 0 rounds and above")
+        "\(request.prompts.count) runs in batches of \(batch), \(rounds ?? 0) rounds; allowed: 1 and above, 0 rounds and above")
     }
     if let odd = steps.first(where: { $0 < 1 || $0 > teacherSteps }) {
       throw GenerationError("\(odd) steps are to be fitted to runs of \(teacherSteps); allowed: 1…\(teacherSteps)")
@@ -49,11 +49,12 @@ public struct OLSSCalibration: Sendable {
     return try steps.map { count in
       var plan = try OLSSPlan(products, steps: count)
       let path = plan.levels.compactMap { level in products.levels.firstIndex(of: level) }
-      if isInOrder { plan = try inOrder(path, products.levels, pipeline, targets) }
-      for round in 0..<(isInOrder ? 0 : rounds) { plan = try refitted(plan, pipeline, targets, path, round) }
+      if rounds == nil { plan = try inOrder(path, products.levels, pipeline, targets) }
+      for round in 0..<(rounds ?? 0) { plan = try refitted(plan, pipeline, targets, path, round) }
       plan.origin = .init(
         model: model.name, fingerprint: model.fingerprint, teacher: teacher, teacherSteps: teacherSteps,
-        guidanceScale: request.guidanceScale ?? model.defaults.guidanceScale, samples: request.prompts.count, rounds: rounds)
+        guidanceScale: request.guidanceScale ?? model.defaults.guidanceScale, samples: request.prompts.count, rounds: rounds ?? 0,
+        isInOrder: rounds == nil)
       return plan
     }
   }
@@ -72,7 +73,7 @@ public struct OLSSCalibration: Sendable {
         var sums = products ?? PathProducts(levels: levels)
         try sums.add(states: states, predictions: runs.predictions(sample))
         products = sums
-        if rounds > 0 || isInOrder { targets.append(states) }
+        if rounds != 0 { targets.append(states) }
       }
       progress?("full runs", Double(range.upperBound) / Double(request.prompts.count))
     }
@@ -139,7 +140,7 @@ public struct OLSSCalibration: Sendable {
         let wanted = path.map { targets[range.lowerBound + sample][$0] }
         try products.add(states: wanted, predictions: runs.predictions(sample))
       }
-      progress?("round \(round + 1) of \(rounds)", Double(range.upperBound) / Double(request.prompts.count))
+      progress?("round \(round + 1) of \(rounds ?? 0)", Double(range.upperBound) / Double(request.prompts.count))
     }
     return try OLSSPlan(products, path: Array(0..<plan.steps))
   }

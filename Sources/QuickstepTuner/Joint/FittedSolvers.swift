@@ -40,7 +40,7 @@ public struct FittedSolvers: Sendable, Hashable, Codable {
     else { return nil }
     var calibration = OLSSCalibration(request, steps: leastSteps)
     (calibration.teacher, calibration.teacherSteps) = (request.solver ?? model.defaults.solver, steps)
-    (calibration.isInOrder, calibration.batch) = (true, 4)
+    calibration.batch = 4
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
     let counts = Self.counts(leastSteps...(steps - 1))

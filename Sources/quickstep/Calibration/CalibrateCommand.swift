@@ -117,16 +117,16 @@ struct CalibrateOLSS: AsyncParsableCommand {
   var teacherSteps = 100
   @Option(help: "Solver of the full runs: one evaluation per step, without noise.")
   var teacher = "ddim"
-  @Option(help: "How often the weights are fitted anew to what the plan itself reaches; 0 is the paper's method (default: 2).")
+  @Option(
+    help:
+      "Fit all rows to the full runs, then anew to what the plan reaches so many times; 0 is the paper's method (default: rows one after another)."
+  )
   var rounds: Int?
-  @Flag(help: "Fit rows one after another to what the rows before lead to, in place of rounds.")
-  var inOrder = false
 
   func validate() throws {
     guard steps >= 1, steps <= teacherSteps else {
       throw ValidationError("--steps is \(steps); allowed: 1…\(teacherSteps), the steps of the full runs.")
     }
-    if inOrder, rounds != nil { throw ValidationError("--rounds has no effect with --in-order.") }
     if let rounds, !(0...100).contains(rounds) { throw ValidationError("--rounds is \(rounds); allowed: 0…100.") }
   }
 
@@ -134,7 +134,7 @@ struct CalibrateOLSS: AsyncParsableCommand {
     let model = try options.load()
     var calibration = OLSSCalibration(try options.request(model), steps: steps)
     (calibration.teacher, calibration.teacherSteps) = (teacher, teacherSteps)
-    (calibration.rounds, calibration.batch, calibration.isInOrder) = (rounds ?? 2, options.batch, inOrder)
+    (calibration.rounds, calibration.batch) = (rounds, options.batch)
     let line = CalibrationProgress(isQuiet: options.quiet)
     calibration.progress = { what, fraction in line.show(what, fraction) }
     let plan = try await Interruption.ending { [calibration] in try calibration.fit(model) }

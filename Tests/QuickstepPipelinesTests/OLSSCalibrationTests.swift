@@ -1,0 +1,61 @@
+import QuickstepDiffusion
+import QuickstepNN
+import QuickstepPipelines
+import QuickstepTensor
+import Testing
+
+/// OLSS fitted to runs of a small transformer.
+@Suite struct OLSSCalibrationTests {
+  private let request: GenerationRequest
+
+  init() {
+    var request = GenerationRequest(prompts: ["0", "1", "2", "3", "4", "5"], seeds: Array(0..<6))
+    (request.steps, request.solver, request.guidanceScale) = (12, "ddim", 2)
+    self.request = request
+  }
+
+  private func plan(_ model: LoadedModel, steps: Int, rounds: Int?) throws -> OLSSPlan {
+    var calibration = OLSSCalibration(request, steps: steps)
+    // Batches of unequal sizes.
+    (calibration.teacherSteps, calibration.rounds, calibration.batch) = (12, rounds, 4)
+    return try calibration.fit(model)
+  }
+
+  /// Root mean square of what a way's final states differ by from the full run's.
+  private func error(_ model: LoadedModel, _ change: (inout GenerationRequest) throws -> Void) throws -> Double {
+    func latents(_ request: GenerationRequest) throws -> [Double] {
+      var request = request
+      request.stopsAtLatents = true
+      request.batch = request.prompts.count
+      return try withTensorErrors { try #require(try ImagePipeline(model).generate(request).latents).to(.float64) }.scalars(Double.self)
+    }
+    var own = request
+    try change(&own)
+    let pairs = zip(try latents(own), try latents(request))
+    return (pairs.reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) } / Double(pairs.underestimatedCount)).squareRoot()
+  }
+
+  @Test("rows fitted in order: the plan ends where its last row says, nearer than rows fitted to the full runs and than fewer steps")
+  func inOrder() throws {
+    let model = try LoadedModel(folder: "\(Goldens.root)/dit", kernels: .plain)
+    for steps in [3, 5] {
+      let plan = try plan(model, steps: steps, rounds: nil)
+      #expect(plan.origin?.isInOrder == true && plan.steps == steps)
+      let own = try error(model) { ($0.ownSolver, $0.steps) = (try OLSS(plan), steps) }
+      let told = try #require(plan.errors.last)
+      #expect(abs(own - told) < 1e-3 * told + 1e-6, "\(own) where \(told) was told")
+      let paper = try self.plan(model, steps: steps, rounds: 0)
+      #expect(try own <= error(model) { ($0.ownSolver, $0.steps) = (try OLSS(paper), steps) } * 1.0001)
+      #expect(try own < error(model) { $0.steps = steps })
+    }
+  }
+
+  @Test("several plans come from the same full runs, each the one that is fitted by itself")
+  func several() throws {
+    let model = try LoadedModel(folder: "\(Goldens.root)/dit", kernels: .plain)
+    var calibration = OLSSCalibration(request, steps: 3)
+    (calibration.teacherSteps, calibration.batch) = (12, 4)
+    let plans = try calibration.fit(model, steps: [3, 4])
+    #expect(plans[0] == (try calibration.fit(model)) && plans[1].steps == 4)
+  }
+}
