@@ -10,7 +10,6 @@ extension ResolvedRequest {
   ) -> RunOutline {
     let control = request.pictures.control == nil ? [] : [Site.controlNetwork]
     var outline = RunOutline(network: "'\(model.name)'", tableau: table, guidance: guidance, sites: control + model.backbone.sites)
-    outline.fingerprint = model.fingerprint
     outline.identity = identity
     outline.guests = model.guests
     return outline
@@ -21,7 +20,7 @@ extension ResolvedRequest {
     guard methods.isEmpty || !(solver is any AdaptiveSolver) else {
       throw GenerationError("adaptive steps are chosen while running; '\(request.accelerations[0].name)' needs to know them before")
     }
-    guard methods.isEmpty || request.recorder == nil else {
+    guard methods.isEmpty || !request.observers.contains(where: \.needsPlainRun) else {
       throw GenerationError("a run is recorded as it is without '\(request.accelerations[0].name)'; leave one of them out")
     }
     return try Acceleration(methods, run: outline)

@@ -62,7 +62,7 @@ public struct Tuner: Sendable {
   private func watched(_ request: GenerationRequest) throws -> (GenerationResult, RunWatch) {
     let watch = RunWatch()
     var request = request
-    request.watch = watch
+    request.observers = [watch]
     return (try ImagePipeline(model).generate(request), watch)
   }
 
