@@ -68,6 +68,8 @@ public struct RunOutline: Sendable {
   public var sites: [Site]
   /// What calibrations and trained modules are bound to; `nil` where nobody says, so that it cannot be checked.
   public var identity: RunIdentity?
+  /// Where the network's tokens stand and what they allow; `nil` where it has none, or does not tell.
+  public var tokens: TokenLayout?
   /// Makes blocks like the network's own; `nil` where nobody said how.
   public var guests: GuestMaker?
 

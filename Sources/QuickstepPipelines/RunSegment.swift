@@ -63,7 +63,7 @@ extension ResolvedRequest {
         throw GenerationError("'\(name)', which '\(schedule.method)' needs, is not loaded: ImagePipeline(model, companions:) takes it")
       }
       (part.network, part.sites) = ("'\(companion.name)'", companion.backbone.sites)
-      part.guests = companion.guests
+      (part.guests, part.tokens) = (companion.guests, companion.tokenLayout(of: sampleShape))
       part.identity?.fingerprint = companion.fingerprint
       let own = try acceleration.narrowed(to: part)
       return RunSegment(

@@ -8,13 +8,11 @@ import Testing
 /// What methods are expected to hold before a run, beside what they held in it.
 @Suite struct HeldMemoryTests {
   private static let planned = [
-    "deepcache:interval=2", "deepcache:interval=2,order=1", "fora:interval=2", "taylorseer:interval=3",
-    "taylorseer:interval=2,order=2,level=module", "guidance-cache:interval=2", "guidance-cache:interval=2,order=1",
-    "magcache:threshold=1,ratios=1,retention=0", "pab:from=1,to=0",
+    "deepcache:interval=2,order=1", "fora:interval=2", "taylorseer:interval=3", "taylorseer:interval=2,order=2,level=module",
+    "guidance-cache:interval=2,order=1", "toca:interval=2,fresh=0.5,step-slope=0", "toca:interval=2,fresh=0.5,step-slope=0,score=change",
   ]
   private static let deciding = [
-    "first-block-cache:threshold=5", "cg-taylor:threshold=9", "dbcache:threshold=9,warmup=2,estimate=taylor",
-    "teacache:threshold=2.5,coefficients=1", "easycache:threshold=9,warmup=2", "speca:threshold=9", "fastercache:from=1,branch-from=1",
+    "cg-taylor:threshold=9", "teacache:threshold=2.5,coefficients=1", "easycache:threshold=9,warmup=2", "fastercache:from=1,branch-from=1",
   ]
 
   private func held(_ result: GenerationResult) -> Int { result.accelerations.reduce(0) { $0 + $1.peakBytes } }

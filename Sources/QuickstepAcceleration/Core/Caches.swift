@@ -24,6 +24,8 @@ public struct SiteCache: Sendable {
   public var order: Int
   /// What forecasts count as distance.
   public var abscissa: Abscissa
+  /// For action ``SiteAction/tokens``: which tokens are computed.
+  public var tokens: TokenSelection?
   /// For action ``SiteAction/correct``: the held values, changed for this evaluation.
   public var correction: (@Sendable (_ site: Site, _ held: [Tensor], _ context: StepContext) throws -> [Tensor])?
 

@@ -8,6 +8,8 @@ public struct RunSizes: Sendable, Hashable {
   public struct Visit: Sendable, Hashable {
     /// Of what goes in, and of what comes out.
     public var input: [Int] = [], output: [Int] = []
+    /// Tokens of all samples together that go in, where it is tokens that flow.
+    public var tokens = 0
   }
 
   /// By site.
@@ -50,7 +52,9 @@ public final class SizeObserver: RunObserver {
     }
     state.withLock { state in
       let known = state.sites[site] ?? RunSizes.Visit()
-      state.sites[site] = RunSizes.Visit(input: sum(known.input, visit.input), output: sum(known.output, visit.output))
+      let tokens = visit.input.reduce(known.tokens) { $1.isDefined && $1.rank == 3 ? $0 + $1.size(0) * $1.size(1) : $0 }
+      state.sites[site] = RunSizes.Visit(
+        input: sum(known.input, visit.input), output: sum(known.output, visit.output), tokens: tokens)
     }
   }
 }
@@ -71,10 +75,27 @@ extension Part {
 extension SiteCache {
   func heldBytes(_ sizes: RunSizes) -> Int {
     let depth = rule.depth(order: order)
-    return sites.reduce(0) { sum, site in
+    return sites.reduce(chooserBytes(sizes)) { sum, site in
       guard case .plan(let plan) = decider, let actions = plan[site] else { return sum + depth * sizes.output(of: site) }
       let kept = actions.lastIndex(where: \.readsHistory).map { last in actions[..<last].count { $0 == .compute } } ?? 0
       return sum + min(depth, kept) * sizes.output(of: site)
+    }
+  }
+}
+
+extension SiteCache {
+  /// Of what the choice of tokens needs to know: when each was computed, from what, and what the attentions of their blocks told, in float32.
+  private func chooserBytes(_ sizes: RunSizes) -> Int {
+    guard let tokens, case .plan(let plan) = decider else { return 0 }
+    return plan.reduce(0) { sum, entry in
+      guard let size = sizes.sites[entry.key], entry.value.contains(where: \.readsHistory) else { return sum }
+      var own = 0
+      if entry.value.contains(.tokens) {
+        own += 4 * size.tokens
+        if tokens.score == .change { own += size.input.reduce(0, +) }
+      }
+      if let signal = tokens.score.signal, entry.key.kind == (signal == .entropy ? .crossAttention : .attention) { own += 4 * size.tokens }
+      return sum + own
     }
   }
 }

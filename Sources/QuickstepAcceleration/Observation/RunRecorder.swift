@@ -37,6 +37,10 @@ public final class RunRecorder: SitePolicy, CallPolicy {
 
   public func bypasses(_ site: Site, context: StepContext) -> Bool { base?.bypasses(site, context: context) ?? false }
 
+  public func wantedSignal(_ site: Site, context: StepContext) -> AttentionSignal? { base?.wantedSignal(site, context: context) }
+
+  public func take(_ signal: [Tensor], of site: Site, context: StepContext) { base?.take(signal, of: site, context: context) }
+
   public func sequence(
     _ blocks: [Site], input: [Tensor], context: StepContext, modulated: (([Tensor]) throws -> Tensor)?,
     block: (Int, [Tensor]) throws -> [Tensor]
