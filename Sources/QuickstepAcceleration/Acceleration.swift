@@ -47,6 +47,9 @@ public struct Acceleration: Sendable {
     return (try Acceleration(fitting, run: run), warnings)
   }
 
+  /// Bytes of weights and tables that the methods bring along.
+  public var ownBytes: Int { accelerators.reduce(0) { $0 + $1.ownBytes } }
+
   /// The solver's table with the changes of the methods that make any.
   public func applied(to table: Tableau) throws -> Tableau {
     try parts.reduce(table) { table, entry in if case .table(let change) = entry.part { try change(table) } else { table } }
@@ -55,6 +58,16 @@ public struct Acceleration: Sendable {
   /// Whether a method acts on the solver's table.
   public func changesTable(by method: String) -> Bool {
     parts.contains { entry in if case .table = entry.part { entry.method == method } else { false } }
+  }
+
+  /// Whether a method does anything in the network or around its calls.
+  public var acts: Bool {
+    parts.contains { entry in
+      switch entry.part {
+      case .sites, .range, .list, .call: true
+      case .models, .table: false
+      }
+    }
   }
 
   /// Which model does which steps, where several share the run.

@@ -14,6 +14,8 @@ public protocol Accelerator: Sendable {
   func warnings(for run: RunOutline) -> [String]
   /// Ids or folders of other models that it needs.
   var companions: [String] { get }
+  /// Bytes of weights and tables that it brings along, as long as it acts.
+  var ownBytes: Int { get }
 }
 
 extension Accelerator {
@@ -21,6 +23,8 @@ extension Accelerator {
   public func warnings(for run: RunOutline) -> [String] { [] }
   /// None.
   public var companions: [String] { [] }
+  /// None.
+  public var ownBytes: Int { 0 }
 }
 
 /// What a method contributes to a run. Parts of several methods are checked together, and carried out by one ``SiteInterpreter``.
@@ -62,12 +66,10 @@ public struct RunOutline: Sendable {
   public var calls: [Call]
   /// The network's sites, in the order in which they are visited.
   public var sites: [Site]
-  /// What tells the model from others, so that what was fitted to another one can be refused; `nil` where it is not known.
-  public var fingerprint: String?
-  /// What calibrations are bound to; `nil` where nobody says, so that it cannot be checked.
+  /// What calibrations and trained modules are bound to; `nil` where nobody says, so that it cannot be checked.
   public var identity: RunIdentity?
-  /// Name of the solver, where it is known.
-  public var solver: String?
+  /// Where the network's tokens stand and what they allow; `nil` where it has none, or does not tell.
+  public var tokens: TokenLayout?
   /// Makes blocks like the network's own; `nil` where nobody said how.
   public var guests: GuestMaker?
 
@@ -91,9 +93,10 @@ public struct RunOutline: Sendable {
       }
     }
     self.init(network: network, stepCount: tableau.stepCount, calls: calls, sites: sites)
-    solver = tableau.solver
   }
 
+  /// Branches of guidance that are evaluated for the same state, at most.
+  var mostBranches: Int { max(1, calls.map(\.branches.count).max() ?? 1) }
   /// Number of evaluations.
   public var evaluations: Int { calls.count }
   /// The network's blocks, where it is a list of blocks.
@@ -128,7 +131,7 @@ public struct RunOutline: Sendable {
   }
 }
 
-/// What a fit from full runs holds for, beside the levels of the evaluations.
+/// What a fit to a model's runs holds for, beside the levels of the evaluations.
 public struct RunIdentity: Sendable, Hashable, Codable {
   /// Checksum of the model.
   public var fingerprint: String
@@ -137,7 +140,7 @@ public struct RunIdentity: Sendable, Hashable, Codable {
   /// Guidance scale.
   public var guidanceScale: Double
 
-  /// What a fit from full runs holds for.
+  /// What a fit to a model's runs holds for.
   public init(fingerprint: String, solver: String, guidanceScale: Double) {
     (self.fingerprint, self.solver, self.guidanceScale) = (fingerprint, solver, guidanceScale)
   }

@@ -23,6 +23,7 @@ public enum AllAccelerators {
     SmoothCache.self,
     SpeCa.self,
     StepRehash.self,
+    ToCa.self,
     TrajectoryStitch.self,
     TaylorSeer.self,
     TeaCache.self,

@@ -137,6 +137,8 @@ public protocol Backbone: Component {
   var guidanceSize: Int? { get }
   /// The sites of an evaluation, in the order in which they are visited: what caches and plans name.
   var sites: [Site] { get }
+  /// What its tokens allow; `nil` for networks that are no list of blocks on tokens.
+  var tokenTraits: TokenTraits? { get }
   /// Bytes in use at once during an evaluation, beside the weights: an estimate from above, `nil` where there is none.
   /// - Parameters:
   ///   - sampleSide: of a sample.
@@ -237,8 +239,6 @@ extension Backbone {
   public var guidanceSize: Int? { nil }
   /// None.
   public func guestBlock(like index: Int, weights: Weights) throws -> (any GuestBlock)? { nil }
-  /// Not known.
-  public func workingBytes(sampleSide: (width: Int, height: Int), promptLength: Int, batch: Int, elementBytes: Int) -> Int? { nil }
   /// The argument names of diffusers' transformers; which of the optional ones are needed depends on the model.
   public static var inputs: [String] {
     ["sample", "timestep", "encoder_hidden_states?", "encoder_attention_mask?", "pooled_projections?", "class_labels?"]

@@ -1,6 +1,5 @@
 public import QuickstepAcceleration
 public import QuickstepDiffusion
-public import QuickstepNN
 public import QuickstepTensor
 
 /// What a user asks for. `nil` takes the model's own default.
@@ -57,14 +56,8 @@ public struct GenerationRequest: Sendable {
   public var stopsAtLatents = false
   /// Called after each step.
   public var progress: (@Sendable (GenerationProgress) -> Void)?
-  /// Called after each evaluation of the network: what calibrations record.
-  public var evaluated: (@Sendable (GenerationEvaluation) -> Void)?
-  /// Watches all sites and calls of a run that nothing accelerates: what calibrations of caches record.
-  public var recorder: RunRecorder?
-  /// What of the network's inside is handed over while it runs: what calibrations of caches record.
-  public var tap: SiteTap?
-  /// Times and counts what the network's parts do, whatever else acts there.
-  public var watch: RunWatch?
+  /// Who looks on while it runs: calibrations, and what predicts times.
+  public var observers: [any RunObserver] = []
   /// Keeps the state after every step; needs all pictures in one batch.
   public var recordsTrajectory = false
 
@@ -108,18 +101,6 @@ public struct GenerationProgress: Sendable {
   /// Steps of every batch.
   public var stepCount: Int
   /// The current prediction of the clean data, `[B, C, H, W]`: the best preview there is.
-  public var denoised: Tensor
-}
-
-/// The network was evaluated.
-public struct GenerationEvaluation: Sendable {
-  /// Indices of the pictures of the batch at work.
-  public var images: Range<Int>
-  /// Where in the run it was.
-  public var context: StepContext
-  /// What it was shown, `[B, C, H, W]`, before any scaling of inputs.
-  public var state: Tensor
-  /// x̂0 after guidance and corrections, `[B, C, H, W]`.
   public var denoised: Tensor
 }
 

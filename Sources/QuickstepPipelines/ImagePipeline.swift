@@ -25,7 +25,7 @@ public struct ImagePipeline: Sendable {
     for name in try request.accelerations.flatMap({ try AllAccelerators.make($0.name, $0.parameters).companions }) where loaded[name] == nil
     {
       loaded[name] = try LoadedModel(
-        folder: ModelLibrary.find(name), dtype: model.dtype, device: model.device, kernels: model.kernels)
+        folder: ModelLibrary.find(name), dtype: model.dtype, device: model.device, kernels: model.askedKernels)
     }
     return loaded
   }
@@ -136,7 +136,8 @@ public struct ImagePipeline: Sendable {
     let run = try plan.run(start: start)
     let observed = ClosureDenoiser { state, context in
       let denoised = try denoiser.denoised(state, context: context)
-      request.evaluated?(GenerationEvaluation(images: range, context: context, state: state, denoised: denoised))
+      let evaluation = RunEvaluation(context: context, state: state, denoised: denoised)
+      for observer in request.observers { try observer.denoised(evaluation) }
       return denoised
     }
     var trajectory: [(name: String, tensor: Tensor)] = []

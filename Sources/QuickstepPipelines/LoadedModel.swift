@@ -36,6 +36,8 @@ public struct LoadedModel: Sendable {
   public let computeType: DType
   /// What the layers compute with.
   public var kernels: KernelChoice { KernelChoice(preparation) }
+  /// What they were asked to compute with; an outline's compute with nothing.
+  let askedKernels: KernelChoice
   let preparation: LayerPreparation?
   /// Last ten hexadecimal digits of a checksum over samples of the weights' files: as long as other tools' model hashes, and not comparable
   /// with them.
@@ -60,6 +62,7 @@ public struct LoadedModel: Sendable {
     guard let backboneName = ["transformer", "unet"].first(where: { index.members[$0]?.array != nil }) else {
       throw FormatError(index.path, "names neither a 'transformer' nor a 'unet'")
     }
+    askedKernels = kernels
     preparation = kernels.preparation(dtype: dtype, device: device)
     // An outline has no layers to prepare; its requests are checked as those of the model it stands for.
     computeType = kernels.preparation(dtype: dtype, device: device == .meta ? .cpu : device) == nil ? dtype : .float32

@@ -137,7 +137,7 @@ struct ResolvedRequest {
     let part = try Self.part(grid, steps)
     let table = try solver.compile(schedule: schedule, grid: part)
     let identity = RunIdentity(fingerprint: model.fingerprint, solver: solverName, guidanceScale: guidanceScale)
-    outline = Self.outline(request, model, table, guidance, identity)
+    outline = Self.outline(request, model, table, guidance, identity, sampleShape: sampleShape)
     acceleration = try Self.acceleration(request, solver, outline)
     warnings += acceleration.warnings
     for row in table.rows { if let call = row.evaluation { _ = try model.scheduler.parametrisation.coefficients(at: call.level) } }

@@ -63,7 +63,7 @@ extension ResolvedRequest {
         throw GenerationError("'\(name)', which '\(schedule.method)' needs, is not loaded: ImagePipeline(model, companions:) takes it")
       }
       (part.network, part.sites) = ("'\(companion.name)'", companion.backbone.sites)
-      (part.fingerprint, part.guests) = (companion.fingerprint, companion.guests)
+      (part.guests, part.tokens) = (companion.guests, companion.tokenLayout(of: sampleShape))
       part.identity?.fingerprint = companion.fingerprint
       let own = try acceleration.narrowed(to: part)
       return RunSegment(
@@ -125,6 +125,7 @@ final class SegmentedDenoiser: Denoiser {
     sites: (any SitePolicy)? = nil, warnings: inout [String]
   ) throws {
     schedule = shared
+    for observer in request.observers { observer.began() }
     for segment in segments {
       let (plan, model) = (segment.plan, segment.model)
       var conditions = try withTensorErrors {
@@ -136,20 +137,17 @@ final class SegmentedDenoiser: Denoiser {
       let side = (height: plan.sampleShape[1], width: plan.sampleShape[2])
       conditions = try withTensorErrors { conditions.mapValues { model.backbone.prepared($0, sampleSide: side) } }
       let session = segment.acceleration.makeSession()
-      // A run that is recorded is not accelerated.
-      request.recorder?.beginRun()
-      let watched: (any SitePolicy)? = sites ?? request.recorder ?? session.sites
-      let tapped: (any SitePolicy)? = if let tap = request.tap { SiteRecorder(tap, base: watched) } else { watched }
-      let timer = request.watch.map { $0.timer(of: model.name, base: tapped) }
-      let policy = timer ?? tapped
-      let call = NetworkCall(model: model, conditions: conditions, pictures: pictures, policy: policy)
-      let calls = session.calls + (request.recorder.map { [$0] } ?? [])
+      let acting = sites ?? session.sites
+      let recorder = request.observers.isEmpty ? nil : RunRecorder(request.observers, model: model.name, base: acting)
+      let call = NetworkCall(model: model, conditions: conditions, pictures: pictures, policy: recorder ?? acting)
+      // Innermost: what the network answers, whatever methods make of it.
+      let calls = session.calls + (recorder.map { [$0] } ?? [])
       let denoiser = GuidedDenoiser(
         parametrisation: model.scheduler.parametrisation, guidance: plan.guidance, corrections: plan.corrections, policies: calls,
         located: segment.located
       ) { input, context in
-        guard let timer else { return try call.output(input, context) }
-        return try timer.call(context) { try call.output(input, context) }
+        guard let recorder else { return try call.output(input, context) }
+        return try recorder.call(context) { try call.output(input, context) }
       }
       entries.append(Entry(segment: segment, session: session, denoiser: denoiser))
     }

@@ -19,6 +19,8 @@ public struct TrainingPlan: Codable, Sendable, Hashable {
   public var objective: ObjectivePlan?
   /// What the task `feedback` is told; absent for all others.
   public var feedback: FeedbackPlan?
+  /// What the task `router` is told; absent for all others.
+  public var router: RouterPlan?
   /// AdamW and its learning-rate curve.
   public var optimiser: OptimiserPlan
   /// Pictures per step.
@@ -35,7 +37,7 @@ public struct TrainingPlan: Codable, Sendable, Hashable {
   public var defaults: [String: PlanValue]
 
   enum CodingKeys: String, CodingKey {
-    case task, components, data, objective, feedback, optimiser, batch, steps, seed, defaults
+    case task, components, data, objective, feedback, router, optimiser, batch, steps, seed, defaults
     case startFrom = "start_from"
     case frozen
     case averagingDecay = "averaging_decay"
@@ -66,10 +68,12 @@ public struct TrainingPlan: Codable, Sendable, Hashable {
     try check((0...1).contains(plan.conditionDropout), "'condition_dropout' is \(plan.conditionDropout); allowed: 0…1")
     try plan.optimiser.check(path)
     try plan.feedback?.check(path)
+    try plan.router?.check(path)
     let place = (path as NSString).deletingLastPathComponent
     func placed(_ folder: String) -> String { folder.hasPrefix("/") || place.isEmpty ? folder : place + "/" + folder }
     plan.startFrom = plan.startFrom?.mapValues(placed)
     if let model = plan.feedback?.model { plan.feedback?.model = placed(model) }
+    if let model = plan.router?.model { plan.router?.model = placed(model) }
     return plan
   }
 }

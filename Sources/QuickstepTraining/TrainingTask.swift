@@ -68,6 +68,7 @@ public enum AllTrainingTasks {
     EmojiPromptTask.self,
     FeedbackTask.self,
     NoiseLevelTask.self,
+    RouterTask.self,
   ]
 
   /// - Throws: `PlanError` with the known names.

@@ -14,11 +14,15 @@ import Testing
     "dbcache:threshold=5,estimate=foca,warmup=3,first=1,last=1", "deepcache:interval=3", "fastercache:from=1",
     "first-block-cache:threshold=5",
     "magcache:threshold=1,ratios=1", "pab:from=1,to=0", "speca:threshold=5", "taylorseer:interval=3", "taylorseer:interval=3,level=module",
-    "teacache:threshold=5",
+    "teacache:threshold=5", "toca:interval=4,fresh=0.2", "toca:interval=4,fresh=0.2,score=values,cell=3",
+    "toca:interval=4,fresh=0.2,score=change", "toca:interval=4,fresh=0.2,score=entropy,cross-attention=1",
   ]
 
   /// Whether the network has what the method needs.
   private func fits(_ method: String, _ outline: RunOutline) -> Bool {
+    if method.hasPrefix("toca") {
+      return outline.tokens.map { !method.contains("entropy") || $0.traits.signals.contains(.entropy) } ?? false
+    }
     if method.hasPrefix("deepcache") { return outline.skipCount > 0 }
     if method.hasPrefix("fora") || method.hasPrefix("pab") || method.hasPrefix("fastercache") || method.contains("level=module") {
       return true

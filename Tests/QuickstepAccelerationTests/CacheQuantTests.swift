@@ -201,13 +201,12 @@ import Testing
     let network = try ToyNetwork.random(seed: 1)
     let run = outline(network, steps: 9)
     let kept = Mutex<[Tensor]>([])
-    let recorder = SiteRecorder(
-      SiteTap(sites: [], recordsList: true) { visit in
-        let change = try withTensorErrors { visit.output[0] - visit.input[0] }
-        kept.withLock { $0.append(change) }
-      })
+    let tap = SiteTap(sites: [], recordsList: true) { visit in
+      let change = try withTensorErrors { visit.output[0] - visit.input[0] }
+      kept.withLock { $0.append(change) }
+    }
     let initial = try network.sample(seed: 2)
-    let full = try SitePolicyLaws.Request(network.callAsFunction, policy: recorder, initial: initial, steps: 9).finish()
+    let full = try SitePolicyLaws.Request(network.callAsFunction, policy: RunRecorder([tap]), initial: initial, steps: 9).finish()
     var statistics = CacheStatistics(evaluations: 9, reach: 6)
     try statistics.add(kept.withLock { $0 })
     let origin = CacheCorrection.Origin(

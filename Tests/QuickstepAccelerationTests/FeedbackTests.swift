@@ -25,9 +25,13 @@ import Testing
     return try FeedbackModule(settings, block: Dictionary(uniqueKeysWithValues: made.parameters.all), scales: scales)
   }
 
+  private static func identity(solver: String = "ddim") -> RunIdentity {
+    RunIdentity(fingerprint: "toy", solver: solver, guidanceScale: 2)
+  }
+
   private static func run(_ network: ToyNetwork) -> RunOutline {
     var run = outline(network, steps: steps)
-    run.fingerprint = "toy"
+    run.identity = identity()
     run.guests = GuestMaker { index, source in
       index < 4 ? try Weights.load(from: source) { network.guestBlock(weights: $0) }.model : nil
     }
@@ -185,7 +189,7 @@ import Testing
   func otherLengths(_ count: Int) throws {
     let network = try ToyNetwork.random(seed: 1)
     var run = outline(network, steps: count)
-    (run.fingerprint, run.guests) = ("toy", Self.run(network).guests)
+    (run.identity, run.guests) = (Self.identity(), Self.run(network).guests)
     let acceleration = try Acceleration([InnerLoopFeedback(Self.module(scale: 0.3))], run: run)
     let policy = try #require(acceleration.makeSession().sites)
     _ = try SitePolicyLaws.Request(network.callAsFunction, policy: policy, initial: network.sample(seed: 2), steps: count).finish()
@@ -198,7 +202,7 @@ import Testing
     let network = try ToyNetwork.random(seed: 1)
     var run = Self.run(network)
     #expect(try InnerLoopFeedback(Self.module(scale: 0.3)).warnings(for: run).isEmpty)
-    run.solver = "heun"
+    run.identity = Self.identity(solver: "heun")
     let warnings = try InnerLoopFeedback(Self.module(scale: 0.3, steps: 9)).warnings(for: run)
     #expect(warnings.count == 2 && warnings[0].contains("9 steps") && warnings[1].contains("heun"))
   }

@@ -110,10 +110,10 @@ import Testing
     calibration.ratios = [1]
     let method = try AllAccelerators.make("magcache", ["file": calibration.json()])
     _ = try Acceleration([method], run: run)
-    run.fingerprint = "b"
+    run.identity = RunIdentity(fingerprint: "b", solver: "ddim", guidanceScale: 1)
     let error = #expect(throws: AccelerationError.self) { try Acceleration([method], run: run) }
     #expect(try #require(error).description.contains("another"))
-    run.fingerprint = "a"
+    run.identity?.fingerprint = "a"
     _ = try Acceleration([method], run: run)
     let missing = #expect(throws: AccelerationError.self) { try Acceleration([AllAccelerators.make("magcache")], run: run) }
     #expect(try #require(missing).description.contains("calibrate magcache"))

@@ -85,10 +85,17 @@ import Testing
     ])
   func memory(_ text: String, _ bytes: Int) throws {
     let network = try ToyNetwork.random(seed: 1)
-    let session = try acceleration(text, network, steps: Self.steps).makeSession()
+    let acceleration = try acceleration(text, network, steps: Self.steps)
+    let session = acceleration.makeSession()
     _ = try SitePolicyLaws.Request(network.callAsFunction, policy: session.sites, initial: network.sample(seed: 2), steps: Self.steps)
       .finish()
     #expect(session.reports[0].peakBytes == bytes)
+    // The same before the run, from the sizes of one evaluation.
+    let observer = SizeObserver()
+    _ = try SitePolicyLaws.Request(
+      network.callAsFunction, policy: RunRecorder([observer]), initial: network.sample(seed: 2), steps: 1
+    ).finish()
+    #expect(acceleration.heldBytes(observer.sizes) == bytes)
   }
 
   @Test(

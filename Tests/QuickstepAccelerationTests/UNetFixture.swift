@@ -62,7 +62,7 @@ struct UNetFixture: Sendable {
     let acceleration = try Acceleration(methods, run: outline)
     let session = acceleration.makeSession()
     let counter = Counter()
-    let policy: (any SitePolicy)? = if let tap { SiteRecorder(tap, base: session.sites) } else { session.sites }
+    let policy: (any SitePolicy)? = if let tap { RunRecorder([tap], base: session.sites) } else { session.sites }
     let denoiser = GuidedDenoiser(parametrisation: .epsilon, guidance: guidance, batching: batching, policies: session.calls) {
       (input: Tensor, context: StepContext) throws -> Tensor in
       counter.calls += 1

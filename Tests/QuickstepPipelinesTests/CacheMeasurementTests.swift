@@ -32,7 +32,7 @@ import Testing
     let plain = try ImagePipeline(model).generate(request()).images.map(\.pixels)
     for kind in CacheCalibration.Kind.allCases {
       var watched = request()
-      watched.recorder = RunRecorder(kind)
+      watched.observers = [CalibrationSums(kind)]
       for (a, b) in zip(try ImagePipeline(model).generate(watched).images, plain) { #expect(try a.pixels.hasBits(of: b)) }
       watched.accelerations = ["fora"]
       #expect(throws: GenerationError.self) { try ImagePipeline(model).generate(watched) }

@@ -46,6 +46,10 @@ import Testing
     let model = try tiny.load()
     try Self.write(model, of: tiny, scale: 0.5, to: place.path)
     let result = try model.generate(Self.fed(place.path))
+    let estimate = try ImagePipeline(model).estimate(Self.fed(place.path))
+    // A block of the file and the block made of it.
+    let block = try FeedbackModule(path: place.path).block.tensors.values.reduce(0) { $0 + $1.count }
+    #expect(estimate.weights >= model.parameterBytes + 6 * block && estimate.held == 0)
     // Four evaluations are few, and nothing else is warned of.
     #expect(result.warnings.allSatisfy { $0.contains("ten and more") }, "\(result.warnings)")
     // Four evaluations of two blocks; the inner two of them run one block again and the feedback block.

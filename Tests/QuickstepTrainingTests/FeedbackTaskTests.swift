@@ -12,7 +12,7 @@ import Testing
 /// Training of inner-loop feedback for a model of a few thousand random parameters.
 @Suite struct FeedbackTaskTests {
   /// A model folder: a transformer of three blocks with its text encoder.
-  private static func model() throws -> TemporaryFolder {
+  static func model() throws -> TemporaryFolder {
     let folder = try TemporaryFolder()
     func write(_ name: String, _ members: [String: JSONValue], seed: UInt64) throws {
       let configuration = ConfigurationFile(path: name, members: members)

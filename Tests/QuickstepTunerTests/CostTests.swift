@@ -11,7 +11,7 @@ import Testing
   private func counts(_ text: String, _ model: LoadedModel, steps: Int = 12) throws -> (watch: RunWatch, result: GenerationResult) {
     let watch = RunWatch()
     var request = try SamplingSettings(parsing: text).applied(to: TinyModel.request(model, steps: steps))
-    request.watch = watch
+    request.observers = [watch]
     return (watch, try ImagePipeline(model).generate(request))
   }
 

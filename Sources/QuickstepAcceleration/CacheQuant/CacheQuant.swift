@@ -31,6 +31,9 @@ public struct CacheQuant: Accelerator {
   /// From a calibration at hand.
   public init(_ calibration: CacheCorrection, corrects: Bool = true) { (self.calibration, self.corrects) = (calibration, corrects) }
 
+  /// Factors and offsets.
+  public var ownBytes: Int { 2 * calibration.evaluations * calibration.channels * MemoryLayout<Double>.size }
+
   public func parts(for run: RunOutline) throws -> [Part] {
     try calibration.check(run)
     let starts = Set(calibration.starts)

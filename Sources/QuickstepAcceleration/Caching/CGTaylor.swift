@@ -45,7 +45,9 @@ public struct CGTaylor: Accelerator {
     let (threshold, order, gateOrder, limits) = (threshold, order, gateOrder, limits)
     return [
       .range(
-        RangeCache(method: "cg-taylor", first: 1, value: value, signal: .input, rule: TaylorExtrapolation(), order: order) {
+        RangeCache(
+          method: "cg-taylor", first: 1, value: value, signal: .input, rule: TaylorExtrapolation(), order: order, gateDepth: gateOrder + 1
+        ) {
           ForecastErrorGate(
             method: "cg-taylor", threshold: threshold, limits: limits, order: gateOrder,
             action: order == 0 ? .reuse : .forecast(order: order))

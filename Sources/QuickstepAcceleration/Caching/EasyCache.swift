@@ -32,7 +32,11 @@ public struct EasyCache: Accelerator {
   public func parts(for run: RunOutline) throws -> [Part] {
     guard threshold > 0 else { return [] }
     let (threshold, warmup, limit) = (threshold, warmup, limit)
-    return [.call(CallMethod(method: "easycache") { EasyCachePolicy(threshold: threshold, warmup: warmup, limit: limit) })]
+    // Two inputs and one output of every branch.
+    let tensors = 2 + run.mostBranches
+    let method = CallMethod(
+      method: "easycache", held: { tensors * $0.answer }, make: { EasyCachePolicy(threshold: threshold, warmup: warmup, limit: limit) })
+    return [.call(method)]
   }
 }
 

@@ -58,7 +58,7 @@ public struct FasterCache: Accelerator {
     }
     let settings = branches
     if settings.interval > 1, run.calls.contains(where: { $0.branches.count == 2 }) {
-      let call = CallMethod(method: "fastercache", planned: settings.planned(run.calls)) {
+      let call = CallMethod(method: "fastercache", planned: settings.planned(run.calls), held: { 2 * $0.answer }) {
         FrequencyBranchPolicy(method: "fastercache", settings)
       }
       parts.append(.call(call))

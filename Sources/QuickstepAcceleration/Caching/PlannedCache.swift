@@ -39,6 +39,9 @@ public struct PlannedCache: Accelerator {
     var (actions, parts): ([Site: [SiteAction]], [Part]) = ([:], [])
     for (name, list) in plan.actions.sorted(by: { $0.key < $1.key }) where list.contains(where: { $0 != .compute }) {
       guard !list.contains(.correct) else { throw AccelerationError("the plan of '\(name)' has corrections (A), which need a calibration") }
+      guard !list.contains(.tokens) else {
+        throw AccelerationError("the plan of '\(name)' has single tokens (T), which need a rule that chooses them, as 'toca' has")
+      }
       if let site = known[name] {
         actions[site] = list
       } else if let range = try range(name, run) {

@@ -52,7 +52,13 @@ public struct SpeCa: Accelerator {
     _ = try run.needBlocks("speca")
     guard settings.threshold > 0 else { return [] }
     let settings = settings
-    return [.list(ListMethod(method: "speca") { SpeCaRunner(settings) })]
+    let method = ListMethod(
+      method: "speca",
+      held: { sizes in
+        // What goes into the last block and what comes out of it.
+        (settings.order + 1) * (sizes.blocks.last.map { $0.input.reduce(0, +) + $0.output.reduce(0, +) } ?? 0)
+      }, make: { SpeCaRunner(settings) })
+    return [.list(method)]
   }
 }
 

@@ -64,7 +64,7 @@ public struct CacheCalibration: Sendable, Codable, Hashable {
 
   /// - Throws: ``AccelerationError`` where it was measured on another model.
   func check(_ run: RunOutline, of method: String) throws {
-    guard let own = fingerprint, let other = run.fingerprint, own != other else { return }
+    guard let own = fingerprint, let other = run.identity?.fingerprint, own != other else { return }
     throw AccelerationError("the file for '\(method)' was measured on '\(model)', not on \(run.network) as it is; measure anew")
   }
 

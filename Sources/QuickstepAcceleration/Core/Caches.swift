@@ -24,6 +24,8 @@ public struct SiteCache: Sendable {
   public var order: Int
   /// What forecasts count as distance.
   public var abscissa: Abscissa
+  /// For action ``SiteAction/tokens``: which tokens are computed.
+  public var tokens: TokenSelection?
   /// For action ``SiteAction/correct``: the held values, changed for this evaluation.
   public var correction: (@Sendable (_ site: Site, _ held: [Tensor], _ context: StepContext) throws -> [Tensor])?
 
@@ -89,6 +91,8 @@ public struct RangeCache: Sendable {
   public var abscissa: Abscissa
   /// Who decides: a fresh one for every request.
   public var gate: @Sendable () -> any Gate
+  /// Signals that the gate holds at most: what ``Acceleration/heldBytes(_:)`` counts.
+  public var gateDepth: Int
   /// What it decides, where that is known beforehand: one action per evaluation.
   public private(set) var planned: [SiteAction]?
   /// For action ``SiteAction/correct``: the held value, changed for this evaluation.
@@ -97,12 +101,13 @@ public struct RangeCache: Sendable {
   /// - Parameters:
   ///   - first: blocks that always run at the beginning.
   ///   - last: blocks that always run at the end.
+  ///   - gateDepth: signals that the gate holds at most.
   public init(
     method: String, first: Int = 0, last: Int = 0, value: Value, signal: Signal = .none, rule: any Extrapolation = Hold(), order: Int = 0,
-    abscissa: Abscissa = .evaluation, gate: @escaping @Sendable () -> any Gate
+    abscissa: Abscissa = .evaluation, gateDepth: Int = 1, gate: @escaping @Sendable () -> any Gate
   ) {
     (self.method, self.first, self.last, self.value, self.signal) = (method, first, last, value, signal)
-    (self.rule, self.order, self.abscissa, self.gate) = (rule, order, abscissa, gate)
+    (self.rule, self.order, self.abscissa, self.gateDepth, self.gate) = (rule, order, abscissa, gateDepth, gate)
   }
 
   /// A range that follows a list of actions.
@@ -126,12 +131,17 @@ public struct ListMethod: Sendable {
   public var method: String
   /// Blocks it runs more than once in an evaluation, within which no other method can answer from memory.
   public var repeated: Range<Int>
+  /// Bytes it will hold at most.
+  public var held: @Sendable (RunSizes) -> Int
   /// Who runs it: a fresh one for every request.
   public var make: @Sendable () -> any ListRunner
 
   /// A method that runs the list of blocks itself.
-  public init(method: String, repeated: Range<Int> = 0..<0, make: @escaping @Sendable () -> any ListRunner) {
-    (self.method, self.repeated, self.make) = (method, repeated, make)
+  public init(
+    method: String, repeated: Range<Int> = 0..<0, held: @escaping @Sendable (RunSizes) -> Int = { _ in 0 },
+    make: @escaping @Sendable () -> any ListRunner
+  ) {
+    (self.method, self.repeated, self.held, self.make) = (method, repeated, held, make)
   }
 }
 
@@ -179,13 +189,16 @@ public struct CallMethod: Sendable {
   public var isExclusive: Bool
   /// What it decides, by name as in plans, where that is known beforehand.
   public var planned: [String: [SiteAction]]?
+  /// Bytes it will hold at most.
+  public var held: @Sendable (RunSizes) -> Int
   /// Who acts: a fresh one for every request.
   public var make: @Sendable () -> any CallPolicy
 
   /// A method between guidance and the network.
   public init(
-    method: String, isExclusive: Bool = true, planned: [String: [SiteAction]]? = nil, make: @escaping @Sendable () -> any CallPolicy
+    method: String, isExclusive: Bool = true, planned: [String: [SiteAction]]? = nil,
+    held: @escaping @Sendable (RunSizes) -> Int = { _ in 0 }, make: @escaping @Sendable () -> any CallPolicy
   ) {
-    (self.method, self.isExclusive, self.planned, self.make) = (method, isExclusive, planned, make)
+    (self.method, self.isExclusive, self.planned, self.held, self.make) = (method, isExclusive, planned, held, make)
   }
 }

@@ -10,7 +10,9 @@ public final class SiteInterpreter: SitePolicy {
   private let range: RangeActor?
   private let list: ListActor?
   /// Modules of the network that were computed: attentions, feed-forward layers, residual blocks.
-  public private(set) var computedModules = 0
+  public var computedModules: Int { Int(moduleWork.rounded()) }
+  /// Visits of modules at which some tokens were computed count as their share.
+  private var moduleWork = 0.0
 
   /// - Parameter parts: of all methods; they have been checked to go together.
   init(_ parts: [Part]) {
@@ -44,9 +46,13 @@ public final class SiteInterpreter: SitePolicy {
   public func evaluate(
     _ site: Site, input: [Tensor], context: StepContext, compute: ([Tensor]) throws -> [Tensor]
   ) throws -> [Tensor] {
-    guard let actor = actors[site] else { return try counted(site, input, compute) }
-    return try actor.evaluate(site, input: input, context: context) { try counted(site, $0, compute) }
+    guard let actor = actors[site] else { return try counted(site, input, of: input, compute) }
+    return try actor.evaluate(site, input: input, context: context) { try counted(site, $0, of: input, compute) }
   }
+
+  public func wantedSignal(_ site: Site, context: StepContext) -> AttentionSignal? { actors[site]?.wantedSignal(site, context) }
+
+  public func take(_ signal: [Tensor], of site: Site, context: StepContext) { actors[site]?.take(signal, of: site, context) }
 
   public func bypasses(_ site: Site, context: StepContext) -> Bool {
     guard let actions = skipped[site], context.evaluation < actions.count, actions[context.evaluation] == .identity else { return false }
@@ -66,9 +72,14 @@ public final class SiteInterpreter: SitePolicy {
     return try range.run(blocks, input: input, context: context, modulated: modulated, block: run)
   }
 
-  private func counted(_ site: Site, _ input: [Tensor], _ compute: ([Tensor]) throws -> [Tensor]) throws -> [Tensor] {
+  /// - Parameter whole: what came to the site, of which `input` may be some tokens.
+  private func counted(
+    _ site: Site, _ input: [Tensor], of whole: [Tensor], _ compute: ([Tensor]) throws -> [Tensor]
+  ) throws -> [Tensor] {
     switch site.kind {
-    case .attention, .crossAttention, .feedForward, .residual: computedModules += 1
+    case .attention, .crossAttention, .feedForward, .residual:
+      let (part, all) = (input.first?.count ?? 1, whole.first?.count ?? 1)
+      moduleWork += all > 0 ? Double(part) / Double(all) : 1
     default: break
     }
     return try compute(input)
@@ -81,12 +92,26 @@ final class SiteActor {
   let log: ActionLog
   private var held: [Site: BranchHistories] = [:]
   private var gates: [[String]: (gate: any Gate, evaluation: Int, action: SiteAction)] = [:]
-  private(set) var bytes = 0
+  private let chooser: TokenChooser?
+  private var valueBytes = 0
+  var bytes: Int { valueBytes + (chooser?.bytes ?? 0) }
 
   init(_ cache: SiteCache) {
     self.cache = cache
     log = ActionLog(cache.method)
+    chooser = cache.tokens.map(TokenChooser.init)
   }
+
+  /// What the choice of tokens in an attention's block goes by: told when all tokens are computed, and others will be chosen later.
+  func wantedSignal(_ site: Site, _ context: StepContext) -> AttentionSignal? {
+    guard let signal = cache.tokens?.score.signal, site.kind == (signal == .entropy ? .crossAttention : .attention),
+      isReadLater(site, context), case .plan(let plan) = cache.decider, let actions = plan[site],
+      context.evaluation < actions.count, actions[context.evaluation] == .compute
+    else { return nil }
+    return signal
+  }
+
+  func take(_ signal: [Tensor], of site: Site, _ context: StepContext) { chooser?.take(signal, of: site, context) }
 
   func evaluate(
     _ site: Site, input: [Tensor], context: StepContext, compute: ([Tensor]) throws -> [Tensor]
@@ -104,11 +129,33 @@ final class SiteActor {
         return answer
       }
       forced = true
+    case .tokens:
+      if !isStale(site, context), let answer = try refreshed(site, input, context, compute) {
+        log.note(.tokens, at: site.path, context)
+        if isReadLater(site, context) { try keep(answer, site, context) }
+        return answer
+      }
+      forced = true
     }
     let output = try compute(input)
     log.note(.compute, at: site.path, context, forced: forced)
-    if isReadLater(site, context) { try keep(output, site, context) }
+    if isReadLater(site, context) {
+      if plans(.tokens, at: site) { try chooser?.noteAll(site, input: input, context) }
+      try keep(output, site, context)
+    }
     return output
+  }
+
+  private func refreshed(
+    _ site: Site, _ input: [Tensor], _ context: StepContext, _ compute: ([Tensor]) throws -> [Tensor]
+  ) throws -> [Tensor]? {
+    guard let chooser, let held = try held[site]?.answer(for: context.branches, { $0.entries.first?.values }) else { return nil }
+    return try chooser.refreshed(held, at: site, input: input, context, compute: compute)
+  }
+
+  private func plans(_ action: SiteAction, at site: Site) -> Bool {
+    guard case .plan(let plan) = cache.decider else { return false }
+    return plan[site]?.contains(action) ?? false
   }
 
   private func decision(_ site: Site, _ context: StepContext) throws -> SiteAction {
@@ -151,11 +198,11 @@ final class SiteActor {
 
   private func keep(_ output: [Tensor], _ site: Site, _ context: StepContext) throws {
     var histories = held[site] ?? BranchHistories()
-    bytes -= histories.bytes
+    valueBytes -= histories.bytes
     try histories.append(
       output, branches: context.branches, node: cache.abscissa(context), evaluation: context.evaluation,
       depth: cache.rule.depth(order: cache.order))
-    bytes += histories.bytes
+    valueBytes += histories.bytes
     log.note(bytes: bytes)
     held[site] = histories
   }

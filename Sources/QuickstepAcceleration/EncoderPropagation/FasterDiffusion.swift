@@ -63,7 +63,13 @@ public struct FasterDiffusion: Accelerator {
     }
     if span > 1 {
       let (calls, span) = (run.calls, span)
-      parts.append(.call(CallMethod(method: "faster-diffusion") { SpanDecoder(keys: keys, calls: calls, span: span) }))
+      let longest = longestSpan(keys, of: run.evaluations)
+      // The first of them is handed on at once.
+      let tensors = (longest - 1) * run.mostBranches
+      parts.append(
+        .call(
+          CallMethod(
+            method: "faster-diffusion", held: { tensors * $0.answer }, make: { SpanDecoder(keys: keys, calls: calls, span: span) })))
     }
     return parts
   }
@@ -84,6 +90,16 @@ public struct FasterDiffusion: Accelerator {
       )
     }
     return warnings
+  }
+
+  /// Evaluations that are decoded at once.
+  private func longestSpan(_ keys: Set<Int>, of count: Int) -> Int {
+    var (longest, length) = (1, 0)
+    for index in 0..<count {
+      length = keys.contains(index) ? 0 : length + 1
+      longest = max(longest, min(span, length))
+    }
+    return longest
   }
 
   private func injects(_ run: RunOutline) -> Bool { noise > 0 && beginsAtNoise(run) }

@@ -53,10 +53,10 @@ public struct InnerLoopFeedback: Accelerator {
     guard let guests = run.guests else {
       throw AccelerationError("'ilf' needs a network that runs blocks of others beside its own; \(run.network) does not")
     }
-    guard settings.fingerprint == run.fingerprint else {
+    guard settings.fingerprint == run.identity?.fingerprint else {
       throw AccelerationError(
         "\(origin) was trained for '\(settings.model)' (\(settings.fingerprint)); the weights of \(run.network) are others "
-          + "(\(run.fingerprint ?? "not known"))"
+          + "(\(run.identity?.fingerprint ?? "not known"))"
       )
     }
     guard settings.blocks == blocks.count else {
@@ -83,6 +83,13 @@ public struct InnerLoopFeedback: Accelerator {
     ]
   }
 
+  /// Its weights as they are in the file, and the block made of them, in float32.
+  public var ownBytes: Int {
+    guard let module else { return 0 }
+    let weights = module.block.tensors.values.reduce(0) { $0 + $1.byteCount + 4 * $1.count }
+    return module.scales.reduce(weights) { $0 + $1.byteCount + 4 * $1.count }
+  }
+
   /// A module knows one length of step.
   public func warnings(for run: RunOutline) -> [String] {
     guard let settings = module?.configuration else { return [] }
@@ -90,7 +97,7 @@ public struct InnerLoopFeedback: Accelerator {
     if settings.steps != run.stepCount {
       warnings.append("the feedback module was trained for runs of \(settings.steps) steps; this one has \(run.stepCount)")
     }
-    if let solver = run.solver, solver != settings.solver {
+    if let solver = run.identity?.solver, solver != settings.solver {
       warnings.append("the feedback module was trained for the solver '\(settings.solver)'; this run uses '\(solver)'")
     }
     return warnings

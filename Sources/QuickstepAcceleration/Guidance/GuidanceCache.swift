@@ -76,7 +76,11 @@ public struct BranchPlan: Sendable, Hashable {
   /// What carries it out.
   func method(_ name: String, rule: any Extrapolation) -> CallMethod {
     let plan = self
-    return CallMethod(method: name, isExclusive: false, planned: [self.name: actions]) { BranchCache(method: name, plan: plan, rule: rule) }
+    let computed = actions.enumerated().count { $1 == .compute && actions[$0...].contains(where: \.readsHistory) }
+    let depth = min(computed, rule.depth(order: actions.map(\.order).max() ?? 0))
+    return CallMethod(
+      method: name, isExclusive: false, planned: [self.name: actions], held: { depth * $0.answer },
+      make: { BranchCache(method: name, plan: plan, rule: rule) })
   }
 }
 

@@ -11,7 +11,8 @@ public struct PlanPicture: Sendable {
   public init(title: String, rows: [(name: String, codes: String)]) { (self.title, self.rows) = (title, rows) }
 
   private static let legend: [(code: Character, name: String)] = [
-    ("C", "computed"), ("R", "reused"), ("1", "forecast"), ("A", "corrected"), ("I", "left out"), ("-", "not visited"),
+    ("C", "computed"), ("R", "reused"), ("1", "forecast"), ("A", "corrected"), ("T", "some tokens"), ("I", "left out"),
+    ("-", "not visited"),
   ]
 
   private static func color(_ code: Character) -> RGBColor {
@@ -19,6 +20,7 @@ public struct PlanPicture: Sendable {
     case "C": RGBColor(38, 70, 120)
     case "R": RGBColor(247, 222, 160)
     case "A": RGBColor(230, 150, 90)
+    case "T": RGBColor(125, 150, 200)
     case "I": RGBColor(205, 92, 92)
     case "-": RGBColor(232, 232, 236)
     default: RGBColor(120, 190, 150)

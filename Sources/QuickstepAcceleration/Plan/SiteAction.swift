@@ -8,6 +8,8 @@ public enum SiteAction: Hashable, Sendable, CustomStringConvertible {
   case forecast(order: Int)
   /// `A`: the last computed value, corrected by the factors and offsets of this evaluation.
   case correct
+  /// `T`: computed for some of the tokens; the others keep what was computed for them last.
+  case tokens
   /// `I`: left out; what goes in comes out, and of a module nothing is added.
   case identity
 
@@ -21,6 +23,7 @@ public enum SiteAction: Hashable, Sendable, CustomStringConvertible {
     case .reuse, .forecast(order: 0): "R"
     case .forecast(let order): Character(String(min(order, Self.highestOrder)))
     case .correct: "A"
+    case .tokens: "T"
     case .identity: "I"
     }
   }
@@ -31,6 +34,7 @@ public enum SiteAction: Hashable, Sendable, CustomStringConvertible {
     case "C": self = .compute
     case "R": self = .reuse
     case "A": self = .correct
+    case "T": self = .tokens
     case "I": self = .identity
     default:
       guard let order = code.wholeNumberValue, code.isASCII, (1...Self.highestOrder).contains(order) else { return nil }
@@ -62,7 +66,7 @@ extension [SiteAction] {
   public init(codes: String, of name: String) throws {
     self = try codes.map { code in
       guard let action = SiteAction(code: code) else {
-        throw AccelerationError("'\(code)' in the plan of '\(name)' is no action; allowed: C, R, 1…9, A, I")
+        throw AccelerationError("'\(code)' in the plan of '\(name)' is no action; allowed: C, R, 1…9, A, T, I")
       }
       return action
     }

@@ -88,16 +88,27 @@ struct JointAttention: Sendable {
   ///   - imageTokens: `[B, N, C]`, normalised.
   ///   - textTokens: `[B, L, C]`, normalised.
   ///   - rotary: positions of all L + N tokens, the prompt's first; `nil` for models that add positions to their input.
-  func callAsFunction(_ imageTokens: Tensor, _ textTokens: Tensor, rotary: RotaryPositions?) -> Streams {
+  ///   - probe: is told how the tokens attend.
+  func callAsFunction(
+    _ imageTokens: Tensor, _ textTokens: Tensor, rotary: RotaryPositions?, probe: AttentionProbe? = nil
+  ) -> Streams {
     func turned(_ heads: Tensor) -> Tensor { rotary.map { $0(heads) } ?? heads }
     let key = turned(.cat([text.keys(textTokens), image.keys(imageTokens)], dim: 1))
     let value = Tensor.cat([text.values(textTokens), image.values(imageTokens)], dim: 1)
+    let lengths = [textTokens.size(1), imageTokens.size(1)]
+    func observe(_ query: Tensor) {
+      probe?.observe(query: query, key: key, value: value) { $0.split(sizes: lengths, dim: 1).reversed() }
+    }
     // Queries of a prompt that nobody reads any more would be in vain.
     guard let textOutput else {
-      return Streams(image: imageOutput(attend(image.queries(imageTokens), key, value)), text: nil)
+      let query = image.queries(imageTokens)
+      observe(query)
+      return Streams(image: imageOutput(attend(query, key, value)), text: nil)
     }
-    let mixed = attend(turned(.cat([text.queries(textTokens), image.queries(imageTokens)], dim: 1)), key, value)
-    let parts = mixed.split(sizes: [textTokens.size(1), imageTokens.size(1)], dim: 1)
+    let query = turned(.cat([text.queries(textTokens), image.queries(imageTokens)], dim: 1))
+    observe(query)
+    let mixed = attend(query, key, value)
+    let parts = mixed.split(sizes: lengths, dim: 1)
     return Streams(image: imageOutput(parts[1]), text: textOutput(parts[0]))
   }
 }
@@ -161,11 +172,11 @@ struct JointBlock: Sendable {
   ) throws -> Streams {
     let image = imageModulation(signal).unsqueeze(1).chunk(shape.hasSecondAttention ? 9 : 6, dim: -1)
     let text = textModulation(signal).unsqueeze(1).chunk(shape.isLast ? 2 : 6, dim: -1)
-    let attended = try evaluation.site(Site("\(path).attn", .attention, depth: depth), input) { streams in
+    let attended = try evaluation.attention(Site("\(path).attn", .attention, depth: depth), input) { streams, probe in
       // The last block's modulation of the prompt has the scale before the shift.
       let (shift, scale) = shape.isLast ? (text[1], text[0]) : (text[0], text[1])
       let prompt = modulate(norm(try streams.prompt()), shift: shift, scale: scale)
-      return attention(modulate(norm(streams.image), shift: image[0], scale: image[1]), prompt, rotary: rotary)
+      return attention(modulate(norm(streams.image), shift: image[0], scale: image[1]), prompt, rotary: rotary, probe: probe)
     }
     var hidden = Streams(image: input.image.addcmul(image[2], tensor2: attended.image), text: input.text)
     if let secondAttention {

@@ -75,6 +75,10 @@ public struct DiT: Backbone {
   public var sites: [Site] {
     Site.blocks([(BlockRun("transformer_blocks", count: blocks.count), [("attn1", .attention), ("ff", .feedForward)])])
   }
+  /// Feed-forward layers treat every token by itself.
+  public var tokenTraits: TokenTraits? {
+    TokenTraits(separable: [.feedForward], signals: [.received, .values], patch: configuration.patchSize)
+  }
   /// The side of a patch.
   public var sizeMultiple: Int { configuration.patchSize }
 
@@ -144,8 +148,8 @@ struct DiTBlock: GuestBlock {
     _ input: Tensor, timestep: Tensor, classes: Tensor, path: String, depth: Int, evaluation: Evaluation
   ) throws -> Tensor {
     let parts = parts(timestep, classes, dtype: input.dtype)
-    let attended = try evaluation.site(Site("\(path).attn1", .attention, depth: depth), input) {
-      attention(modulate(norm1($0), shift: parts[0], scale: parts[1]))
+    let attended = try evaluation.attention(Site("\(path).attn1", .attention, depth: depth), input) {
+      attention(modulate(norm1($0), shift: parts[0], scale: parts[1]), probe: $1)
     }
     let hidden = input.addcmul(parts[2], tensor2: attended)
     let fed = try evaluation.site(Site("\(path).ff", .feedForward, depth: depth), hidden) {

@@ -50,6 +50,8 @@ public struct FluxTransformer: Backbone {
   private var runs: [BlockRun] {
     [BlockRun("transformer_blocks", count: blocks.count), BlockRun("single_transformer_blocks", count: singleBlocks.count)]
   }
+  /// Feed-forward layers treat every token by itself, and so does what joins them with attention.
+  public var tokenTraits: TokenTraits? { TokenTraits(separable: [.feedForward], signals: [.received, .values], patch: 2) }
   /// 2: the side of what becomes a token.
   public var sizeMultiple: Int { 2 }
 
@@ -184,8 +186,10 @@ struct FluxSingleBlock: Sendable {
     let parts = modulation(signal).unsqueeze(1).chunk(3, dim: -1)
     let normed = modulate(norm(input), shift: parts[0], scale: parts[1])
     let change = try evaluation.site(Site("\(path).both", .parallel, depth: depth), normed) { normed in
-      let attended = try evaluation.site(Site("\(path).attn", .attention, depth: depth), normed) {
-        attend(rotary(attention.queries($0)), rotary(attention.keys($0)), attention.values($0))
+      let attended = try evaluation.attention(Site("\(path).attn", .attention, depth: depth), normed) { normed, probe in
+        let (query, key, value) = (rotary(attention.queries(normed)), rotary(attention.keys(normed)), attention.values(normed))
+        probe?.observe(query: query, key: key, value: value)
+        return attend(query, key, value)
       }
       let fed = try evaluation.site(Site("\(path).ff", .feedForward, depth: depth), normed) { first($0, activation: .geluTanh) }
       return output(.cat([attended, fed], dim: -1))

@@ -75,6 +75,11 @@ public struct PixArtTransformer: Backbone {
       output(modulate(outputNorm(hidden), shift: last[0], scale: last[1])), rows: rows, columns: columns, patch: configuration.patchSize)
   }
 
+  /// All but self-attention treat every token by itself.
+  public var tokenTraits: TokenTraits? {
+    TokenTraits(separable: [.crossAttention, .feedForward], signals: Set(AttentionSignal.allCases), patch: configuration.patchSize)
+  }
+
   /// Any index gives the same: all blocks are built alike.
   public func guestBlock(like index: Int, weights: Weights) throws -> (any GuestBlock)? {
     blocks.indices.contains(index) ? PixArtBlock(configuration, weights: weights) : nil
@@ -116,12 +121,12 @@ struct PixArtBlock: GuestBlock {
     _ input: Tensor, modulation: Tensor, context: Tensor, mask: Tensor?, path: String, depth: Int, evaluation: Evaluation
   ) throws -> Tensor {
     let parts = parts(modulation)
-    let attended = try evaluation.site(Site("\(path).attn1", .attention, depth: depth), input) {
-      attention(modulate(norm($0), shift: parts[0], scale: parts[1]))
+    let attended = try evaluation.attention(Site("\(path).attn1", .attention, depth: depth), input) {
+      attention(modulate(norm($0), shift: parts[0], scale: parts[1]), probe: $1)
     }
     var hidden = input.addcmul(parts[2], tensor2: attended)
-    hidden += try evaluation.site(Site("\(path).attn2", .crossAttention, depth: depth), hidden) {
-      crossAttention($0, context: context, mask: mask)
+    hidden += try evaluation.attention(Site("\(path).attn2", .crossAttention, depth: depth), hidden) {
+      crossAttention($0, context: context, mask: mask, probe: $1)
     }
     let fed = try evaluation.site(Site("\(path).ff", .feedForward, depth: depth), hidden) {
       feedForward(modulate(norm($0), shift: parts[3], scale: parts[4]))

@@ -56,6 +56,10 @@ public struct PromptTransformer: Backbone {
       (BlockRun("blocks", count: blocks.count), [("attn1", .attention), ("attn2", .crossAttention), ("ff", .feedForward)])
     ])
   }
+  /// All but self-attention treat every token by itself.
+  public var tokenTraits: TokenTraits? {
+    TokenTraits(separable: [.crossAttention, .feedForward], signals: Set(AttentionSignal.allCases), patch: configuration.patchSize)
+  }
   /// With the prompt's sketch and the projection of its summary.
   public func prepared(_ conditioning: Conditioning, sampleSide: (height: Int, width: Int)) -> Conditioning {
     PromptSketch.prepared(conditioning, sketch, pooledProjection, sampleSide: sampleSide)
@@ -160,12 +164,12 @@ struct PromptTransformerBlock: GuestBlock {
   ) throws -> Tensor {
     let parts = parts(signal)
     var hidden = input
-    let attended = try evaluation.site(Site("\(path).attn1", .attention, depth: depth), hidden) {
-      attention(modulate(norm1($0), shift: parts[0], scale: parts[1]))
+    let attended = try evaluation.attention(Site("\(path).attn1", .attention, depth: depth), hidden) {
+      attention(modulate(norm1($0), shift: parts[0], scale: parts[1]), probe: $1)
     }
     hidden = hidden.addcmul(parts[2], tensor2: attended)
-    hidden += try evaluation.site(Site("\(path).attn2", .crossAttention, depth: depth), hidden) {
-      crossAttention(crossNorm($0), context: context, mask: mask)
+    hidden += try evaluation.attention(Site("\(path).attn2", .crossAttention, depth: depth), hidden) {
+      crossAttention(crossNorm($0), context: context, mask: mask, probe: $1)
     }
     let fed = try evaluation.site(Site("\(path).ff", .feedForward, depth: depth), hidden) {
       feedForward(modulate(norm2($0), shift: parts[3], scale: parts[4]))

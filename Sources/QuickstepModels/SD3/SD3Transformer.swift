@@ -43,6 +43,10 @@ public struct SD3Transformer: Backbone {
   /// The blocks and, in each, attention, the second attention where there is one, and feed-forward layers.
   public var sites: [Site] { zip(BlockRun.sites([run]), blocks).flatMap { [$0] + $1.sites($0) } }
   private var run: BlockRun { BlockRun("transformer_blocks", count: blocks.count) }
+  /// Feed-forward layers treat every token by itself.
+  public var tokenTraits: TokenTraits? {
+    TokenTraits(separable: [.feedForward], signals: [.received, .values], patch: configuration.patchSize)
+  }
   /// The side of a patch.
   public var sizeMultiple: Int { configuration.patchSize }
 

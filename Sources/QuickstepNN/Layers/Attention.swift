@@ -39,13 +39,16 @@ public struct Attention: Sendable {
   ///   - input: `[B, N, C]`.
   ///   - context: `[B, M, C']`, or `nil` for self-attention.
   ///   - mask: `[B, 1, 1, M]`, added to the scores (0 keeps, −∞ hides) or boolean (true keeps).
-  public func callAsFunction(_ input: Tensor, context: Tensor? = nil, mask: Tensor? = nil) -> Tensor {
+  ///   - probe: is told how the tokens attend.
+  public func callAsFunction(_ input: Tensor, context: Tensor? = nil, mask: Tensor? = nil, probe: AttentionProbe? = nil) -> Tensor {
     let source = context ?? input
     var q = split(query(input))
     var k = split(key(source))
     if let queryNorm { q = queryNorm(q) }
     if let keyNorm { k = keyNorm(k) }
-    return output(attend(q, k, split(value(source)), mask: mask))
+    let v = split(value(source))
+    probe?.observe(query: q, key: k, value: v, mask: mask)
+    return output(attend(q, k, v, mask: mask))
   }
 
   /// `[B, N, C] → [B, N, heads, C / heads]`.

@@ -8,6 +8,12 @@ public protocol SitePolicy: AnyObject {
   /// Whether a residual block is left out, so that its shortcut alone is computed; ``evaluate(_:input:context:compute:)`` is not asked then.
   func bypasses(_ site: Site, context: StepContext) -> Bool
 
+  /// What the policy wants to know of an attention's tokens in this evaluation, in which it is computed; `nil`: nothing, at no cost.
+  func wantedSignal(_ site: Site, context: StepContext) -> AttentionSignal?
+
+  /// Takes what it wanted to know, before the site's output: `[B, tokens]` for each tensor that flows through the site.
+  func take(_ signal: [Tensor], of site: Site, context: StepContext)
+
   /// Runs a list of blocks. A policy may run, skip, repeat or replace any range of it.
   /// - Parameters:
   ///   - blocks: the blocks' sites, in order.
@@ -29,6 +35,12 @@ public protocol SitePolicy: AnyObject {
 extension SitePolicy {
   /// Never.
   public func bypasses(_ site: Site, context: StepContext) -> Bool { false }
+
+  /// Nothing.
+  public func wantedSignal(_ site: Site, context: StepContext) -> AttentionSignal? { nil }
+
+  /// Nothing is done.
+  public func take(_ signal: [Tensor], of site: Site, context: StepContext) {}
 
   /// Without guests.
   public func sequence(

@@ -27,27 +27,27 @@ public struct CacheMeasurement: Sendable {
       throw GenerationError(
         "\(request.prompts.count) runs in batches of \(batch), degree \(degree), lags up to \(longestLag); allowed: 1 and above")
     }
-    let recorder = RunRecorder(kind, longestLag: longestLag)
+    let sums = CalibrationSums(kind, longestLag: longestLag)
     let pipeline = ImagePipeline(model)
     for start in stride(from: 0, to: request.prompts.count, by: batch) {
       let range = start..<min(start + batch, request.prompts.count)
       var part = request
       (part.prompts, part.seeds, part.batch) = (Array(request.prompts[range]), Array(request.seeds[range]), range.count)
-      (part.stopsAtLatents, part.recorder) = (true, recorder)
+      (part.stopsAtLatents, part.observers) = (true, [sums])
       _ = try pipeline.generate(part)
       progress?("full runs", Double(range.upperBound) / Double(request.prompts.count))
     }
     var result = CacheCalibration(
       kind: kind, model: model.name, fingerprint: model.fingerprint, evaluations: try pipeline.evaluations(of: request),
       samples: request.prompts.count, guidanceScale: request.guidanceScale ?? model.defaults.guidanceScale)
-    try result.take(recorder.findings, degree: degree)
+    try result.take(sums.findings, degree: degree)
     return result
   }
 }
 
 extension CacheCalibration {
-  /// Numbers of a recorder in the form that methods take.
-  fileprivate mutating func take(_ findings: RunRecorder.Findings, degree: Int) throws {
+  /// Sums in the form that methods take.
+  fileprivate mutating func take(_ findings: CalibrationSums.Findings, degree: Int) throws {
     switch kind {
     case .changes:
       let points = findings.changes.map { (x: $0.input, y: $0.output) }

@@ -101,11 +101,12 @@ public struct CorrectionCalibration: Sendable {
     let sites = pipeline.model.backbone.sites.filter {
       if case .inner(let depth) = point { $0.kind == .inner && $0.depth == depth } else { false }
     }
-    part.tap = SiteTap(sites: Set(sites), recordsList: point == .blocks) { visit in
+    let tap = SiteTap(sites: Set(sites), recordsList: point == .blocks) { visit in
       guard let output = visit.output.first, let input = visit.input.first else { return }
       let value = try withTensorErrors { (visit.site == nil ? output - input : output).to(.cpu).clone() }
       kept.withLock { $0.append((visit.context, value)) }
     }
+    part.observers = [tap]
     _ = try pipeline.generate(part)
     let visits = kept.withLock { $0 }
     let count = visits.first?.context.evaluationCount ?? 0

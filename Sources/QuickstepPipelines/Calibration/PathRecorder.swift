@@ -1,3 +1,4 @@
+internal import QuickstepAcceleration
 internal import QuickstepDiffusion
 package import QuickstepNN
 package import QuickstepTensor
@@ -33,16 +34,10 @@ extension ImagePipeline {
     var request = request
     request.batch = request.prompts.count
     request.stopsAtLatents = true
-    let kept = Mutex<[GenerationEvaluation]>([])
-    request.evaluated = { evaluation in
-      var evaluation = evaluation
-      // Tensors of the run may be reused or lie on another device.
-      evaluation.state = evaluation.state.to(.cpu).clone()
-      evaluation.denoised = evaluation.denoised.to(.cpu).clone()
-      kept.withLock { $0.append(evaluation) }
-    }
+    let path = PathObserver()
+    request.observers = [path]
     let result = try generate(request)
-    let evaluations = kept.withLock { $0 }
+    let evaluations = path.evaluations
     guard let final = result.latents, evaluations.enumerated().allSatisfy({ $1.context.step == $0 }),
       evaluations.count == evaluations.first?.context.stepCount
     else {
@@ -51,5 +46,20 @@ extension ImagePipeline {
     return RecordedPaths(
       levels: evaluations.map(\.context.level), seen: evaluations.map(\.state), denoised: evaluations.map(\.denoised),
       final: try withTensorErrors { final.to(.cpu) })
+  }
+}
+
+/// Keeps every evaluation of a run in main memory.
+private final class PathObserver: RunObserver {
+  private let kept = Mutex<[RunEvaluation]>([])
+  var evaluations: [RunEvaluation] { kept.withLock { $0 } }
+
+  func denoised(_ evaluation: RunEvaluation) throws {
+    // Tensors of the run may be reused or lie on another device.
+    let copy = try withTensorErrors {
+      RunEvaluation(
+        context: evaluation.context, state: evaluation.state.to(.cpu).clone(), denoised: evaluation.denoised.to(.cpu).clone())
+    }
+    kept.withLock { $0.append(copy) }
   }
 }

@@ -5,12 +5,14 @@ public import QuickstepTensor
 /// What a request will need, known before its weights are read: from an outline of the model (``LoadedModel/outline(folder:dtype:kernels:options:)``) and the sizes asked
 /// for. Stages follow each other, so the largest counts.
 public struct MemoryEstimate: Sendable, Hashable {
-  /// Bytes of all parameters in the type computed with; those of a ControlNet included.
+  /// Bytes of all parameters in the type computed with; those of a ControlNet, of models that share the run and of methods' own included.
   public var weights: Int
   /// Bytes in use beside them while prompts are encoded; 0 where they come encoded.
   public var encode: Int
   /// Bytes in use beside them while states are denoised; `nil` for networks that do not tell.
   public var denoise: Int?
+  /// Bytes that methods of acceleration hold from evaluation to evaluation at most; `nil` where it cannot be told.
+  public var held: Int?
   /// Bytes in use beside them while a picture is decoded or encoded; 0 without a codec.
   public var decode: Int
   /// Whether the codec works in strips.
@@ -19,44 +21,12 @@ public struct MemoryEstimate: Sendable, Hashable {
   /// `[N, C, H, W]` of what is denoised for all pictures.
   public var stateShape: [Int]
 
-  /// Weights and the largest stage.
-  public var peak: Int { weights + max(encode, denoise ?? 0, decode) }
+  /// Weights and the largest stage. What methods hold is let go with the batch, after its pictures are decoded.
+  public var peak: Int { weights + max(encode, (held ?? 0) + max(denoise ?? 0, decode)) }
 
   /// What the program needs besides: libraries, their kernels and their buffers. 170 MB are seen in the smallest runs on x86 with two threads, and
   /// twice as much in large ones.
   public static let program = 350_000_000
-}
-
-extension ImagePipeline {
-  /// Checks the request as ``generate(_:)`` does and estimates its memory.
-  /// - Throws: what `generate` throws for a request that cannot be carried out.
-  public func estimate(_ request: GenerationRequest) throws -> MemoryEstimate {
-    let plan = try ResolvedRequest(request, model: model)
-    let batch = min(plan.batch, request.prompts.count)
-    let side = (width: plan.sampleShape[2], height: plan.sampleShape[1])
-    let bytes = model.computeType.byteCount
-    let branches = batch * (plan.needsNegative ? 2 : 1)
-    let encode = plan.given.promptEmbeds == nil ? model.conditioner.workingBytes(batch: batch, elementBytes: bytes) : 0
-    var denoise = model.backbone.workingBytes(
-      sampleSide: side, promptLength: plan.given.promptEmbeds?.size(1) ?? model.conditioner.promptLength, batch: branches,
-      elementBytes: bytes)
-    var weights = model.parameterBytes
-    if let control = plan.pictures.control?.network {
-      let added = control.workingBytes(sampleSide: side, batch: branches, elementBytes: bytes)
-      denoise = denoise.map { $0 + added }
-      weights += request.pictures.controlBytes
-    }
-    // A few states of the solver, in float32.
-    denoise = denoise.map { $0 + 8 * 4 * batch * plan.sampleShape.reduce(1, *) }
-    let decode = model.codec.map { codec in
-      codec.workingBytes(pictureSide: (plan.width, plan.height), elementBytes: bytes, inStrips: plan.worksInStrips)
-    }
-    let isDecoded = !request.stopsAtLatents || request.pictures.start != nil
-    return MemoryEstimate(
-      weights: weights, encode: encode, denoise: denoise, decode: isDecoded ? decode ?? 0 : 0,
-      decodesInStrips: isDecoded && plan.worksInStrips,
-      stateShape: [request.prompts.count] + plan.sampleShape)
-  }
 }
 
 extension LoadedModel {

@@ -19,7 +19,7 @@ extension ResolvedRequest {
     try refuse(request.guidanceInterval != 0...1, "fraction of the steps: the guidance interval has no meaning")
     try refuse(request.span != 0...1, "part that another model could do")
     try refuse(!request.accelerations.isEmpty, "run that methods of acceleration could plan")
-    try refuse(request.evaluated != nil, "evaluations that calibrations record")
+    try refuse(!request.observers.isEmpty, "run that could be watched")
   }
 
   static func walkedLevels(

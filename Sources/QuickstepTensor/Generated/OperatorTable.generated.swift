@@ -144,6 +144,7 @@ enum Operators {
   static let indexSelect = TorchOperator("aten::index_select", "")
   static let indexCopyInPlace = TorchOperator("aten::index_copy_", "")
   static let gather = TorchOperator("aten::gather", "")
+  static let scatterSrc = TorchOperator("aten::scatter", "src")
   static let flip = TorchOperator("aten::flip", "")
   static let roll = TorchOperator("aten::roll", "")
   static let tril = TorchOperator("aten::tril", "")
@@ -386,6 +387,7 @@ package enum OperatorSchemas {
     ("aten::index_select", #"aten::index_select(Tensor self, int dim, Tensor index) -> Tensor"#),
     ("aten::index_copy_", #"aten::index_copy_(Tensor(a!) self, int dim, Tensor index, Tensor source) -> Tensor(a!)"#),
     ("aten::gather", #"aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor"#),
+    ("aten::scatter.src", #"aten::scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor"#),
     ("aten::flip", #"aten::flip(Tensor self, int[] dims) -> Tensor"#),
     ("aten::roll", #"aten::roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor"#),
     ("aten::tril", #"aten::tril(Tensor self, SymInt diagonal=0) -> Tensor"#),

@@ -1300,6 +1300,15 @@ extension Tensor {
     return call.tensor()
   }
 
+  /// With elements replaced where an index tensor points along a dimension.
+  ///
+  /// libtorch: `scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor`
+  public func scattered(_ dim: Int, index: Tensor, src: Tensor) -> Tensor {
+    var call = OperatorCall(Operators.scatterSrc)
+    call.push(self); call.push(dim); call.push(index); call.push(src)
+    return call.tensor()
+  }
+
   /// Reversed along dimensions.
   ///
   /// libtorch: `flip(Tensor self, int[] dims) -> Tensor`

@@ -3,7 +3,9 @@ public import QuickstepNN
 /// Every training objective, for `quickstep methods` and the documentation.
 public enum AllObjectives {
   /// Declarations: an objective is chosen by a plan and not made from its name.
-  public static let all: [MethodDeclaration] = [DenoisingObjective.declaration, FeedbackObjective.declaration]
+  public static let all: [MethodDeclaration] = [
+    DenoisingObjective.declaration, FeedbackObjective.declaration, RouterObjective.declaration,
+  ]
 }
 
 extension DenoisingObjective {

@@ -1,7 +1,7 @@
 internal import QuickstepFormats
 
 /// What a plan says of the task `feedback`: which model is trained for, in which runs, and how.
-public struct FeedbackPlan: Codable, Sendable, Hashable {
+public struct FeedbackPlan: Codable, Sendable, Hashable, TeacherRuns {
   /// Folder of the model; ``TrainingPlan/read(_:)`` takes relative ones from the plan's own place.
   public var model: String
   /// First and last block of the inner range, from 0.

@@ -20,7 +20,7 @@ public final class FeedbackTask: TrainingTask {
   private let settings: FeedbackPlan
   private let pipeline: ImagePipeline
   private let objective: FeedbackObjective
-  private let prompts: FeedbackPrompts
+  private let prompts: TeacherPrompts
   private let block: any GuestBlock
   private let blockParameters: ParameterTree
   private let scales: [Tensor]
@@ -41,7 +41,7 @@ public final class FeedbackTask: TrainingTask {
     // Prepared layers pass no gradients on.
     let model = try LoadedModel(folder: settings.model, device: context.device, kernels: .plain)
     pipeline = ImagePipeline(model)
-    prompts = try FeedbackPrompts(settings, data: plan.data, model: model, seed: plan.seed)
+    prompts = try TeacherPrompts(settings, entry: "feedback", data: plan.data, model: model, seed: plan.seed)
     let sites = model.backbone.sites.filter { $0.kind == .block }
     guard settings.last < sites.count else {
       throw PlanError(
@@ -125,7 +125,7 @@ public final class FeedbackTask: TrainingTask {
     return teacher
   }
 
-  private static func objective(_ settings: FeedbackPlan, _ pipeline: ImagePipeline, _ prompts: FeedbackPrompts) throws -> FeedbackObjective
+  private static func objective(_ settings: FeedbackPlan, _ pipeline: ImagePipeline, _ prompts: TeacherPrompts) throws -> FeedbackObjective
   {
     let table = try pipeline.tableau(of: prompts.request(0, settings, steps: settings.steps))
     let fine = try pipeline.tableau(of: prompts.request(0, settings, steps: settings.steps * settings.refinement))
@@ -150,38 +150,5 @@ public final class FeedbackTask: TrainingTask {
   /// Channels of a token, from what projects attention back to them.
   private static func channels(_ name: String, _ tensor: Tensor) -> Int? {
     name.hasSuffix("to_out.0.weight") && tensor.rank == 2 ? tensor.size(0) : nil
-  }
-}
-
-/// Prompts and seeds of the teacher's runs, by group: a function of the plan.
-struct FeedbackPrompts {
-  private let byStyle: [(style: String?, prompts: [String])]
-  private let seed: UInt64
-
-  init(_ settings: FeedbackPlan, data: DataSelection, model: LoadedModel, seed: UInt64) throws {
-    self.seed = seed
-    let styles: [String?] = data.styles.isEmpty ? [model.defaults.style] : data.styles
-    if let prompts = settings.prompts {
-      guard !prompts.isEmpty else { throw PlanError("feedback: 'prompts' is empty") }
-      byStyle = styles.map { ($0, prompts) }
-      return
-    }
-    let dataset = try EmojiDataset(path: DataLocation.find(data.set))
-    let rows = dataset.rows(split: "train").filter { data.groups.isEmpty || data.groups.contains($0.group) }
-    byStyle = styles.map { style in (style, rows.filter { style == nil || $0.style == style }.map(\.name)) }
-    if let empty = byStyle.first(where: { $0.prompts.isEmpty }) {
-      throw PlanError("data: there is nothing in \(data.set) of style '\(empty.style ?? "any")' and groups \(data.groups)")
-    }
-  }
-
-  /// The run of a group of pictures.
-  func request(_ group: Int, _ settings: FeedbackPlan, steps: Int) -> GenerationRequest {
-    var choices = SplitMix64(seed: SplitMix64.mixed(seed, UInt64(group) &+ 0x1F))
-    let (style, texts) = byStyle[Int.random(in: 0..<byStyle.count, using: &choices)]
-    let chosen = (0..<settings.pictures).map { _ in texts[Int.random(in: 0..<texts.count, using: &choices)] }
-    var request = GenerationRequest(prompts: chosen, seeds: chosen.map { _ in choices.next() >> 1 })
-    (request.style, request.steps, request.solver, request.guidanceScale) = (style, steps, settings.solver, settings.guidanceScale)
-    request.batch = chosen.count
-    return request
   }
 }

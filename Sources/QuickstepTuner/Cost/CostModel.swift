@@ -51,7 +51,7 @@ public struct CostModel: Sendable, Codable, Hashable {
         for kind in [request, alone] {
           var kind = kind
           // The first round is cold.
-          if round > 0 { kind.watch = watch }
+          if round > 0 { kind.observers = [watch] }
           let before = watch.findings.totalSeconds
           let result = try ImagePipeline(measured).generate(kind)
           guard round > 0 else { continue }
@@ -82,7 +82,7 @@ public struct CostModel: Sendable, Codable, Hashable {
   }
 
   /// Seconds of computing a part once; 0 for parts that no exact run has, such as blocks of a method's own.
-  func seconds(_ part: RunWatch.Part) -> Double { lines[part.model]?[part.site ?? ""]?.seconds(part.branches) ?? 0 }
+  func seconds(_ part: RunPart) -> Double { lines[part.model]?[part.site ?? ""]?.seconds(part.branches) ?? 0 }
 
   /// Seconds of one evaluation of the first measured model's whole network.
   public func evaluationSeconds(of model: String, branches: Int) -> Double {

@@ -86,7 +86,7 @@ public struct Tuner: Sendable {
   private func watched(_ request: GenerationRequest) throws -> (GenerationResult, RunWatch) {
     let watch = RunWatch()
     var request = request
-    request.watch = watch
+    request.observers = [watch]
     return (try ImagePipeline(model).generate(request), watch)
   }
 

@@ -36,7 +36,7 @@ public struct TuningProblem: SearchProblem {
       return Outcome(objectives: [exactSeconds, worst], violation: 1)
     }
     let watch = RunWatch()
-    own.watch = watch
+    own.observers = [watch]
     let result = try pipeline.generate(own)
     let pictures = try withTensorErrors { Tensor.stack(result.images.map(\.pixels)) }
     let figures = try measure.figures(pictures, withTensorErrors { reference.narrow(0, start: 0, length: count) })

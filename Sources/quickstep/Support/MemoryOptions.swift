@@ -28,7 +28,8 @@ struct MemoryOptions: ParsableArguments {
       var request = stage.request
       if index == 0 { request.pictures.control = try command.pictures.controlInput(outline) }
       if index > 0 { request.pictures.handover = .empty(shape, dtype: .float32, device: .meta) }
-      let estimate = try ImagePipeline(outline).estimate(request)
+      let companions = try ImagePipeline.companions(of: request, like: outline)
+      let estimate = try ImagePipeline(outline, companions: companions).estimate(request)
       shape = estimate.stateShape
       result.parts.append((outline.name, estimate))
     }
@@ -46,7 +47,7 @@ struct MemoryOptions: ParsableArguments {
     let parts = estimate.parts.map { name, part in
       JSONValue.object([
         "model": .string(name), "weights_bytes": .integer(part.weights), "encode_bytes": .integer(part.encode),
-        "denoise_bytes": .optional(part.denoise),
+        "denoise_bytes": .optional(part.denoise), "held_bytes": .optional(part.held),
         "decode_bytes": .integer(part.decode), "decodes_in_strips": .bool(part.decodesInStrips),
       ])
     }
@@ -69,14 +70,15 @@ struct RunEstimate {
       let denoise = part.denoise.map { Quantity.bytes($0) } ?? "an unknown amount"
       let decode = part.decode == 0 ? "" : ", \(Quantity.bytes(part.decode)) to decode\(part.decodesInStrips ? " in strips" : "")"
       let encode = part.encode == 0 ? "" : "\(Quantity.bytes(part.encode)) to encode prompts, "
-      return "'\(name)' has \(Quantity.bytes(part.weights)) of weights, needs \(encode)\(denoise) to denoise\(decode)"
+      let held = part.held == 0 ? "" : ", \(part.held.map { Quantity.bytes($0) } ?? "an unknown amount") for what methods hold"
+      return "'\(name)' has \(Quantity.bytes(part.weights)) of weights, needs \(encode)\(denoise) to denoise\(held)\(decode)"
     }
     return (texts + ["the program needs \(Quantity.bytes(MemoryEstimate.program))"]).joined(separator: "; ")
   }
 
   /// What to say after a run that took more than was expected.
   func warning(peak: Int) -> String? {
-    guard peak > bytes, parts.allSatisfy({ $0.estimate.denoise != nil }) else { return nil }
+    guard peak > bytes, parts.allSatisfy({ $0.estimate.denoise != nil && $0.estimate.held != nil }) else { return nil }
     return "the run took \(Quantity.bytes(peak)) of memory; \(Quantity.bytes(bytes)) were expected (\(summary))"
   }
 }

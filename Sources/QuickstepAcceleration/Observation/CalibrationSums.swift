@@ -1,11 +1,9 @@
-public import QuickstepDiffusion
 public import QuickstepNN
 public import QuickstepTensor
 internal import Synchronization
 
-/// Watches full runs and keeps numbers, not tensors: what calibrations of caches are made from. One object may watch several runs one after the
-/// other; it changes nothing of what it sees.
-public final class RunRecorder: SitePolicy, CallPolicy, Sendable {
+/// Adds numbers up over full runs: what calibrations of caches are made from.
+public final class CalibrationSums: RunObserver {
   /// What was measured, summed over runs and branches.
   public struct Findings: Sendable {
     /// Relative change of the first block's modulated input and of the network's output since the evaluation before, one pair per evaluation.
@@ -39,8 +37,11 @@ public final class RunRecorder: SitePolicy, CallPolicy, Sendable {
   /// What was measured so far.
   public var findings: Findings { state.withLock { $0.findings } }
 
-  /// Forgets the run that was watched, not what was measured: the next one begins.
-  public func beginRun() {
+  /// What it measures are changes of a run that nothing else changes.
+  public var needsPlainRun: Bool { true }
+
+  /// Forgets the run that was watched, not what was measured.
+  public func began() {
     state.withLock { state in
       let findings = state.findings
       state = State()
@@ -48,48 +49,36 @@ public final class RunRecorder: SitePolicy, CallPolicy, Sendable {
     }
   }
 
-  public func evaluate(
-    _ site: Site, input: [Tensor], context: StepContext, compute: ([Tensor]) throws -> [Tensor]
-  ) throws -> [Tensor] {
-    let output = try compute(input)
-    guard kind == .differences, [.attention, .crossAttention, .feedForward, .parallel].contains(site.kind), let value = output.first else {
-      return output
+  public func watches(_ site: Site?) -> Bool {
+    switch kind {
+    case .changes, .magnitudes: site == nil
+    case .differences: site.map { [.attention, .crossAttention, .feedForward, .parallel].contains($0.kind) } ?? false
     }
-    try state.withLock { try $0.compare(value, at: site, context, longestLag) }
-    return output
   }
 
-  public func sequence(
-    _ blocks: [Site], input: [Tensor], context: StepContext, modulated: (([Tensor]) throws -> Tensor)?,
-    block: (Int, [Tensor]) throws -> [Tensor]
-  ) throws -> [Tensor] {
-    if kind == .changes, let signal = try withTensorErrors({ try modulated?(input) }) {
-      try state.withLock { try $0.compare(modulated: signal, context) }
-    }
-    let output = try blocks.indices.reduce(input) { value, index in
-      try evaluate(blocks[index], input: value, context: context) { try block(index, $0) }
-    }
-    if kind == .magnitudes, let before = input.first, let after = output.first {
+  public func visited(_ visit: SiteVisit) throws {
+    switch kind {
+    case .changes:
+      guard let signal = try visit.modulated() else { return }
+      try state.withLock { try $0.compare(modulated: signal, visit.context) }
+    case .magnitudes:
+      guard let before = visit.input.first, let after = visit.output.first else { return }
       let residual = try withTensorErrors { after - before }
-      try state.withLock { try $0.compare(residual: residual, context) }
+      try state.withLock { try $0.compare(residual: residual, visit.context) }
+    case .differences:
+      guard let site = visit.site, let value = visit.output.first else { return }
+      try state.withLock { try $0.compare(value, at: site, visit.context, longestLag) }
     }
-    return output
   }
 
-  public func outputs(
-    _ input: Tensor, branches: [String], context: StepContext,
-    evaluate: (_ input: Tensor, _ branches: [String], _ context: StepContext) throws -> [Tensor]
-  ) throws -> [Tensor] {
-    let outputs = try evaluate(input, branches, context)
-    if kind == .changes {
-      let joined = try withTensorErrors { Tensor.cat(outputs, dim: 0) }
-      try state.withLock { try $0.compare(output: joined, context) }
-    }
-    return outputs
+  public func answered(_ outputs: [Tensor], context: StepContext) throws {
+    guard kind == .changes else { return }
+    let joined = try withTensorErrors { Tensor.cat(outputs, dim: 0) }
+    try state.withLock { try $0.compare(output: joined, context) }
   }
 }
 
-extension RunRecorder.State {
+extension CalibrationSums.State {
   fileprivate mutating func compare(modulated signal: Tensor, _ context: StepContext) throws {
     if let before = modulated[context.branches] {
       inputChanges.append(try Change.relative(signal, to: before, of: "calibrate", context))

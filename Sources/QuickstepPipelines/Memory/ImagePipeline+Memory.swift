@@ -1,0 +1,98 @@
+internal import QuickstepAcceleration
+internal import QuickstepDiffusion
+internal import QuickstepModels
+internal import QuickstepNN
+internal import QuickstepTensor
+
+extension ImagePipeline {
+  /// Checks the request as ``generate(_:)`` does and estimates its memory. Models that share the run are counted with it; all of them are in memory
+  /// from its beginning to its end.
+  /// - Throws: what `generate` throws for a request that cannot be carried out.
+  public func estimate(_ request: GenerationRequest) throws -> MemoryEstimate {
+    let plan = try ResolvedRequest(request, model: model)
+    let batch = min(plan.batch, request.prompts.count)
+    let bytes = model.computeType.byteCount
+    let segments = try plan.segments(request, model: model, companions: companions)
+    var weights = model.parameterBytes + companions.values.reduce(0) { $0 + $1.parameterBytes } + plan.acceleration.ownBytes
+    var (encode, denoise): (Int, Int?) = (0, 0)
+    for segment in segments {
+      encode = max(encode, segment.encodingBytes(batch: batch))
+      if let known = denoise, let own = segment.denoisingBytes(batch: batch) { denoise = max(known, own) } else { denoise = nil }
+    }
+    if let control = plan.pictures.control?.network {
+      let side = (width: plan.sampleShape[2], height: plan.sampleShape[1])
+      let added = control.workingBytes(sampleSide: side, batch: batch * (plan.needsNegative ? 2 : 1), elementBytes: bytes)
+      denoise = denoise.map { $0 + added }
+      weights += request.pictures.controlBytes
+    }
+    // A few states of the solver, in float32.
+    denoise = denoise.map { $0 + 8 * 4 * batch * plan.sampleShape.reduce(1, *) }
+    let decode = model.codec.map { codec in
+      codec.workingBytes(pictureSide: (plan.width, plan.height), elementBytes: bytes, inStrips: plan.worksInStrips)
+    }
+    let isDecoded = !request.stopsAtLatents || request.pictures.start != nil
+    return MemoryEstimate(
+      weights: weights, encode: encode, denoise: denoise, held: heldBytes(segments, request, batch: batch),
+      decode: isDecoded ? decode ?? 0 : 0, decodesInStrips: isDecoded && plan.worksInStrips,
+      stateShape: [request.prompts.count] + plan.sampleShape)
+  }
+
+  /// What methods hold in all parts of a run together: each part's methods keep what they hold until the batch is done.
+  private func heldBytes(_ segments: [RunSegment], _ request: GenerationRequest, batch: Int) -> Int? {
+    var sum = 0
+    for segment in segments where segment.acceleration.acts {
+      // An operation that has no form without values leaves the size unknown; the run itself does not need it.
+      guard let sizes = try? segment.sizes(request, batch: batch) else { return nil }
+      sum += segment.acceleration.heldBytes(sizes)
+    }
+    return sum
+  }
+}
+
+extension RunSegment {
+  /// Bytes in use while its model encodes prompts.
+  fileprivate func encodingBytes(batch: Int) -> Int {
+    guard plan.given.promptEmbeds == nil else { return 0 }
+    return model.conditioner.workingBytes(batch: batch, elementBytes: model.computeType.byteCount)
+  }
+
+  /// Bytes in use while its model is evaluated; `nil` where it does not tell.
+  fileprivate func denoisingBytes(batch: Int) -> Int? {
+    model.backbone.workingBytes(
+      sampleSide: (width: plan.sampleShape[2], height: plan.sampleShape[1]),
+      promptLength: plan.given.promptEmbeds?.size(1) ?? model.conditioner.promptLength, batch: batch * (plan.needsNegative ? 2 : 1),
+      elementBytes: model.computeType.byteCount)
+  }
+
+  /// What passes through its network in one evaluation, found on an outline of the model: tensors that have shapes and no values.
+  fileprivate func sizes(_ request: GenerationRequest, batch: Int) throws -> RunSizes {
+    let isOutline = model.device == .meta && model.dtype == model.computeType
+    let outline =
+      try isOutline ? model : LoadedModel.outline(folder: model.folder, dtype: model.computeType, kernels: .plain, options: model.options)
+    let calls = plan.outline.calls
+    guard let call = calls.max(by: { $0.branches.count < $1.branches.count }) else { return RunSizes() }
+    let observer = SizeObserver()
+    let recorder = RunRecorder([observer])
+    var context = StepContext(step: 0, stepCount: calls.count, evaluation: 0, evaluationCount: calls.count, level: call.level)
+    context.branches = call.branches
+    try withInference {
+      try withTensorErrors {
+        var warnings: [String] = []
+        var conditions = try outline.conditioner.conditions(
+          prompts: Array(request.prompts.prefix(batch)), negative: request.negative,
+          given: plan.given(0..<batch).mapped { $1.to(.meta) }, needsNegative: plan.needsNegative, frame: plan.frame(request),
+          warnings: &warnings)
+        conditions = try plan.told(conditions, model: outline, count: batch)
+        let side = (height: plan.sampleShape[1], width: plan.sampleShape[2])
+        conditions = conditions.mapValues { outline.backbone.prepared($0, sampleSide: side) }
+        let pictures = try PreparedPictures(plan.pictures, outline, inStrips: false)
+        let network = NetworkCall(model: outline, conditions: conditions, pictures: pictures, policy: recorder)
+        let input = Tensor.empty([batch * max(1, call.branches.count)] + plan.sampleShape, dtype: .float32, device: .meta)
+        _ = try network.output(input, context)
+      }
+    }
+    var sizes = observer.sizes
+    sizes.answer = 4 * batch * plan.sampleShape.reduce(1, *)
+    return sizes
+  }
+}

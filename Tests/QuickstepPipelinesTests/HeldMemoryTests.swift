@@ -1,0 +1,82 @@
+import QuickstepAcceleration
+import QuickstepFormats
+import QuickstepPipelines
+import QuickstepTensor
+import QuickstepTesting
+import Testing
+
+/// What methods are expected to hold before a run, beside what they held in it.
+@Suite struct HeldMemoryTests {
+  private static let planned = [
+    "deepcache:interval=2,order=1", "fora:interval=2", "taylorseer:interval=3", "taylorseer:interval=2,order=2,level=module",
+    "guidance-cache:interval=2,order=1", "toca:interval=2,fresh=0.5,step-slope=0", "toca:interval=2,fresh=0.5,step-slope=0,score=change",
+  ]
+  private static let deciding = [
+    "cg-taylor:threshold=9", "teacache:threshold=2.5,coefficients=1", "easycache:threshold=9,warmup=2", "fastercache:from=1,branch-from=1",
+  ]
+
+  private func held(_ result: GenerationResult) -> Int { result.accelerations.reduce(0) { $0 + $1.peakBytes } }
+
+  @Test(
+    "the estimate is what was held, on every architecture",
+    arguments: ["sd", "sdxl", "dit", "pixart-alpha", "pixart-sigma", "sd3", "flux-dev", "sana"])
+  func everywhere(_ folder: String) throws {
+    let model = try LoadedModel(folder: "\(Goldens.root)/\(folder)")
+    let outline = try LoadedModel.outline(folder: "\(Goldens.root)/\(folder)")
+    var request = try Goldens.request(Goldens.file(folder))
+    request.recordsTrajectory = false
+    #expect(try ImagePipeline(outline).estimate(request).held == 0)
+    var compared = 0
+    for method in Self.planned + Self.deciding {
+      request.accelerations = [try MethodChoice(parsing: method)]
+      guard let estimate = try? ImagePipeline(outline).estimate(request) else { continue }
+      let expected = try #require(estimate.held, "\(method)")
+      let found = held(try ImagePipeline(model).generate(request))
+      #expect(found > 0, "\(method)")
+      if Self.planned.contains(method) {
+        #expect(expected == found, "\(method)")
+      } else {
+        #expect(expected >= found && expected <= 3 * found, "\(method): \(expected) expected, \(found) held")
+      }
+      #expect(estimate.peak >= estimate.weights + expected)
+      compared += 1
+    }
+    #expect(compared >= 4)
+  }
+
+  @Test("the same of a loaded model, of half types and of batches")
+  func kinds() throws {
+    let tiny = try TinyFolder(.transformer)
+    var request = request {
+      $0.steps = 8
+      $0.accelerations = ["fora"]
+    }
+    let model = try tiny.load()
+    let one = try #require(try ImagePipeline(model).estimate(request).held)
+    #expect(one == held(try model.generate(request)))
+    (request.prompts, request.seeds, request.batch) = (["red fox", "cat", "green apple"], [1, 2, 3], 2)
+    #expect(try ImagePipeline(model).estimate(request).held == 2 * one)
+    #expect(held(try model.generate(request)) == 2 * one)
+    let half = try LoadedModel(folder: tiny.path, dtype: .bfloat16)
+    let outline = try LoadedModel.outline(folder: tiny.path, dtype: .bfloat16)
+    #expect(try ImagePipeline(outline).estimate(request).held == held(half.generate(request)))
+  }
+
+  @Test("models that share a run, and what methods bring along, count as weights")
+  func companions() throws {
+    let (first, second) = (try TinyFolder(.transformer), try TinyFolder(.transformer))
+    let (model, other) = (try first.load(), try second.load())
+    let shared = request {
+      $0.steps = 10
+      $0.accelerations = [MethodChoice("stitch", parameters: ["models": other.folder, "fraction": "0.4"]), "fora"]
+    }
+    let pipeline = ImagePipeline(model, companions: [other.folder: other])
+    let alone = try ImagePipeline(model).estimate(request { $0.steps = 10 })
+    let estimate = try pipeline.estimate(shared)
+    #expect(estimate.weights == alone.weights + other.parameterBytes)
+    // Either part's cache is held until the batch is done.
+    #expect(try estimate.held == held(pipeline.generate(shared)))
+    let denoise = try [model, other].map { try #require(ImagePipeline($0).estimate(request { $0.steps = 10 }).denoise) }
+    #expect(estimate.denoise == denoise.max())
+  }
+}
