@@ -5,6 +5,7 @@
 #include <sstream>
 #include <vector>
 
+#include "HostWatch.h"
 #include "Internal.h"
 
 using namespace quickstep;
@@ -140,7 +141,10 @@ int qs_frame_call(qs_frame frame) {
   std::string shapes;
   try {
     append_defaults(self);
+    HostWatch *watch = host_watch;
+    const bool is_suspect = watch && watch->suspects(self.stack);
     self.op->callBoxed(self.stack);
+    if (watch) watch->saw(self.op->schema().name(), is_suspect, self.stack);
     return 0;
   } catch (...) {
     // The kernel may have consumed the stack; what is left of it is enough to name the shapes in most failures.

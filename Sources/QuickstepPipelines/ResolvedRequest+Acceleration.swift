@@ -8,7 +8,7 @@ extension ResolvedRequest {
   static func outline(
     _ request: GenerationRequest, _ model: LoadedModel, _ table: Tableau, _ guidance: Guidance, _ identity: RunIdentity
   ) -> RunOutline {
-    let control = request.pictures.control == nil ? [] : [Site.controlNetwork]
+    let control = request.pictures.controls.isEmpty ? [] : [Site.controlNetwork]
     var outline = RunOutline(network: "'\(model.name)'", tableau: table, guidance: guidance, sites: control + model.backbone.sites)
     outline.fingerprint = model.fingerprint
     outline.identity = identity

@@ -42,7 +42,7 @@ extension ResolvedRequest {
           model: model, plan: self, evaluations: evaluations, steps: steps, acceleration: acceleration, isCompanion: false, warnings: [])
       ]
     }
-    guard pictures.control == nil else { throw GenerationError("'\(schedule.method)' and a ControlNet do not go together") }
+    guard pictures.controls.isEmpty else { throw GenerationError("'\(schedule.method)' and a ControlNet do not go together") }
     return try schedule.segments.map { segment in
       let indices = outline.calls.indices.filter { segment.steps.contains(outline.calls[$0].step) }
       let evaluations = (indices.first ?? 0)..<((indices.last ?? -1) + 1)
@@ -120,9 +120,10 @@ final class SegmentedDenoiser: Denoiser {
   /// - Parameters:
   ///   - shared: which model does which steps, where there are several.
   ///   - sites: who acts in the networks, in place of the request's methods.
+  ///   - memory: what the request keeps from batch to batch.
   init(
     _ segments: [RunSegment], _ range: Range<Int>, _ pictures: PreparedPictures, _ request: GenerationRequest, shared: ModelSchedule?,
-    sites: (any SitePolicy)? = nil, warnings: inout [String]
+    sites: (any SitePolicy)? = nil, memory: RequestMemory, warnings: inout [String]
   ) throws {
     schedule = shared
     for segment in segments {
@@ -142,7 +143,8 @@ final class SegmentedDenoiser: Denoiser {
       let tapped: (any SitePolicy)? = if let tap = request.tap { SiteRecorder(tap, base: watched) } else { watched }
       let timer = request.watch.map { $0.timer(of: model.name, base: tapped) }
       let policy = timer ?? tapped
-      let call = NetworkCall(model: model, conditions: conditions, pictures: pictures, policy: policy)
+      let call = NetworkCall(
+        model: model, conditions: conditions, pictures: pictures, policy: policy, graphs: memory.graphs, tables: memory.tables)
       let calls = session.calls + (request.recorder.map { [$0] } ?? [])
       let denoiser = GuidedDenoiser(
         parametrisation: model.scheduler.parametrisation, guidance: plan.guidance, corrections: plan.corrections, policies: calls,

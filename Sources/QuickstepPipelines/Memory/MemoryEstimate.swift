@@ -41,11 +41,11 @@ extension ImagePipeline {
       sampleSide: side, promptLength: plan.given.promptEmbeds?.size(1) ?? model.conditioner.promptLength, batch: branches,
       elementBytes: bytes)
     var weights = model.parameterBytes
-    if let control = plan.pictures.control?.network {
-      let added = control.workingBytes(sampleSide: side, batch: branches, elementBytes: bytes)
+    for control in plan.pictures.controls {
+      let added = control.input.network.workingBytes(sampleSide: side, batch: branches, elementBytes: bytes)
       denoise = denoise.map { $0 + added }
-      weights += request.pictures.controlBytes
     }
+    weights += request.pictures.controlBytes
     // A few states of the solver, in float32.
     denoise = denoise.map { $0 + 8 * 4 * batch * plan.sampleShape.reduce(1, *) }
     let decode = model.codec.map { codec in
