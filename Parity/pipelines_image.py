@@ -162,6 +162,25 @@ def steered():
             dict(model=base, control=settings, strength=settings.get("strength"), **named(arguments)), steps)
 
 
+def steered_by_several():
+    from diffusers import StableDiffusionControlNetPipeline
+
+    for name, settings in (
+            ("sd-controls", dict(scales=[0.8, 1.2], starts=[0.0, 0.3], ends=[0.6, 1.0])),
+            ("sd-controls-guess", dict(scales=[1.0, -0.7], starts=[0.0, 0.0], ends=[1.0, 0.5], guess=True))):
+        pipeline, arguments = pipelines.stable_diffusion()
+        networks = [controlnet(41, pipeline.unet), controlnet(43, pipeline.unet, conditioning_channels=1)]
+        save_part("controlnet-sd-grey", networks[1])
+        networks[0].half().float()
+        pictures = {"control": drawn_picture(name), "control.1": drawn_picture(name + " grey", channels=1)}
+        # The reference makes three channels of every picture that is no tensor.
+        images = [(pictures[key].float() / 255).unsqueeze(0) for key in ("control", "control.1")]
+        call = dict(image=images, controlnet_conditioning_scale=settings["scales"], control_guidance_start=settings["starts"],
+                    control_guidance_end=settings["ends"], guess_mode=settings.get("guess", False))
+        run(name, components(pipeline, StableDiffusionControlNetPipeline, controlnet=networks), arguments | call, pictures,
+            dict(model="sd", controls=settings, **named(arguments)), 10)
+
+
 def refined():
     from diffusers import StableDiffusionXLImg2ImgPipeline
 
@@ -209,6 +228,7 @@ def main():
     image_to_image()
     inpainting()
     steered()
+    steered_by_several()
     refined()
     resizing()
 

@@ -29,6 +29,9 @@ inline at::Tensor share(qs_tensor tensor) {
   return at::Tensor(c10::intrusive_ptr<c10::TensorImpl>::unsafe_reclaim_from_nonowning(impl(tensor)));
 }
 
+/// libtorch_cuda.so, opened at the first call where it is there; otherwise NULL, with the reason in `qs_last_error`.
+void *cuda_library();
+
 struct Generator {
   at::Generator value;
 };

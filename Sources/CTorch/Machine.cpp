@@ -76,13 +76,21 @@ bool qs_set_flush_denormals(bool enabled) { return at::globalContext().setFlushD
 void qs_set_deterministic(bool enabled) { at::globalContext().setDeterministicAlgorithms(enabled, true); }
 char *qs_configuration(void) { return strdup((at::show_config() + at::get_parallel_info()).c_str()); }
 
+static void *opened_cuda_library = nullptr;
+
+void *quickstep::cuda_library() {
+  qs_cuda_device_count();
+  return opened_cuda_library;
+}
+
 int32_t qs_cuda_device_count(void) {
   static std::once_flag once;
   static int32_t count = 0;
   static std::string reason;
   // The hooks look for a CUDA library once, at their first use, so it has to be open before anything asks.
   std::call_once(once, [] {
-    if (!dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL)) {
+    opened_cuda_library = dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL);
+    if (!opened_cuda_library) {
       reason = dlerror();
       return;
     }

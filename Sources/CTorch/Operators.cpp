@@ -5,6 +5,7 @@
 #include <sstream>
 #include <vector>
 
+#include "HostWatch.h"
 #include "Internal.h"
 
 using namespace quickstep;
@@ -140,9 +141,12 @@ int qs_frame_call(qs_frame frame) {
   std::string shapes;
   try {
     append_defaults(self);
+    HostWatch *watch = host_watch;
+    const bool is_suspect = watch && watch->suspects(self.stack);
     const OperationCount count(self.op->schema().name(), self.stack);
     self.op->callBoxed(self.stack);
     count.finish(self.stack);
+    if (watch) watch->saw(self.op->schema().name(), is_suspect, self.stack);
     return 0;
   } catch (...) {
     // The kernel may have consumed the stack; what is left of it is enough to name the shapes in most failures.

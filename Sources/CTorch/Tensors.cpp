@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "HostWatch.h"
 #include "Internal.h"
 
 using namespace quickstep;
@@ -36,6 +37,7 @@ bool qs_tensor_is_contiguous(qs_tensor tensor, int32_t memory_format) {
 }
 
 void *qs_tensor_data(qs_tensor tensor) {
+  if (host_watch) host_watch->note("a tensor's memory");
   void *data = nullptr;
   try {
     data = impl(tensor)->mutable_data();

@@ -267,7 +267,7 @@ extension Backbone {
 extension Conditioning {
   /// From tensors under the argument names of diffusers' networks.
   /// - Throws: ``ComponentError`` when numbered residuals have gaps.
-  init(named inputs: [String: Tensor]) throws {
+  package init(named inputs: [String: Tensor]) throws {
     self.init(
       sequence: inputs["encoder_hidden_states"], mask: inputs["encoder_attention_mask"]?.to(.bool),
       pooled: inputs["pooled_projections"] ?? inputs["text_embeds"], classes: inputs["class_labels"])

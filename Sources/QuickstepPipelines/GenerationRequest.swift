@@ -52,6 +52,8 @@ public struct GenerationRequest: Sendable {
   public var span: ClosedRange<Double> = 0...1
   /// Whether the codec works in strips.
   public var tiling = CodecTiling.auto
+  /// Whether evaluations on a GPU are recorded and played.
+  public var graphs = GraphUse.auto
   /// Gives ``GenerationResult/latents`` and no pictures: for another model to go on with.
   public var stopsAtLatents = false
   /// Called after each step.
@@ -132,6 +134,8 @@ public struct GenerationResult: Sendable {
   public var seconds = Seconds()
   /// Calls of the network over all batches.
   public var evaluations = 0
+  /// How many of them were played from a recording (``GenerationRequest/graphs``).
+  public var replayedEvaluations = 0
   /// What the methods of acceleration did, over all batches.
   public var accelerations: [AccelerationReport] = []
   /// Attentions, feed-forward layers and residual blocks that were computed while something accelerated the run; 0 where nothing did.

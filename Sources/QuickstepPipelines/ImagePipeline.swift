@@ -3,7 +3,7 @@ public import QuickstepAcceleration
 package import QuickstepDiffusion
 internal import QuickstepModels
 package import QuickstepNN
-internal import QuickstepTensor
+package import QuickstepTensor
 
 /// From a request to pictures: encode, denoise, decode. Holds nothing but the model, so requests may run side by side.
 public struct ImagePipeline: Sendable {
@@ -13,6 +13,8 @@ public struct ImagePipeline: Sendable {
   public let model: LoadedModel
   /// Models that do a part of the run, by the names that methods of acceleration have for them.
   let companions: [String: LoadedModel]
+  /// Records evaluations in place of CUDA's graphs, on any device: for tests.
+  package var graphRecorder: (@Sendable (Device) throws -> any GraphRecorder)?
 
   /// A pipeline on a loaded model; costs nothing.
   /// - Parameter companions: models that do a part of the run (``companions(of:like:)``), by the names methods have for them.
@@ -36,6 +38,7 @@ public struct ImagePipeline: Sendable {
   public func generate(_ request: GenerationRequest) throws -> GenerationResult {
     let plan = try ResolvedRequest(request, model: model)
     let segments = try plan.segments(request, model: model, companions: companions)
+    let memory = RequestMemory(graphs: try EvaluationGraphs.make(request.graphs, model, recorder: graphRecorder))
     var result = GenerationResult()
     result.warnings = plan.warnings + segments.flatMap(\.warnings)
     let clock = ContinuousClock()
@@ -43,12 +46,14 @@ public struct ImagePipeline: Sendable {
     let pictures = try withInference { try withTensorErrors { try PreparedPictures(plan.pictures, model, inStrips: plan.worksInStrips) } }
     result.seconds.encode += (clock.now - begin).inSeconds
     if let chains = plan.start?.chains {
-      try ChainGeneration(pipeline: self, plan: plan, chains: chains, pictures: pictures, request: request).run(&result)
-      return result
+      try ChainGeneration(pipeline: self, plan: plan, chains: chains, pictures: pictures, request: request, memory: memory).run(&result)
+    } else {
+      for start in stride(from: 0, to: request.prompts.count, by: plan.batch) {
+        try generate(start..<min(start + plan.batch, request.prompts.count), plan, segments, pictures, request, memory, &result)
+      }
     }
-    for start in stride(from: 0, to: request.prompts.count, by: plan.batch) {
-      try generate(start..<min(start + plan.batch, request.prompts.count), plan, segments, pictures, request, &result)
-    }
+    result.replayedEvaluations = memory.graphs?.replays ?? 0
+    result.warnings += memory.graphs?.warnings ?? []
     return result
   }
 
@@ -76,13 +81,14 @@ public struct ImagePipeline: Sendable {
 
   private func generate(
     _ range: Range<Int>, _ plan: ResolvedRequest, _ segments: [RunSegment], _ pictures: PreparedPictures, _ request: GenerationRequest,
-    _ result: inout GenerationResult
+    _ memory: RequestMemory, _ result: inout GenerationResult
   ) throws {
     let clock = ContinuousClock()
     let begin = clock.now
     var warnings = result.warnings
     let denoiser = try withInference {
-      try SegmentedDenoiser(segments, range, pictures, request, shared: plan.acceleration.models, warnings: &warnings)
+      try SegmentedDenoiser(
+        segments, range, pictures, request, shared: plan.acceleration.models, memory: memory, warnings: &warnings)
     }
     result.warnings = warnings
     let encoded = clock.now
@@ -121,7 +127,8 @@ public struct ImagePipeline: Sendable {
       let pictures = try withTensorErrors { try PreparedPictures(plan.pictures, model, inStrips: plan.worksInStrips) }
       var warnings: [String] = []
       return try SegmentedDenoiser(
-        segments, request.prompts.indices, pictures, request, shared: plan.acceleration.models, sites: sites, warnings: &warnings)
+        segments, request.prompts.indices, pictures, request, shared: plan.acceleration.models, sites: sites,
+        memory: RequestMemory(graphs: nil), warnings: &warnings)
     }
   }
 

@@ -11,6 +11,10 @@ struct NetworkCall {
   let pictures: PreparedPictures
   /// Acts at the network's sites; `nil` when nobody does.
   var policy: (any SitePolicy)?
+  /// Recorded evaluations; `nil` where they are done one kernel after the other.
+  var graphs: EvaluationGraphs?
+  /// Keeps what networks make beside their weights.
+  let tables: ConstantTables
 
   /// - Parameters:
   ///   - input: `[k·B, C, H, W]`, the context's branches one after the other.
@@ -29,15 +33,42 @@ struct NetworkCall {
       return .cat(outputs, dim: 0)
     }
     let timestep = timesteps(input, context)
+    if let recorded = try recorded(input, timestep, parts, context) { return recorded }
+    return try tables.keeping { try answer(input, timestep, parts, context) }
+  }
+
+  /// - Parameter parts: by branch of the context.
+  private func answer(_ input: Tensor, _ timestep: Tensor, _ parts: [Conditioning], _ context: StepContext) throws -> Tensor {
     // The state stays float32 whatever the network computes in: a step changes it by less than half types can hold.
     let seen = input.to(model.computeType)
+    let evaluation = Evaluation(context, policy: policy)
     var conditioning = Conditioning.stacked(parts)
-    conditioning.residuals = try pictures.residuals(seen, timestep: timestep, conditions, Evaluation(context, policy: policy))
-    let answer = try model.backbone(
-      pictures.input(seen), timestep: timestep, conditioning: conditioning, evaluation: Evaluation(context, policy: policy)
-    ).to(.float32).contiguous()
+    conditioning.residuals = try pictures.residuals(seen, timestep: timestep, parts, evaluation)
+    let answer = try model.backbone(pictures.input(seen), timestep: timestep, conditioning: conditioning, evaluation: evaluation)
+      .to(.float32).contiguous()
     let channels = input.size(1)
     return answer.rank == 4 && answer.size(1) == 2 * channels ? answer.narrow(1, start: 0, length: channels) : answer
+  }
+
+  /// The same by a recording, where evaluations are recorded and nobody acts inside this one.
+  ///
+  /// All that changes from evaluation to evaluation, or from batch to batch, is handed over as a tensor; what pictures tell is the request's.
+  private func recorded(_ input: Tensor, _ timestep: Tensor, _ parts: [Conditioning], _ context: StepContext) throws -> Tensor? {
+    guard let graphs, policy == nil else { return nil }
+    let told = parts.map(\.parts)
+    let inputs = [input, timestep] + told.flatMap { $0.map(\.tensor) }
+    let key = EvaluationGraphs.Key(
+      model: model.folder + model.fingerprint, parts: context.branches + pictures.acting(context), names: told.flatMap { $0.map(\.name) },
+      shapes: inputs.map(\.shape), types: inputs.map(\.dtype))
+    return try graphs(key, inputs, on: model.device) { [self] tensors in
+      var rest = tensors.dropFirst(2)
+      let parts = told.map { names in
+        let own = rest.prefix(names.count)
+        rest = rest.dropFirst(names.count)
+        return Conditioning(parts: zip(names, own).map { ($0.name, $1) })
+      }
+      return [try tables.keeping { try answer(tensors[0], tensors[1], parts, context) }]
+    }?.first
   }
 
   /// Several copies of the samples are told the same.

@@ -9,7 +9,7 @@ extension ResolvedRequest {
     _ request: GenerationRequest, _ model: LoadedModel, _ table: Tableau, _ guidance: Guidance, _ identity: RunIdentity,
     sampleShape: [Int]
   ) -> RunOutline {
-    let control = request.pictures.control == nil ? [] : [Site.controlNetwork]
+    let control = request.pictures.controls.isEmpty ? [] : [Site.controlNetwork]
     var outline = RunOutline(network: "'\(model.name)'", tableau: table, guidance: guidance, sites: control + model.backbone.sites)
     outline.identity = identity
     outline.guests = model.guests

@@ -224,7 +224,7 @@ struct ResolvedRequest {
   private static func size(_ request: GenerationRequest, _ model: LoadedModel) throws -> (Int, Int) {
     let shape = model.backbone.sampleShape.map { $0 * model.pixelsPerSample }
     // A picture that is not to be resized says the size.
-    let picture = request.pictures.fit == .exact ? request.pictures.start?.picture ?? request.pictures.control?.picture : nil
+    let picture = request.pictures.fit == .exact ? request.pictures.start?.picture ?? request.pictures.controls.first?.picture : nil
     let (width, height) = (request.width ?? picture?.width ?? shape[2], request.height ?? picture?.height ?? shape[1])
     let multiple = model.backbone.sizeMultiple * model.pixelsPerSample
     guard width > 0, height > 0, width % multiple == 0, height % multiple == 0, width <= 4096, height <= 4096 else {

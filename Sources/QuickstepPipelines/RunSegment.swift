@@ -42,7 +42,7 @@ extension ResolvedRequest {
           model: model, plan: self, evaluations: evaluations, steps: steps, acceleration: acceleration, isCompanion: false, warnings: [])
       ]
     }
-    guard pictures.control == nil else { throw GenerationError("'\(schedule.method)' and a ControlNet do not go together") }
+    guard pictures.controls.isEmpty else { throw GenerationError("'\(schedule.method)' and a ControlNet do not go together") }
     return try schedule.segments.map { segment in
       let indices = outline.calls.indices.filter { segment.steps.contains(outline.calls[$0].step) }
       let evaluations = (indices.first ?? 0)..<((indices.last ?? -1) + 1)
@@ -120,9 +120,10 @@ final class SegmentedDenoiser: Denoiser {
   /// - Parameters:
   ///   - shared: which model does which steps, where there are several.
   ///   - sites: who acts in the networks, in place of the request's methods.
+  ///   - memory: what the request keeps from batch to batch.
   init(
     _ segments: [RunSegment], _ range: Range<Int>, _ pictures: PreparedPictures, _ request: GenerationRequest, shared: ModelSchedule?,
-    sites: (any SitePolicy)? = nil, warnings: inout [String]
+    sites: (any SitePolicy)? = nil, memory: RequestMemory, warnings: inout [String]
   ) throws {
     schedule = shared
     for observer in request.observers { observer.began() }
@@ -139,7 +140,9 @@ final class SegmentedDenoiser: Denoiser {
       let session = segment.acceleration.makeSession()
       let acting = sites ?? session.sites
       let recorder = request.observers.isEmpty ? nil : RunRecorder(request.observers, model: model.name, base: acting)
-      let call = NetworkCall(model: model, conditions: conditions, pictures: pictures, policy: recorder ?? acting)
+      let call = NetworkCall(
+        model: model, conditions: conditions, pictures: pictures, policy: recorder ?? acting, graphs: memory.graphs,
+        tables: memory.tables)
       // Innermost: what the network answers, whatever methods make of it.
       let calls = session.calls + (recorder.map { [$0] } ?? [])
       let denoiser = GuidedDenoiser(

@@ -14,7 +14,10 @@ struct BenchCommand: AsyncParsableCommand {
       and 16, and a whole 'generate' process with its memory. With --peer the same networks run in another program, in turns with ours
       (A B A B …), so that a machine that speeds up or slows down does so for both.
 
+      On a GPU the section 'graphs' times evaluations one kernel after the other and played from a recording, in turns.
+
       Examples:
+        quickstep bench --device cuda --dtype bfloat16 --markdown out/bench-gpu.md
         quickstep bench --peer "python3 Benchmarks/peer_eager.py" --markdown out/bench.md
         quickstep bench --only executor --model emoji
       """,
@@ -26,6 +29,10 @@ struct BenchCommand: AsyncParsableCommand {
   var peer: String?
   @Option(help: "Turns of each side.")
   var rounds = 15
+  @Option(help: "cpu, cuda or cuda:N (default: cpu).")
+  var device = "cpu"
+  @Option(help: "Type of weights and computation: float32 (default), bfloat16, float16.")
+  var dtype = "float32"
   @Option(help: "Threads per operator (default: one per physical core).")
   var threads: Int?
   @Option(help: "Measure this alone (repeatable): \(Section.allCases.map(\.rawValue).joined(separator: ", ")).")
@@ -36,7 +43,13 @@ struct BenchCommand: AsyncParsableCommand {
   var idle = false
 
   /// What is measured.
-  enum Section: String, CaseIterable, ExpressibleByArgument { case calls, sampler, executor, evaluations, recipes, processes }
+  enum Section: String, CaseIterable, ExpressibleByArgument {
+    case calls, sampler, executor, evaluations, graphs, recipes, processes
+
+    /// Whether it is measured on a GPU, and whether on the processor: what looks at the machinery around networks is measured there.
+    var runsOnGPU: Bool { [.evaluations, .graphs, .recipes].contains(self) }
+    var runsOnCPU: Bool { self != .graphs }
+  }
 
   func validate() throws {
     if peer != nil, !wants(.evaluations), !wants(.recipes) {
@@ -45,7 +58,22 @@ struct BenchCommand: AsyncParsableCommand {
     if rounds < 3 || rounds > 1000 { throw ValidationError("--rounds is \(rounds); allowed: 3…1000.") }
   }
 
-  private func wants(_ section: Section) -> Bool { only.isEmpty || only.contains(section) }
+  private func wants(_ section: Section) -> Bool {
+    only.isEmpty ? (device == "cpu" ? section.runsOnCPU : section.runsOnGPU) : only.contains(section)
+  }
+
+  /// Checks that all that is asked for can be measured there.
+  private func place() throws -> (Device, DType) {
+    guard let type = DType(name: dtype), type.isFloatingPoint else {
+      throw ValidationError("--dtype \(dtype) is unknown; use float32, bfloat16 or float16.")
+    }
+    let device = try Device(named: device)
+    if let section = only.first(where: { device.isCUDA ? !$0.runsOnGPU : !$0.runsOnCPU }) {
+      throw ValidationError("The section '\(section.rawValue)' is not measured on \(device).")
+    }
+    if peer != nil, device.isCUDA { throw ValidationError("--peer runs on the processor and is not compared with a GPU.") }
+    return (device, type)
+  }
 
   func run() async throws {
     if let threads { Machine.threads = threads }
@@ -55,14 +83,18 @@ struct BenchCommand: AsyncParsableCommand {
       return printJSON(.object(["sum": .number(sum), "peak_memory_bytes": .integer(ProcessMemory.peakBytes)]))
     }
     let built = ModelLibrary.all().filter { $0.pipeline != nil && $0.problem == nil }.map(\.path)
-    let models = try (model.isEmpty ? built : model.map(ModelLibrary.find)).map { try LoadedModel(folder: $0) }
+    let (device, type) = try place()
+    let models = try (model.isEmpty ? built : model.map(ModelLibrary.find)).map { try LoadedModel(folder: $0, dtype: type, device: device) }
     // What a newcomer runs first is the default model.
     guard let first = models.first(where: { $0.name == "emoji" }) ?? models.first else { return }
-    var report = BenchReport()
+    var report = BenchReport(device: device, dtype: type)
     if wants(.calls) { report.add("Operator call", try CallBenchmark.rows(rounds: rounds)) }
     if wants(.sampler) { report.add("Sampler overhead, 20 steps", try models.map { try SamplerBenchmark.row($0, rounds: rounds) }) }
     if wants(.executor) { report.add("Running a table, 20 steps", try ExecutorBenchmark.rows(first, rounds: rounds)) }
     if wants(.evaluations) { report.add("One evaluation", try EvaluationBenchmark.rows(models, peer: peer, rounds: rounds)) }
+    if wants(.graphs) {
+      report.add("One evaluation, recorded as a graph", try models.flatMap { try GraphBenchmark.rows($0, rounds: rounds) })
+    }
     if wants(.recipes) { report.add("A picture by the model's recipe", try RecipeBenchmark.rows(models, peer: peer, rounds: rounds)) }
     if wants(.processes) {
       report.add("Whole process: generate, 20 steps, one picture", try ProcessBenchmark.rows(model: first, rounds: rounds))

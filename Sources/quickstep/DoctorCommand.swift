@@ -119,17 +119,34 @@ struct DoctorCommand: ParsableCommand {
 
   private static func gpu() -> Finding {
     let count = Machine.cudaDeviceCount()
-    if count > 0 { return .ok("gpu", "\(Quantity.counted(count, "GPU")) usable") }
+    if count > 0 {
+      do {
+        _ = try EvaluationGraph(device: .cuda(0), inputs: [])
+        return .ok("gpu", "\(Quantity.counted(count, "GPU")) usable; evaluations can be recorded as graphs")
+      } catch {
+        return .warning(
+          "gpu", "\(Quantity.counted(count, "GPU")) usable, but no graphs: \(error)",
+          advice: "Run 'CUDA=1 Scripts/setup.sh' and build again.")
+      }
+    }
     let folder = MachineFacts.loadedLibraries("libtorch_cpu.so").first.map { String($0.dropLast("libtorch_cpu.so".count)) }
     let manager = FileManager.default
     let hasLibrary = folder.map { manager.fileExists(atPath: $0 + "libtorch_cuda.so") } ?? false
     let hasDriver = ["/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/dxg"].contains { manager.fileExists(atPath: $0) }
-    guard hasDriver else { return .ok("gpu", "none on this machine; the processor is used") }
+    let problem = Machine.cudaUnavailableReason().flatMap { $0.split(separator: "\n").first.map(String.init) } ?? "no reason given"
+    // The library may need others that are not there, whatever the driver.
+    if hasLibrary, !problem.hasPrefix("libtorch_cuda.so is there") {
+      return .warning(
+        "gpu", "libtorch_cuda.so cannot be opened: \(problem)", advice: "Run 'CUDA=1 Scripts/setup.sh' again; it installs what it needs.")
+    }
+    guard hasDriver else {
+      let libraries = hasLibrary ? " (libtorch's CUDA libraries are there, a driver is not)" : ""
+      return .ok("gpu", "none on this machine\(libraries); the processor is used")
+    }
     guard hasLibrary else {
       return .warning("gpu", "there is one, but libtorch_cuda.so is not installed", advice: "Run 'CUDA=1 Scripts/setup.sh' to install it.")
     }
-    let reason = Machine.cudaUnavailableReason().flatMap { $0.split(separator: "\n").first.map(String.init) } ?? "no reason given"
-    return .warning("gpu", "cannot be used: \(reason)", advice: "See whether nvidia-smi works and whether the driver supports CUDA 13.")
+    return .warning("gpu", "cannot be used: \(problem)", advice: "See whether nvidia-smi works and whether the driver supports CUDA 13.")
   }
 
   private static func arithmetic(_ check: ArithmeticCheck) -> Finding {

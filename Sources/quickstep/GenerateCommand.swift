@@ -88,6 +88,8 @@ struct GenerateCommand: AsyncParsableCommand {
   var dtype: String?
   @Option(help: ArgumentHelp(KernelOption.help))
   var kernels: String?
+  @Option(help: "Whether evaluations on a GPU are recorded once and played: auto (default: where it can be done), on, off.")
+  var cudaGraphs: GraphUse?
   @Option(help: "Threads per operator (default: one per physical core).")
   var threads: Int?
   @OptionGroup(title: "Pictures to begin with and to be steered by") var pictures: PictureOptions
@@ -142,6 +144,9 @@ struct GenerateCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
+    if cudaGraphs != nil, try !Device(named: device ?? "auto").isCUDA {
+      throw ValidationError("--cuda-graphs has no effect without a GPU; leave it out, or give --device cuda.")
+    }
     let plan = try GenerationJob(self)
     try await plan.run()
   }

@@ -32,6 +32,11 @@ import Testing
     Mistake("--control a.png --controlnet controlnet --control-scale inf", "--control-scale"),
     Mistake("--control a.png --controlnet controlnet --control-interval 0.5-0.5", "0.5"),
     Mistake("--control a.png --controlnet controlnet --control-interval 2-3", "0…1"),
+    Mistake(
+      "--control a.png --control a.png --controlnet controlnet --control-scale 1 --control-scale 2 --control-scale 3", "3 times", "2 times"),
+    Mistake("--control a.png --controlnet controlnet --controlnet other", "--controlnet was given 2 times"),
+    Mistake("--control a.png --control odd.png --controlnet controlnet", "odd.png is 15x16"),
+    Mistake("--cuda-graphs on --device cpu", "--cuda-graphs has no effect"), Mistake("--cuda-graphs perhaps", "'auto'"),
     Mistake("--control a.png --controlnet other", "cross_attention_dim", "[20, 20]", "[12, 12]"),
     Mistake("--size 7x7", "multiples of 2"), Mistake("--size 100000x100000", "4096"),
     Mistake("--size 99999999999999999999x1", "WIDTHxHEIGHT"),

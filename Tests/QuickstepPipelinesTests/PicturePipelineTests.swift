@@ -53,15 +53,42 @@ import Testing
     control.scale = fixture.number("scale", of: settings) ?? 1
     control.interval = (fixture.number("start", of: settings) ?? 0)...(fixture.number("end", of: settings) ?? 1)
     control.guesses = settings["guess"] == .bool(true)
-    request.pictures.control = control
+    request.pictures.controls = [control]
     if let strength = fixture.number("strength") {
       request.pictures.start = StartImage(try fixture.picture("image"), strength: strength)
     }
     try fixture.expectEqual(model.generate(request))
     // Without it the run is another one: the comparison above would notice.
-    request.pictures.control = nil
+    request.pictures.controls = []
     let other = Dictionary(uniqueKeysWithValues: try model.generate(request).trajectory)
     #expect(try PictureFixture.gap(#require(other["final"]), fixture.file.tensor("final")) > 1e-2)
+  }
+
+  @Test("what several ControlNets add is summed, as in the reference", arguments: ["sd-controls", "sd-controls-guess"])
+  func severalControls(_ name: String) throws {
+    let fixture = try PictureFixture(name)
+    var request = try fixture.request()
+    let model = try LoadedModel(folder: folder("sd"))
+    let settings = try #require(fixture.settings["controls"])
+    func numbers(_ key: String) throws -> [Double] { try #require(settings[key]?.array).compactMap(\.double) }
+    let (scales, starts, ends) = (try numbers("scales"), try numbers("starts"), try numbers("ends"))
+    var controls = try [("controlnet-sd", "control"), ("controlnet-sd-grey", "control.1")].map { part, picture in
+      try ControlInput(folder: "\(PictureFixture.root)/parts/\(part)", picture: fixture.picture(picture))
+    }
+    for index in controls.indices {
+      (controls[index].scale, controls[index].interval) = (scales[index], starts[index]...ends[index])
+      controls[index].guesses = settings["guess"] == .bool(true)
+    }
+    request.pictures.controls = controls
+    let result = try model.generate(request)
+    try fixture.expectEqual(result)
+    #expect(try #require(result.images.first).settings.pictures?.controls?.map(\.scale) == scales)
+    // Either of them counts.
+    for index in controls.indices {
+      request.pictures.controls = [controls[index]]
+      let other = Dictionary(uniqueKeysWithValues: try model.generate(request).trajectory)
+      #expect(try PictureFixture.gap(#require(other["final"]), fixture.file.tensor("final")) > 1e-2)
+    }
   }
 
   @Test("prompts of different lengths are steered one by one", arguments: [false, true])
@@ -73,7 +100,7 @@ import Testing
     func final(_ prompt: String, scale: Double, _ control: ControlInput?) throws -> Tensor {
       var request = GenerationRequest(prompts: [prompt], seeds: [7])
       (request.weighting, request.guidanceScale, request.steps, request.solver) = (.a1111, scale, 1, "ddim")
-      (request.pictures.control, request.pictures.fit, request.recordsTrajectory) = (control, .stretch, true)
+      (request.pictures.controls, request.pictures.fit, request.recordsTrajectory) = (control.map { [$0] } ?? [], .stretch, true)
       return try #require(try model.generate(request).trajectory.first { $0.name == "final" }).tensor
     }
     let long = Array(repeating: "a (red:1.3) fox", count: 60).joined(separator: " ")

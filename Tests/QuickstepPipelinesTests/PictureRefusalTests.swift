@@ -51,7 +51,7 @@ import Testing
     },
     Mistake("tiling without a codec", ["no codec", "auto or off"]) { $0.tiling = .on },
     Mistake("ControlNet for another network", ["takes no ControlNet"]) {
-      $0.pictures.control = try ControlInput(folder: PictureFixture.root + "/parts/controlnet-sd", picture: picture())
+      $0.pictures.controls = [try ControlInput(folder: PictureFixture.root + "/parts/controlnet-sd", picture: picture())]
     },
   ]
 

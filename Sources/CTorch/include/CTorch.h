@@ -118,6 +118,31 @@ void qs_generator_seed(qs_generator generator, uint64_t seed);
 int qs_generator_state(qs_generator generator, qs_tensor *result);
 int qs_generator_set_state(qs_generator generator, qs_tensor state);
 
+// ---- Graphs ------------------------------------------------------------------------------------------------------------
+
+typedef struct qs_graph_opaque *qs_graph;
+
+/// A recorder of work on a GPU, with a stream and, while it records, a memory pool of its own. Fails with the reason where libtorch's CUDA half, a
+/// function of it or the device is not there.
+int qs_graph_create(int32_t device_index, qs_graph *result);
+/// Waits for the device, then has this thread queue its work on the graph's stream until `qs_graph_leave`. Not to be nested.
+int qs_graph_enter(qs_graph graph);
+/// Waits for the device and goes back to the stream from before.
+int qs_graph_leave(qs_graph graph);
+/// From now on the work of this thread is recorded and not done. Inside enter and leave, once per graph.
+int qs_graph_capture_begin(qs_graph graph);
+/// Ends the recording. Fails where something was asked for that cannot be recorded; the graph is of no use then.
+int qs_graph_capture_end(qs_graph graph);
+/// Queues all that was recorded on this thread's current stream.
+int qs_graph_replay(qs_graph graph);
+void qs_graph_release(qs_graph graph);
+
+/// From now on operators of this thread that read or make a tensor in main memory are noted. With origins, where everything is in main memory, it is
+/// those instead that read a tensor that comes neither from them nor from such operators, and those that make one without being told a device.
+int qs_host_watch_begin(const qs_tensor *origins, int64_t count);
+/// Ends the watch. The names of these operators, each once and on a line of its own, or NULL when there were none. Free with `qs_string_free`.
+char *qs_host_watch_end(void);
+
 // ---- Machine -----------------------------------------------------------------------------------------------------------
 
 const char *qs_version(void);

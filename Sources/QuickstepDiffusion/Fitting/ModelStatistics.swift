@@ -15,9 +15,8 @@ public struct ModelStatistics: Sendable {
   public let shape: [Int]
   /// Of the model they were taken from; `nil` when unknown.
   public let fingerprint: String?
-  private let l: [Double]
-  private let s: [Double]
-  private let b: [Double]
+  /// The values themselves, level by level.
+  package let l: [Double], s: [Double], b: [Double]
 
   /// `metadata["kind"]` of files.
   static let kind = "quickstep-model-statistics"

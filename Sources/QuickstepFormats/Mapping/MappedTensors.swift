@@ -1,7 +1,8 @@
 public import QuickstepNN
 public import QuickstepTensor
 
-/// Tensors of a source under other names and, where layouts differ, as views of them. Nothing is copied but what has to be transposed.
+/// Tensors of a source under other names and, where layouts differ, as views of them. Nothing is copied but what has to be transposed or put in
+/// another order.
 public struct MappedTensors: TensorSource, StoredTypes {
   /// All names, in ascending order of their UTF-8 bytes.
   public let names: [String]
@@ -48,8 +49,12 @@ public struct MappedTensors: TensorSource, StoredTypes {
   }
 
   public func storedBytes(_ name: String) -> Int? {
-    guard let view = views[name], let bytes = (source as? any StoredTypes)?.storedBytes(view.name) else { return nil }
-    return view.steps.reduce(bytes) { sum, step in if case .part(_, let count) = step { sum / max(1, count) } else { sum } }
+    guard let view = views[name], let bytes = (source as? any StoredTypes)?.storedBytes(view.name), let stored = source.info(view.name),
+      let seen = infos[name]
+    else { return nil }
+    // Bytes of part of a tensor are as many as its share of the numbers.
+    let count = stored.shape.reduce(1, *)
+    return count == 0 ? 0 : Int(Double(bytes) * Double(seen.shape.reduce(1, *)) / Double(count))
   }
 
   /// The view: it shares memory with the stored tensor unless it is transposed.
@@ -63,6 +68,10 @@ public struct MappedTensors: TensorSource, StoredTypes {
         case .part(let part, let count):
           let size = tensor.size(0) / max(1, count)
           return tensor.narrow(0, start: part * size, length: size)
+        case .rows(let rows): return tensor.narrow(0, start: rows.lowerBound, length: rows.count)
+        case .halvesSwapped:
+          let half = tensor.size(0) / 2
+          return .cat([tensor.narrow(0, start: half, length: half), tensor.narrow(0, start: 0, length: half)], dim: 0)
         // Kernels want rows without gaps, and the matrices that are stored the other way round are small.
         case .transposed: return tensor.transposed.contiguous()
         case .matrix: return tensor.reshape([tensor.size(0), tensor.size(1)])

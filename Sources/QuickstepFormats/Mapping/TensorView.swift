@@ -4,6 +4,10 @@ public struct TensorView: Sendable, Hashable {
   public enum Step: Sendable, Hashable {
     /// Part number `part` of `count` equal parts along the first dimension: one of several matrices stored as one.
     case part(Int, of: Int)
+    /// These of the first dimension: one of several matrices of different heights stored as one.
+    case rows(Range<Int>)
+    /// The second half of the first dimension before the first.
+    case halvesSwapped
     /// The two dimensions of a matrix swapped.
     case transposed
     /// Without final dimensions of size 1, down to a matrix: a 1×1 convolution as a linear layer.
@@ -31,6 +35,11 @@ public struct TensorView: Sendable, Hashable {
       case .part(let part, let count):
         guard let first = shape.first, count > 0, (0..<count).contains(part), first % count == 0 else { return nil }
         shape[0] = first / count
+      case .rows(let rows):
+        guard let first = shape.first, rows.lowerBound >= 0, rows.upperBound <= first, !rows.isEmpty else { return nil }
+        shape[0] = rows.count
+      case .halvesSwapped:
+        guard let first = shape.first, first % 2 == 0 else { return nil }
       case .transposed:
         guard shape.count == 2 else { return nil }
         shape.swapAt(0, 1)

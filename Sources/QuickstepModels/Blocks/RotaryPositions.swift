@@ -1,4 +1,5 @@
 import Foundation
+import QuickstepNN
 import QuickstepTensor
 
 /// Rotary positions (Su et al. 2021, arXiv 2104.09864) over several axes: pairs of neighbouring channels are turned by position · frequency,
@@ -13,8 +14,10 @@ struct RotaryPositions {
   init(_ positions: Tensor, sizes: [Int]) {
     // In double precision, as in the reference: positions may be large.
     let angles = sizes.enumerated().map { axis, size in
-      let frequencies = stride(from: 0, to: size, by: 2).map { 1 / pow(10000, Double($0) / Double(size)) }
-      let table = Tensor(frequencies, shape: [1, frequencies.count]).to(positions.device)
+      let table = ConstantTables.table("rotary frequencies", [Double(size)], dtype: .float64, device: positions.device) {
+        let frequencies = stride(from: 0, to: size, by: 2).map { 1 / pow(10000, Double($0) / Double(size)) }
+        return Tensor(frequencies, shape: [1, frequencies.count])
+      }
       return positions.narrow(1, start: axis, length: 1).to(.float64) * table
     }
     let all = Tensor.cat(angles, dim: 1).unsqueeze(1)

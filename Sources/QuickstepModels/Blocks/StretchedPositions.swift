@@ -1,4 +1,5 @@
 import Foundation
+import QuickstepNN
 import QuickstepTensor
 
 /// Sine–cosine positions as diffusers makes them: columns in the first half of the channels and rows in the second, each stretched to the
@@ -9,7 +10,15 @@ enum StretchedPositions {
   ///   - base: side of the trained grid.
   ///   - scale: interpolation, as PixArt has it for larger pictures.
   ///   - table: side of a larger square grid of which this one is the middle (SD3); `nil` when it is the whole grid.
-  static func make(rows: Int, columns: Int, size: Int, base: Int, scale: Double = 1, table: Int? = nil) -> Tensor {
+  ///   - sample: has the type and the device of the result.
+  static func make(rows: Int, columns: Int, size: Int, base: Int, scale: Double = 1, table: Int? = nil, like sample: Tensor) -> Tensor {
+    let numbers = [rows, columns, size, base, table ?? 0].map(Double.init) + [scale]
+    return ConstantTables.table("stretched positions", numbers, dtype: sample.dtype, device: sample.device) {
+      make(rows: rows, columns: columns, size: size, base: base, scale: scale, table: table)
+    }
+  }
+
+  private static func make(rows: Int, columns: Int, size: Int, base: Int, scale: Double, table: Int?) -> Tensor {
     let quarter = size / 4
     let frequencies = (0..<quarter).map { pow(10000, -Double($0) / Double(quarter)) }
     // The reference divides in single precision.

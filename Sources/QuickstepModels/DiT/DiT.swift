@@ -90,8 +90,9 @@ public struct DiT: Backbone {
     guard let classes = conditioning.classes else { throw ComponentError("DiTTransformer2DModel needs 'class_labels'") }
     let (rows, columns) = try Patches.grid(sample, channels: configuration.inChannels, patch: configuration.patchSize)
     let positions = StretchedPositions.make(
-      rows: rows, columns: columns, size: configuration.hiddenSize, base: configuration.sampleSize / configuration.patchSize)
-    let tokens = patches(sample).flatten(startDim: 2).transposed + positions.to(sample.dtype, sample.device)
+      rows: rows, columns: columns, size: configuration.hiddenSize, base: configuration.sampleSize / configuration.patchSize,
+      like: sample)
+    let tokens = patches(sample).flatten(startDim: 2).transposed + positions
     let labels = classes.to(.int64)
     let hidden = try evaluation.sequence(
       "transformer_blocks", count: blocks.count, tokens, modulated: { blocks[0].modulated($0, timestep, labels) },

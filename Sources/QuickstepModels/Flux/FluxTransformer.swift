@@ -67,8 +67,10 @@ public struct FluxTransformer: Backbone {
       throw ComponentError("FluxTransformer2DModel needs 'encoder_hidden_states' and 'pooled_projections'")
     }
     let (rows, columns) = try Patches.grid(sample, channels: configuration.inChannels / 4, patch: 2)
-    let positions = Tensor.cat(
-      [Tensor.zeros([prompt.size(1), 3]).to(sample.device), Self.positions(rows: rows, columns: columns).to(sample.device)])
+    let length = prompt.size(1)
+    let positions = ConstantTables.table("FLUX positions", [length, rows, columns].map(Double.init), device: sample.device) {
+      .cat([.zeros([length, 3]), Self.positions(rows: rows, columns: columns)])
+    }
     let tokens = try denoise(
       Self.packed(sample), timestep: timestep, guidanceScale: conditioning.guidanceScale, prompt: prompt, pooled: pooled,
       positions: positions,

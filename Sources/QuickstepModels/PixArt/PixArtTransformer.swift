@@ -55,8 +55,8 @@ public struct PixArtTransformer: Backbone {
     let (rows, columns) = try Patches.grid(sample, channels: configuration.inChannels, patch: configuration.patchSize)
     let positions = StretchedPositions.make(
       rows: rows, columns: columns, size: configuration.hiddenSize, base: configuration.sampleSize / configuration.patchSize,
-      scale: configuration.positionScale)
-    let tokens = patches(sample).flatten(startDim: 2).transposed + positions.to(sample.dtype, sample.device)
+      scale: configuration.positionScale, like: sample)
+    let tokens = patches(sample).flatten(startDim: 2).transposed + positions
     let (parts, embedding) = try modulation(timestep, conditioning, dtype: sample.dtype)
     let context = captions.map { $0(sequence) } ?? sequence
     let mask = HeadAttention.bias(conditioning.mask, dtype: sample.dtype)

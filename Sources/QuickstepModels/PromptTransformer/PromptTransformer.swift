@@ -105,10 +105,12 @@ public struct PromptTransformer: Backbone {
   }
 
   private func positions(_ rows: Int, _ columns: Int, like sample: Tensor) -> Tensor {
-    let side = configuration.sampleSize / configuration.patchSize
-    let table =
-      rows == side && columns == side ? positions : GridPositions.make(rows: rows, columns: columns, size: configuration.hiddenSize)
-    return table.to(sample.dtype, sample.device)
+    let (side, size) = (configuration.sampleSize / configuration.patchSize, configuration.hiddenSize)
+    return ConstantTables.table(
+      "grid positions", [rows, columns, size].map(Double.init), dtype: sample.dtype, device: sample.device
+    ) {
+      rows == side && columns == side ? positions : GridPositions.make(rows: rows, columns: columns, size: size)
+    }
   }
 }
 

@@ -60,8 +60,7 @@ public struct SD3Transformer: Backbone {
       throw ComponentError("SD3Transformer2DModel needs 'encoder_hidden_states' and 'pooled_projections'")
     }
     let (rows, columns) = try Patches.grid(sample, channels: configuration.inChannels, patch: configuration.patchSize)
-    let tokens =
-      patches(sample).flatten(startDim: 2).transposed + (try positions(rows: rows, columns: columns)).to(sample.dtype, sample.device)
+    let tokens = patches(sample).flatten(startDim: 2).transposed + (try positions(rows: rows, columns: columns, like: sample))
     let signal = self.signal(timestep, scale: nil, pooled: pooled).silu()
     let streams = try evaluation.sequence(
       [run], Streams(image: tokens, text: prompt(sequence)), modulated: { blocks[0].modulated($0, signal: signal) }
@@ -73,7 +72,7 @@ public struct SD3Transformer: Backbone {
   }
 
   /// The middle of the table, `[1, rows · columns, C]`.
-  private func positions(rows: Int, columns: Int) throws -> Tensor {
+  private func positions(rows: Int, columns: Int, like sample: Tensor) throws -> Tensor {
     let (side, patch) = (configuration.positionSize, configuration.patchSize)
     guard rows <= side, columns <= side else {
       throw ComponentError(
@@ -81,9 +80,10 @@ public struct SD3Transformer: Backbone {
     }
     guard let positions else {
       return StretchedPositions.make(
-        rows: rows, columns: columns, size: configuration.hiddenSize, base: configuration.sampleSize / patch, table: side)
+        rows: rows, columns: columns, size: configuration.hiddenSize, base: configuration.sampleSize / patch, table: side,
+        like: sample)
     }
     return positions.unflatten(1, sizes: [side, side]).narrow(1, start: (side - rows) / 2, length: rows)
-      .narrow(2, start: (side - columns) / 2, length: columns).flatten(startDim: 1, endDim: 2)
+      .narrow(2, start: (side - columns) / 2, length: columns).flatten(startDim: 1, endDim: 2).to(sample.dtype, sample.device)
   }
 }

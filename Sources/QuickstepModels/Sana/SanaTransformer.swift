@@ -68,9 +68,10 @@ public struct SanaTransformer: Backbone {
     var tokens = patches(sample).flatten(startDim: 2).transposed
     if let scale = configuration.positionScale {
       let positions = StretchedPositions.make(
-        rows: rows, columns: columns, size: configuration.hiddenSize, base: configuration.sampleSize / configuration.patchSize, scale: scale
-      )
-      tokens += positions.to(sample.dtype, sample.device)
+        rows: rows, columns: columns, size: configuration.hiddenSize, base: configuration.sampleSize / configuration.patchSize,
+        scale: scale,
+        like: sample)
+      tokens += positions
     }
     let (parts, embedding) = try time(timestep, guidance: guidance, dtype: sample.dtype)
     let context = captionNorm(captions(sequence))

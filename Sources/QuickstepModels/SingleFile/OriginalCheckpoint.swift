@@ -157,7 +157,7 @@ public enum ComponentFile {
   /// The tensors of `part` in a file, under our names.
   ///
   /// Files in our names are taken as they are. Of files in original names (whole models, or the network alone) the part is taken.
-  /// - Parameter part: `unet`, `vae`, `text_encoder`, ….
+  /// - Parameter part: `unet`, `vae`, `transformer` (FLUX.1 and Stable Diffusion 3), `text_encoder`, ….
   /// - Throws: `FormatError` when the names are original ones that fit no such part.
   public static func tensors(_ part: String, in source: any TensorSource) throws -> any TensorSource {
     func has(_ name: String) -> Bool { source.info(name) != nil }
@@ -172,6 +172,9 @@ public enum ComponentFile {
       }
       let codec = try OriginalAutoencoder(source, prefix: prefix)
       return try mapped(source, prefix, codec.names, origin: origin, codec.steps)
+    case "transformer":
+      guard let network = try OriginalTransformer(source) else { return source }
+      return try MappedTensors(source, views: network.views, origin: origin)
     default:
       guard OriginalFamily(source) != nil else { return source }
       return try OriginalCheckpoint(source).part(part).weights

@@ -5,7 +5,7 @@ public import QuickstepTensor
 struct SinusoidalFeatures: Sendable {
   let size: Int
   let cosinesFirst: Bool
-  let frequencies: Tensor
+  let shift: Double
 
   /// - Parameters:
   ///   - size: number of features; an odd one ends with a zero.
@@ -13,13 +13,20 @@ struct SinusoidalFeatures: Sendable {
   init(size: Int, cosinesFirst: Bool, shift: Double) {
     self.size = size
     self.cosinesFirst = cosinesFirst
-    let half = size / 2
-    frequencies = ((Tensor.arange(0, end: Scalar(half), dtype: .float32) * -9.210340371976184) / (Double(half) - shift)).exp()
+    self.shift = shift
+  }
+
+  /// `[size / 2]`, float32.
+  private func frequencies(_ device: Device) -> Tensor {
+    ConstantTables.table("sinusoidal features", [Double(size), shift], device: device) {
+      let half = size / 2
+      return ((Tensor.arange(0, end: Scalar(half), dtype: .float32) * -9.210340371976184) / (Double(half) - shift)).exp()
+    }
   }
 
   /// `[N] → [N, size]`, float32.
   func callAsFunction(_ numbers: Tensor) -> Tensor {
-    let angles = numbers.to(.float32).unsqueeze(-1) * frequencies.to(numbers.device).unsqueeze(0)
+    let angles = numbers.to(.float32).unsqueeze(-1) * frequencies(numbers.device).unsqueeze(0)
     let parts = cosinesFirst ? [angles.cos(), angles.sin()] : [angles.sin(), angles.cos()]
     let features = Tensor.cat(parts, dim: -1)
     return size % 2 == 0 ? features : features.pad([0, 1, 0, 0])

@@ -23,8 +23,10 @@ public enum TimestepFeatures {
   /// `[B] → [B, size]`, cosines first. Frequencies run from 1 down to 1/`longestPeriod`.
   public static func make(_ timestep: Tensor, size: Int, longestPeriod: Double = 10000) -> Tensor {
     let half = size / 2
-    let frequencies = (0..<half).map { Float(exp(-log(longestPeriod) * Double($0) / Double(half))) }
-    let angles = timestep.to(.float32).unsqueeze(-1) * Tensor(frequencies, shape: [1, half]).to(timestep.device)
+    let frequencies = ConstantTables.table("timestep features", [Double(half), longestPeriod], device: timestep.device) {
+      Tensor((0..<half).map { Float(exp(-log(longestPeriod) * Double($0) / Double(half))) }, shape: [1, half])
+    }
+    let angles = timestep.to(.float32).unsqueeze(-1) * frequencies
     return .cat([angles.cos(), angles.sin()], dim: -1)
   }
 }

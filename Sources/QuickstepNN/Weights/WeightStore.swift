@@ -129,6 +129,10 @@ final class WeightStore: Sendable {
     return form
   }
 
+  /// Whether kernels of convolutions are stored with channels innermost: what cuDNN's tensor cores take without turning anything, and what makes
+  /// libtorch lay out the results so, from layer to layer. Tensors without memory follow, so that layouts can be looked at without a GPU.
+  private var keepsChannelsInnermost: Bool { device.isCUDA || device == .meta }
+
   private func read(_ name: String, shape: [Int], from source: any TensorSource) -> Tensor? {
     guard let info = source.info(name) else {
       books.withLock { $0.missing.append("\(name) \(shape)") }
@@ -141,7 +145,10 @@ final class WeightStore: Sendable {
     do {
       let stored = try source.tensor(name)
       let target = stored.dtype.isFloatingPoint ? dtype ?? stored.dtype : stored.dtype
-      return try withTensorErrors { stored.to(target, device) }
+      return try withTensorErrors {
+        let placed = stored.to(target, device)
+        return shape.count == 4 && keepsChannelsInnermost ? placed.contiguous(memoryFormat: .channelsLast) : placed
+      }
     } catch {
       books.withLock { $0.problems.append("\(name): \(error)") }
       return nil

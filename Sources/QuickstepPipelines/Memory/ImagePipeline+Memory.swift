@@ -19,12 +19,13 @@ extension ImagePipeline {
       encode = max(encode, segment.encodingBytes(batch: batch))
       if let known = denoise, let own = segment.denoisingBytes(batch: batch) { denoise = max(known, own) } else { denoise = nil }
     }
-    if let control = plan.pictures.control?.network {
+    for control in plan.pictures.controls {
       let side = (width: plan.sampleShape[2], height: plan.sampleShape[1])
-      let added = control.workingBytes(sampleSide: side, batch: batch * (plan.needsNegative ? 2 : 1), elementBytes: bytes)
+      let added = control.input.network.workingBytes(
+        sampleSide: side, batch: batch * (plan.needsNegative ? 2 : 1), elementBytes: bytes)
       denoise = denoise.map { $0 + added }
-      weights += request.pictures.controlBytes
     }
+    weights += request.pictures.controlBytes
     // A few states of the solver, in float32.
     denoise = denoise.map { $0 + 8 * 4 * batch * plan.sampleShape.reduce(1, *) }
     let decode = model.codec.map { codec in
@@ -86,7 +87,7 @@ extension RunSegment {
         let side = (height: plan.sampleShape[1], width: plan.sampleShape[2])
         conditions = conditions.mapValues { outline.backbone.prepared($0, sampleSide: side) }
         let pictures = try PreparedPictures(plan.pictures, outline, inStrips: false)
-        let network = NetworkCall(model: outline, conditions: conditions, pictures: pictures, policy: recorder)
+        let network = NetworkCall(model: outline, conditions: conditions, pictures: pictures, policy: recorder, tables: ConstantTables())
         let input = Tensor.empty([batch * max(1, call.branches.count)] + plan.sampleShape, dtype: .float32, device: .meta)
         _ = try network.output(input, context)
       }

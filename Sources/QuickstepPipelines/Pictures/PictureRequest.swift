@@ -8,8 +8,8 @@ public struct PictureInputs: Sendable {
   public var start: StartImage?
   /// Which part of the start image is made anew.
   public var mask: InpaintMask?
-  /// A picture that steers the network, with what reads it.
-  public var control: ControlInput?
+  /// Pictures that steer the network, each with what reads it. What several add to the network is summed (diffusers' `MultiControlNetModel`).
+  public var controls: [ControlInput] = []
   /// What happens to pictures of another size than the request's.
   public var fit: PictureFit = .exact
   /// The state `[N, C, H, W]` that another model reached at the start of ``GenerationRequest/span``.
@@ -18,10 +18,10 @@ public struct PictureInputs: Sendable {
   /// None of them.
   public init() {}
 
-  /// Bytes of the ControlNet's parameters.
-  var controlBytes: Int { control?.parameterBytes ?? 0 }
+  /// Bytes of the ControlNets' parameters; one that reads several pictures counts once.
+  var controlBytes: Int { Dictionary(controls.map { ($0.folder, $0.parameterBytes) }) { first, _ in first }.values.reduce(0, +) }
   /// Whether there is none.
-  public var isEmpty: Bool { start == nil && mask == nil && control == nil && handover == nil }
+  public var isEmpty: Bool { start == nil && mask == nil && controls.isEmpty && handover == nil }
 }
 
 /// Image-to-image: a picture is noised to a level on the way and denoised from there (Meng et al. 2021, arXiv 2108.01073).
@@ -62,6 +62,8 @@ public struct InpaintMask: Sendable {
 public struct ControlInput: Sendable {
   /// What reads the picture; see ``init(folder:picture:dtype:device:kernels:)``.
   public let network: ControlNet
+  /// Where it was loaded from.
+  public let folder: String
   /// Bytes of its parameters in memory.
   public let parameterBytes: Int
   /// The steering picture itself: edges, depth, a pose. What is transparent counts as black.
@@ -90,6 +92,7 @@ public struct ControlInput: Sendable {
       throw GenerationError("\(folder) holds a \(loaded.architecture.className), not a ControlNetModel")
     }
     self.network = network
+    self.folder = folder
     self.picture = picture
     parameterBytes = loaded.parameters.byteCount
   }

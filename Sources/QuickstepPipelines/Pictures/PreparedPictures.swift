@@ -11,14 +11,7 @@ struct PreparedPictures {
   let mask: Tensor?
   /// What a network that inpaints by itself is told: mask and kept part, `[1, 1 + C, h, w]`, in the network's type.
   let told: Tensor?
-  private let control: Control?
-
-  private struct Control {
-    let input: ControlInput
-    /// `[1, C, h, w]`, as the network takes it in.
-    let hint: Tensor
-    let prompted: String
-  }
+  private let controls: [PreparedControl]
 
   init(_ pictures: ResolvedPictures, _ model: LoadedModel, inStrips: Bool) throws {
     func encoded(_ picture: Tensor) throws -> Tensor {
@@ -36,10 +29,7 @@ struct PreparedPictures {
       told = nil
     }
     clean = try pictures.start.map(encoded)
-    control = try zip(pictures.control, pictures.hint).map { input, hint in
-      Control(
-        input: input, hint: try withTensorErrors { input.network.embedded(hint.to(model.computeType, model.device)) }, prompted: "positive")
-    }
+    controls = try pictures.controls.map { try PreparedControl($0.input, $0.hint.to(model.computeType, model.device)) }
   }
 
   /// Where a batch begins, the noise it was given or drew, and what is to be done to its state after every step.
@@ -82,45 +72,18 @@ struct PreparedPictures {
     return .cat([state, told.expand([state.size(0)] + told.shape.dropFirst())], dim: 1)
   }
 
-  /// What a ControlNet adds in this evaluation, if there is one and it acts.
-  func residuals(_ input: Tensor, timestep: Tensor, _ conditions: [String: Conditioning], _ evaluation: Evaluation) throws
-    -> ControlResiduals?
-  {
-    let context = evaluation.context
-    guard let control, acts(control.input, context) else { return nil }
-    let network = control.input.network
-    let fades = control.input.guesses || network.configuration.poolsResiduals
-    // Where it guesses, the branch without a prompt is left alone.
-    let active = fades ? context.branches.filter { $0 == control.prompted } : context.branches
-    guard !active.isEmpty else { return nil }
-    let share = input.size(0) / context.branches.count
-    func rows(_ tensor: Tensor) -> Tensor {
-      active.count == context.branches.count
-        ? tensor : .cat(active.map { tensor.narrow(0, start: share * (context.branches.firstIndex(of: $0) ?? 0), length: share) })
-    }
-    let sample = rows(input)
+  /// What ControlNets add in this evaluation, summed, if there are some and one of them acts.
+  /// - Parameter conditions: by branch of the evaluation, for as many samples as the input has of each.
+  func residuals(_ input: Tensor, timestep: Tensor, _ conditions: [Conditioning], _ evaluation: Evaluation) throws -> ControlResiduals? {
+    let acting = controls.filter { $0.acts(evaluation.context) }
+    guard !acting.isEmpty else { return nil }
     return try evaluation.control(input) { _ in
-      let residuals = try network(
-        sample, timestep: rows(timestep), hint: control.hint.expand([sample.size(0)] + control.hint.shape.dropFirst()),
-        conditioning: Conditioning.stacked(active.compactMap { conditions[$0] }),
-        strength: ControlNet.Strength(scale: control.input.scale, fadesOutwards: fades), evaluation: Evaluation(context))
-      guard active.count < context.branches.count else { return residuals }
-      func spread(_ tensor: Tensor) -> Tensor {
-        .cat(context.branches.map { active.contains($0) ? tensor : tensor.zerosLike() })
-      }
-      return ControlResiduals(down: residuals.down.map(spread), middle: residuals.middle.map(spread))
+      var sum: ControlResiduals?
+      for control in acting { sum = .sum(sum, try control.residuals(input, timestep: timestep, conditions, evaluation.context)) }
+      return sum ?? ControlResiduals(down: [])
     }
   }
 
-  private func acts(_ input: ControlInput, _ context: StepContext) -> Bool {
-    let count = Double(context.stepCount)
-    return input.scale != 0 && Double(context.step) / count >= input.interval.lowerBound
-      && Double(context.step + 1) / count <= input.interval.upperBound
-  }
-}
-
-/// Both or nothing.
-private func zip<First, Second>(_ first: First?, _ second: Second?) -> (First, Second)? {
-  guard let first, let second else { return nil }
-  return (first, second)
+  /// Which ControlNets act in an evaluation.
+  func acting(_ context: StepContext) -> [String] { controls.indices.filter { controls[$0].acts(context) }.map { "control \($0)" } }
 }

@@ -12,9 +12,8 @@ struct ResolvedPictures {
   private(set) var mask: Tensor?
   /// The network is told mask and kept picture in channels of its own.
   let tellsNetwork: Bool
-  private(set) var control: ControlInput?
-  /// `[1, C, H, W]` in 0…1.
-  private(set) var hint: Tensor?
+  /// What steers, each with its picture `[1, C, H, W]` in 0…1.
+  private(set) var controls: [(input: ControlInput, hint: Tensor)] = []
   let handover: Tensor?
   /// The steps of the grid that are run.
   let steps: Range<Int>
@@ -44,13 +43,12 @@ struct ResolvedPictures {
       let fitted = try given.picture.fitted(grey, width: width, height: height, inputs.fit)
       mask = try withTensorErrors { fitted.unsqueeze(0).greaterOrEqual(0).to(.float32) }
     }
-    if let given = inputs.control {
+    for given in inputs.controls {
       try Self.check(given, model, sampleShape: sampleShape)
       let channels = given.network.configuration.conditioningChannels
       let pixels = try withTensorErrors { channels == 1 ? given.picture.grey(over: -1) : given.picture.opaque(over: -1) }
       let fitted = try given.picture.fitted(pixels, width: width, height: height, inputs.fit)
-      hint = try withTensorErrors { (fitted.unsqueeze(0) + 1) / 2 }
-      control = given
+      controls.append((given, try withTensorErrors { (fitted.unsqueeze(0) + 1) / 2 }))
     }
     record = try PictureRecord(inputs, strength: strength, span: request.span)
   }
@@ -151,20 +149,26 @@ public struct PictureRecord: Codable, Sendable, Hashable {
   public var strength: Double?
   /// Checksum of the mask.
   public var mask: String?
-  /// Checksum of the steering picture, and how strongly it acted.
-  public var control: String?
-  /// Factor of what a ControlNet added.
-  public var controlScale: Double?
+  /// What steered; `nil` when nothing did.
+  public var controls: [Control]?
   /// The part of the steps that this model did, where it was not all of them.
   public var from: Double?, to: Double?
+
+  /// A steering picture.
+  public struct Control: Codable, Sendable, Hashable {
+    /// Its checksum.
+    public var picture: String
+    /// Factor of what its ControlNet added.
+    public var scale: Double
+  }
 
   init?(_ inputs: PictureInputs, strength: Double?, span: ClosedRange<Double>) throws {
     guard !inputs.isEmpty || span != 0...1 else { return nil }
     start = try inputs.start?.picture.fingerprint()
     self.strength = strength
     mask = try inputs.mask?.picture.fingerprint()
-    control = try inputs.control?.picture.fingerprint()
-    controlScale = inputs.control?.scale
+    let steering = try inputs.controls.map { Control(picture: try $0.picture.fingerprint(), scale: $0.scale) }
+    controls = steering.isEmpty ? nil : steering
     if span != 0...1 { (from, to) = (span.lowerBound, span.upperBound) }
   }
 }

@@ -11,6 +11,7 @@ struct ChainGeneration {
   let chains: ChainPlan
   let pictures: PreparedPictures
   let request: GenerationRequest
+  let memory: RequestMemory
 
   private var model: LoadedModel { pipeline.model }
 
@@ -91,7 +92,8 @@ struct ChainGeneration {
     let side = (height: plan.sampleShape[1], width: plan.sampleShape[2])
     let told = try plan.told(conditions, model: model, count: group.count)
     let prepared = try withInference { try withTensorErrors { told.mapValues { model.backbone.prepared($0, sampleSide: side) } } }
-    let call = NetworkCall(model: model, conditions: prepared, pictures: pictures, policy: nil)
+    let call = NetworkCall(
+      model: model, conditions: prepared, pictures: pictures, policy: nil, graphs: memory.graphs, tables: memory.tables)
     return GuidedDenoiser(parametrisation: model.scheduler.parametrisation, guidance: plan.guidance, corrections: plan.corrections) {
       input, context in try call.output(input, context)
     }

@@ -21,8 +21,12 @@ struct BenchRow {
 
 /// All tables of a run, as text and as Markdown.
 struct BenchReport {
+  private let device: Device
+  private let dtype: DType
   private var sections: [(title: String, rows: [BenchRow])] = []
   private let date = ISO8601DateFormatter.string(from: Date(), timeZone: .gmt, formatOptions: [.withFullDate])
+
+  init(device: Device = .cpu, dtype: DType = .float32) { (self.device, self.dtype) = (device, dtype) }
 
   mutating func add(_ title: String, _ rows: [BenchRow]) { sections.append((title, rows)) }
 
@@ -34,7 +38,7 @@ struct BenchReport {
     let load = (try? String(contentsOfFile: "/proc/loadavg", encoding: .utf8))?.split(separator: " ").first.map(String.init) ?? "?"
     return
       "\(name), \(ProcessInfo.processInfo.activeProcessorCount) cores, \(Machine.threads) threads, libtorch \(Machine.libtorchVersion), "
-      + "quickstep \(ImagePipeline.version), load at the end \(load), \(date)"
+      + "\(device), \(dtype), quickstep \(ImagePipeline.version), load at the end \(load), \(date)"
   }
 
   var markdown: String {

@@ -68,13 +68,16 @@ enum EvaluationBenchmark {
   }
 
   private static func row(_ model: LoadedModel, batch: Int, _ peer: PeerProcess?, rounds: Int) throws -> BenchRow {
-    let sample = Tensor.randn([batch] + model.backbone.sampleShape, generator: try Generator(seed: 0))
-    let timestep = Tensor.full([batch], fillValue: 500, dtype: .float32)
+    let sample = Tensor.randn([batch] + model.backbone.sampleShape, generator: try Generator(seed: 0)).to(model.computeType, model.device)
+    let timestep = Tensor.full([batch], fillValue: 500, dtype: .float32, device: model.device)
     let conditioning = try conditioning(model, batch: batch)
     func evaluate() throws -> Double {
       try withInference {
         try withTensorErrors {
-          try stopwatch { _ = try model.backbone(sample, timestep: timestep, conditioning: conditioning, evaluation: .plain) }
+          try stopwatch {
+            _ = try model.backbone(sample, timestep: timestep, conditioning: conditioning, evaluation: .plain)
+            try Machine.synchronize(model.device)
+          }
         }
       }
     }

@@ -119,6 +119,7 @@ struct GenerationJob {
     var latents: Tensor?
     for (index, stage) in stages.enumerated() {
       var request = stage.request
+      request.graphs = command.cudaGraphs ?? .auto
       request.pictures.handover = latents
       let (model, load) = try timed {
         try LoadedModel(folder: stage.folder, dtype: dtype, device: device, kernels: kernels, options: stage.options)
@@ -129,8 +130,8 @@ struct GenerationJob {
         warnings.append(
           "the weights of '\(model.name)' have changed since the picture was made (\(expectedHash) then, \(model.fingerprint) now)")
       }
-      request.pictures.control = try index == 0 ? command.pictures.controlInput(model) : nil
-      if index == 0, request.pictures.control == nil, FileManager.default.fileExists(atPath: model.folder + "/controlnet/config.json") {
+      request.pictures.controls = try index == 0 ? command.pictures.controlInputs(model) : []
+      if index == 0, request.pictures.controls.isEmpty, FileManager.default.fileExists(atPath: model.folder + "/controlnet/config.json") {
         warnings.append("'\(model.name)' comes with a ControlNet, which has no effect without --control")
       }
       let display = GenerationDisplay(quiet: command.quiet, preview: command.preview)

@@ -69,7 +69,7 @@ struct GenerationReport {
       "seed": .integer(Int(truncatingIfNeeded: first?.seed ?? 0)), "solver": .string(first?.solver ?? ""),
       "grid": .string(first?.spacing ?? ""),
       "guidance_scale": .number(first?.guidanceScale ?? 1), "steps": .integer(first?.steps ?? 0),
-      "evaluations": .integer(result.evaluations),
+      "evaluations": .integer(result.evaluations), "replayed_evaluations": .integer(result.replayedEvaluations),
       "seconds": .object([
         "load": .number(loadSeconds), "encode": .number(result.seconds.encode), "denoise": .number(result.seconds.denoise),
         "decode": .number(result.seconds.decode),

@@ -26,7 +26,7 @@ struct MemoryOptions: ParsableArguments {
       let outline = try LoadedModel.outline(
         folder: stage.folder, dtype: dtype, kernels: device == .cpu ? kernels : .plain, options: stage.options)
       var request = stage.request
-      if index == 0 { request.pictures.control = try command.pictures.controlInput(outline) }
+      if index == 0 { request.pictures.controls = try command.pictures.controlInputs(outline) }
       if index > 0 { request.pictures.handover = .empty(shape, dtype: .float32, device: .meta) }
       let companions = try ImagePipeline.companions(of: request, like: outline)
       let estimate = try ImagePipeline(outline, companions: companions).estimate(request)
@@ -56,6 +56,7 @@ struct MemoryOptions: ParsableArguments {
 }
 
 extension CodecTiling: ExpressibleByArgument {}
+extension GraphUse: ExpressibleByArgument {}
 
 /// The memory of all models of a run. They are at work one after the other.
 struct RunEstimate {
