@@ -105,7 +105,7 @@ public struct JointSpace: Sendable {
 
   /// Fitted solvers at some of their numbers of steps.
   private var fittedWays: [SamplingSettings] {
-    fitted.plans.keys.sorted().filter { $0 % 2 == 0 }.map { count in
+    fitted.plans.keys.sorted().filter { $0 <= 12 }.map { count in
       var settings = SamplingSettings()
       (settings.solver, settings.steps) = (MethodChoice(FittedSolvers.solver), count)
       return settings

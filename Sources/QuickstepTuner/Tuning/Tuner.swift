@@ -124,7 +124,7 @@ public struct Tuner: Sendable {
   private func reserved(_ exactSeconds: Double, spent: Double) throws -> Double {
     // Points of a front take well under half of the exact run's time each, and so do their rivals.
     // Safeguards make the exact run's pictures and those of a handful of fast ways.
-    let guarded = settings.safeguards.isEmpty ? 0 : Double(settings.safeguardPrompts.count) * exactSeconds * 2
+    let guarded = settings.safeguards.isEmpty ? 0 : Double(settings.safeguardPrompts.count) * exactSeconds * 1.4
     let checks = Double(settings.heldOut.count) * exactSeconds * (1.2 + 0.7 * Double(settings.frontSize)) + guarded
     let first = exactSeconds * Double(settings.prompts.count)
     let least = spent + checks + 2 * first
