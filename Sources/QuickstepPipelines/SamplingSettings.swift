@@ -7,7 +7,8 @@ internal import QuickstepNN
 /// How pictures are sampled, whatever they show: what a recipe holds, a search varies and a comparison sets side by side. What is `nil` or
 /// empty is left to the model.
 ///
-/// Written as methods joined by ` + `, such as `unipc + karras + steps=10 + taylorseer:interval=4 + guidance=0.2-0.8`.
+/// Written as methods joined by ` + `, such as `unipc + karras + steps=10 + taylorseer:interval=4 + guidance=0.2-0.8`; a grid that shares its name with a
+/// solver as `grid=NAME`, where no solver is named.
 public struct SamplingSettings: Sendable, Hashable, CustomStringConvertible {
   /// A registered solver, or another tool's name for one.
   public var solver: MethodChoice?
@@ -21,6 +22,8 @@ public struct SamplingSettings: Sendable, Hashable, CustomStringConvertible {
   public var guidanceInterval: ClosedRange<Double>?
   /// Registered methods of acceleration, in order.
   public var accelerations: [MethodChoice] = []
+
+  private static let gridPrefix = "grid="
 
   /// Everything is the model's own.
   public init() {}
@@ -36,6 +39,11 @@ public struct SamplingSettings: Sendable, Hashable, CustomStringConvertible {
         try take(steps != nil)
         guard let count = Int(word.dropFirst(6)), count > 0 else { throw GenerationError("'\(word)' in '\(text)' is no number of steps") }
         steps = count
+      } else if word.hasPrefix(Self.gridPrefix) {
+        try take(grid != nil)
+        let choice = try MethodChoice(parsing: String(word.dropFirst(Self.gridPrefix.count)))
+        _ = try AllGrids.named(choice.name)
+        grid = choice
       } else if word.hasPrefix("guidance=") {
         try take(guidanceInterval != nil)
         guidanceInterval = try Self.interval(String(word.dropFirst(9)), in: text)
@@ -76,7 +84,9 @@ public struct SamplingSettings: Sendable, Hashable, CustomStringConvertible {
   public var title: String { words(\.title) }
 
   private func words(_ text: (MethodChoice) -> String) -> String {
-    var words = [solver, grid, start].compactMap { $0.map(text) }
+    // Alone, the name of a grid that is a solver's as well would be read as the solver.
+    let isAmbiguous = solver == nil && (grid.map { (try? AllSolvers.named($0.name)) != nil } ?? false)
+    var words = [solver.map(text), grid.map { (isAmbiguous ? Self.gridPrefix : "") + text($0) }, start.map(text)].compactMap { $0 }
     if let steps { words.append("steps=\(steps)") }
     words += accelerations.map(text)
     if let guidanceInterval { words.append("guidance=\(guidanceInterval.lowerBound)-\(guidanceInterval.upperBound)") }

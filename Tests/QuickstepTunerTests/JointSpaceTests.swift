@@ -29,6 +29,18 @@ import Testing
     #expect(count > 20)
   }
 
+  @Test("a grid that shares its name with a solver stays a grid")
+  func sharedNames() throws {
+    var settings = SamplingSettings()
+    settings.grid = "lcm"
+    #expect(settings.description == "grid=lcm")
+    #expect(try SamplingSettings(parsing: settings.description) == settings)
+    settings.solver = "lcm"
+    #expect(settings.description == "lcm + lcm")
+    #expect(try SamplingSettings(parsing: settings.description) == settings)
+    #expect(throws: (any Error).self) { try SamplingSettings(parsing: "grid=nothing") }
+  }
+
   @Test("a candidate's settings lead back to it, and can be read and carried out", arguments: ["dit", "sd"])
   func roundTrip(_ name: String) throws {
     let model = try TinyModel.load(name)
