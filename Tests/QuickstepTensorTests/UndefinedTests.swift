@@ -73,8 +73,13 @@ import Testing
       }
     ),
     (
-      "gather flip roll tril triu",
-      { u, d in [u.gather(0, index: d), d.gather(0, index: u), u.flip([0]), u.roll([1]), u.tril(), u.triu()] }
+      "gather scattered flip roll tril triu",
+      { u, d in
+        [
+          u.gather(0, index: d), d.gather(0, index: u), u.scattered(0, index: d, src: d), d.scattered(0, index: u, src: d),
+          d.scattered(0, index: d, src: u), u.flip([0]), u.roll([1]), u.tril(), u.triu(),
+        ]
+      }
     ),
     (
       "pixelShuffle pixelUnshuffle oneHot toCopy",
