@@ -62,6 +62,17 @@ public struct ImagePipeline: Sendable {
     try ResolvedRequest(request, model: model).run(start: .given(.undefined)).tableau
   }
 
+  /// What an error of the network's output in each evaluation does to the final state, by the solver's table
+  /// (`Tableau.influences`) and the network's parametrisation.
+  /// - Throws: as ``evaluations(of:)``; `ParametrisationError` at levels where the output says nothing.
+  public func influences(of request: GenerationRequest) throws -> [Double] {
+    let table = try tableau(of: request)
+    let levels = table.rows.compactMap { $0.evaluation?.level }
+    return try zip(table.influences, levels).map { influence, level in
+      influence * abs(try model.scheduler.parametrisation.coefficients(at: level).out)
+    }
+  }
+
   /// A batch of the request as methods of acceleration see it.
   package func outline(of request: GenerationRequest) throws -> RunOutline { try ResolvedRequest(request, model: model).outline }
 

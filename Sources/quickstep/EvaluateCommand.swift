@@ -50,6 +50,11 @@ struct EvaluateRetrieval: AsyncParsableCommand {
     help: "The training plan that says what was taught (default: training.json in the model's folder).",
     completion: .file(extensions: ["json"]))
   var plan: String?
+  @Option(
+    help: ArgumentHelp(
+      "Another way to sample, such as 'ddim + steps=50', for the same pairs and noise: its figures too, and how many more of its pictures are "
+        + "found.", valueName: "way"))
+  var beside: String?
   @Option(help: "SqueezeNet's weights (default: weights/squeezenet in the data location).", completion: .file())
   var features: String?
   @Option(help: "Put the first 96 pictures of the first kind on a sheet, each beside the real one.", completion: .file(extensions: ["png"]))
@@ -57,6 +62,7 @@ struct EvaluateRetrieval: AsyncParsableCommand {
 
   func validate() throws {
     if count < 1 { throw ValidationError("--count is \(count); it must be at least 1.") }
+    _ = try beside.map { try SamplingSettings(parsing: $0) }
   }
 
   func run() async throws {
@@ -65,7 +71,7 @@ struct EvaluateRetrieval: AsyncParsableCommand {
     let data = try taught(folder)
     let dataset = try EmojiDataset(path: try DataLocation.find(data.set))
     let net = try SqueezeNetFeatures(path: features, device: device)
-    let generator = PictureMaker(model: try generation.load(folder, device: device), options: generation)
+    let generator = try PictureMaker(model: try generation.load(folder, device: device), options: generation)
     var line = ProgressLine()
     let selection = EmojiSelection(groups: data.groups, styles: data.styles)
     let retrieval = try EmojiRetrieval(dataset: dataset, selection: selection, scope: index, net: net) { done, all in
@@ -77,14 +83,18 @@ struct EvaluateRetrieval: AsyncParsableCommand {
       let chosen = try kind.draw(from: retrieval.taught, count: count, seed: generation.seed)
       let made = try generator.make(chosen)
       if let sheet, report.figures.isEmpty { try writeSheet(made, chosen, dataset, to: sheet) }
-      try add(kind, chosen, made, retrieval, to: &report)
+      let other = try beside.map { text in
+        try PictureMaker(model: generator.model, options: generation, other: SamplingSettings(parsing: text)).make(chosen)
+      }
+      try add(kind, chosen, made, other, retrieval, to: &report)
     }
     report.show(json: generation.json)
   }
 
   /// The figures of one kind of pairs, with their ceiling.
   private func add(
-    _ kind: EmojiPairs, _ chosen: [EmojiRow], _ made: PictureMaker.Pictures, _ retrieval: EmojiRetrieval, to report: inout EvaluationReport
+    _ kind: EmojiPairs, _ chosen: [EmojiRow], _ made: PictureMaker.Pictures, _ other: PictureMaker.Pictures?, _ retrieval: EmojiRetrieval,
+    to report: inout EvaluationReport
   ) throws {
     let bootstrap = Bootstrap(seed: generation.seed)
     let score = try retrieval.score(made.pixels, of: chosen, bootstrap: bootstrap)
@@ -95,6 +105,21 @@ struct EvaluateRetrieval: AsyncParsableCommand {
     for k in [1, 5] {
       let procedure = "\(lookup); \(made.settings)"
       report.add(Figure("\(name)-top\(k)", try score.top(k), procedure: procedure, seconds: made.seconds))
+    }
+    if let other {
+      let beside = try retrieval.score(other.pixels, of: chosen, bootstrap: bootstrap)
+      for k in [1, 5] {
+        let procedure = "\(lookup); \(other.settings)"
+        report.add(Figure("\(name)-top\(k)-beside", try beside.top(k), procedure: procedure, seconds: other.seconds))
+      }
+      for k in [1, 5] {
+        let difference = try PairedDifference(
+          candidate: score.hits(k), baseline: beside.hits(k), direction: .higherIsBetter, groups: score.groups)
+        report.add(
+          Figure(
+            "\(name)-top\(k)-loss", try difference.estimate(bootstrap), procedure: "share found beside less share found, paired", seconds: 0
+          ))
+      }
     }
     for k in [1, 5] {
       let procedure = "\(lookup); the real pictures, each without itself"
@@ -149,7 +174,7 @@ struct EvaluateDigits: AsyncParsableCommand {
     let device = try generation.prepare()
     let net = try DigitFeatures(folder: try ClassifierFolder.find(classifier), device: device)
     let (test, train) = (try DigitSet(.test), try DigitSet(.train, limit: count))
-    let generator = PictureMaker(model: try generation.load(ModelLibrary.find(model), device: device), options: generation)
+    let generator = try PictureMaker(model: try generation.load(ModelLibrary.find(model), device: device), options: generation)
     let labels = (0..<count).map { $0 % net.classCount }
     let made = try generator.make(labels.map(String.init))
     let bootstrap = Bootstrap(seed: generation.seed)

@@ -96,4 +96,36 @@ import Testing
     #expect(abs(found.factor - max(moved, own)) < 1e-12, "\(found) \(moved) \(own)")
     #expect(found.source == (moved > own ? 0 : 1) && found.target == (moved > own ? 1 : nil))
   }
+
+  @Test(
+    "influences are what a wrong prediction does to the final state of a linear denoiser",
+    arguments: ["ddim", "dpm++-2m", "unipc", "heun", "lms"])
+  func influences(_ name: String) throws {
+    let schedule = try DiscreteVPSchedule()
+    let grid = try AllGrids.make("trailing", [:]).grid(schedule: schedule, steps: 7)
+    let table = try AllSolvers.make(name, [:]).compile(schedule: schedule, grid: grid)
+    /// The final state from 0, where the prediction `wrong` is 1 too large.
+    func final(wrong: Int) -> Double {
+      var (states, predictions) = ([0.0], [Double]())
+      for row in table.rows {
+        if let call = row.evaluation {
+          let (alpha, sigma) = (call.level.alpha, call.level.sigma)
+          predictions.append(alpha / (alpha * alpha + sigma * sigma) * states[call.state] + (predictions.count == wrong ? 1 : 0))
+        }
+        states.append(
+          row.terms.reduce(0) { sum, term in
+            switch term.register {
+            case .state(let index): sum + term.coefficient.scalar * states[index]
+            case .denoised(let index): sum + term.coefficient.scalar * predictions[index]
+            case .noise, .one: sum
+            }
+          })
+      }
+      return states[states.count - 1]
+    }
+    let found = table.influences
+    #expect(found.count == table.evaluationCount)
+    for (index, value) in found.enumerated() { #expect(abs(value - abs(final(wrong: index))) < 1e-12) }
+    #expect(found.allSatisfy { $0 >= 0 } && found.contains { $0 > 0.01 })
+  }
 }

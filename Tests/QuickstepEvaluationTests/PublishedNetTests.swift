@@ -78,6 +78,9 @@ import Testing
     #expect(zip(scores, try Drawn.goldenValues("clip.\(name).score")).allSatisfy { abs($0 - $1) < 100 * tolerance })
     #expect(metric.figure == "clip-score-clip-24x2-p8")
     #expect(metric.summarised(-3) == 0 && metric.summarised(3) == 3)
+    let long = Array(repeating: "owl", count: 200).joined(separator: " ")
+    #expect(
+      metric.note(["owl", "owl"]) == "" && metric.note(["owl", long, long]).hasPrefix("1 of 2 prompts are longer than clip-24x2-p8"))
   }
 
   @Test("Scores over prompts of a folder; pictures of one prompt together") func evaluation() throws {

@@ -9,18 +9,15 @@ struct ShadeNet: RecognisingNet {
   let name = "shades"
   let channels = 3
   let inputSize = [8, 8]
-  let preprocessing = "none"
   let featureCount = 3
   let device = Device.cpu
   let classNames = ["dark", "grey", "light"]
   let realStatistics: [String: GaussianStatistics] = [:]
-  func preprocess(_ images: Tensor) -> Tensor { images }
   func evaluate(_ input: Tensor) throws -> Tensor { input.mean([2, 3]) }
   func logits(_ input: Tensor) throws -> Tensor {
     let mean = input.mean([1, 2, 3]).unsqueeze(1)
     return (mean - Tensor([-0.8, 0, 0.8] as [Float])).square() * -1
   }
-  func check(_ shape: [Int]) throws {}
 }
 
 @Suite("Recognition") struct RecognitionTests {

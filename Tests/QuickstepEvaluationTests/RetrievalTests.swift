@@ -44,6 +44,17 @@ import Testing
     #expect(try score.top(100).value == 1)
   }
 
+  @Test("Hits are those among the first k, and pair with another score's picture by picture") func hits() throws {
+    let (better, worse) = (
+      RetrievalScore(ranks: [1, 3, 5, 6], groups: [0, 1, 2, 3]), RetrievalScore(ranks: [2, 3, 6, 9], groups: [0, 1, 2, 3])
+    )
+    #expect(better.hits(1) == [1, 0, 0, 0] && better.hits(5) == [1, 1, 1, 0] && worse.hits(1) == [0, 0, 0, 0])
+    #expect(try better.top(5).value == 0.75)
+    let difference = try PairedDifference(
+      candidate: better.hits(5), baseline: worse.hits(5), direction: .higherIsBetter, groups: better.groups)
+    #expect(difference.losses == [0, 0, -1, 0])
+  }
+
   @Test("Input that does not fit is refused with the reason") func badInput() throws {
     let index = try Self.index()
     let query = Tensor([1.0, 0], shape: [1, 2])

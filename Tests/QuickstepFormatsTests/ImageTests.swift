@@ -75,4 +75,24 @@ import Testing
       }
     }
   }
+
+  @Test("a legend outside the plot shows every name: the picture grows with it")
+  func longLegend() {
+    func image(_ count: Int, outside: Bool = true) -> PixelImage {
+      var plot = LinePlot(title: "Many", series: (0..<count).map { LinePlot.Series("way \($0)", [1, Double($0)]) })
+      plot.hasLegendOutside = outside
+      return plot.image(width: 960, height: 600)
+    }
+    #expect(image(5).height == 600 && image(40, outside: false).height == 600)
+    let long = image(40)
+    #expect(long.height > 40 * 13 * 2)
+    // The last name's row has ink to the right of the plot, and below it the picture is white.
+    func ink(_ image: PixelImage, rows: Range<Int>) -> Int {
+      rows.reduce(0) { count, y in
+        count + (image.width - 110..<image.width).count { x in image.pixels[(y * image.width + x) * image.channels] < 128 }
+      }
+    }
+    let last = (long.height * 2 / 3..<long.height).last { ink(long, rows: $0..<$0 + 1) > 0 } ?? 0
+    #expect(last < long.height - 10 && last > 40 * 13 * 2)
+  }
 }

@@ -62,25 +62,7 @@ import Testing
       "task": .string("feedback"), "objective": nil, "condition_dropout": .number(0), "batch": .integer(2), "feedback": feedback,
       "optimiser.weight_decay": .number(0), "optimiser.learning_rate": .number(0.01), "optimiser.clip": .number(0),
     ]
-    // Outer members first: nested ones change what they bring.
-    let base = try JSONValue(parsing: planText(own))
-    return try read(base, changes)
-  }
-
-  private static func read(_ value: JSONValue, _ changes: [String: JSONValue?]) throws -> TrainingPlan {
-    var members = value.object ?? [:]
-    for (path, new) in changes {
-      let keys = path.split(separator: ".").map(String.init)
-      if keys.count == 2 {
-        var inner = members[keys[0]]?.object ?? [:]
-        inner[keys[1]] = new
-        members[keys[0]] = .object(inner)
-      } else {
-        members[path] = new
-      }
-    }
-    let folder = try TemporaryFolder()
-    return try TrainingPlan.read(folder.write(JSONValue.object(members).text, to: "training.json"))
+    return try QuickstepTrainingTests.plan(own, then: changes)
   }
 
   private final class Losses { var values: [Double] = [] }

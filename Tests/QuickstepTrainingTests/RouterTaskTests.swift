@@ -23,23 +23,7 @@ import Testing
       "steps": .integer(80), "averaging_decay": .number(0), "optimiser.weight_decay": .number(0), "optimiser.learning_rate": .number(0.1),
       "optimiser.clip": .number(0), "optimiser.warmup": .integer(0),
     ]
-    return try read(JSONValue(parsing: planText(own)), changes)
-  }
-
-  private static func read(_ value: JSONValue, _ changes: [String: JSONValue?]) throws -> TrainingPlan {
-    var members = value.object ?? [:]
-    for (path, new) in changes {
-      let keys = path.split(separator: ".").map(String.init)
-      if keys.count == 2 {
-        var inner = members[keys[0]]?.object ?? [:]
-        inner[keys[1]] = new
-        members[keys[0]] = .object(inner)
-      } else {
-        members[path] = new
-      }
-    }
-    let folder = try TemporaryFolder()
-    return try TrainingPlan.read(folder.write(JSONValue.object(members).text, to: "training.json"))
+    return try QuickstepTrainingTests.plan(own, then: changes)
   }
 
   private final class Losses { var values: [Double] = [] }

@@ -68,6 +68,11 @@ func planText(_ changes: [String: JSONValue?] = [:]) throws -> String {
                    "weight_decay": 0.1, "clip": 0.5},
      "batch": 5, "steps": 6, "averaging_decay": 0.9, "condition_dropout": 0.1, "seed": 3, "defaults": {"default_steps": 20}}
     """
+  return try replaced(text, changes)
+}
+
+/// A JSON text with some members replaced.
+private func replaced(_ text: String, _ changes: [String: JSONValue?]) throws -> String {
   func changed(_ value: JSONValue, _ path: ArraySlice<String>, _ new: JSONValue?) -> JSONValue {
     guard let key = path.first, var members = value.object else { return value }
     members[key] = path.count == 1 ? new : changed(members[key] ?? .object([:]), path.dropFirst(), new)
@@ -78,9 +83,10 @@ func planText(_ changes: [String: JSONValue?] = [:]) throws -> String {
   return value.text
 }
 
-func plan(_ changes: [String: JSONValue?] = [:]) throws -> TrainingPlan {
+/// - Parameter further: replaced after `changes`, so that they may be within what these bring.
+func plan(_ changes: [String: JSONValue?] = [:], then further: [String: JSONValue?] = [:]) throws -> TrainingPlan {
   let folder = try TemporaryFolder()
-  return try TrainingPlan.read(folder.write(planText(changes), to: "training.json"))
+  return try TrainingPlan.read(folder.write(replaced(planText(changes), further), to: "training.json"))
 }
 
 /// A trainer of the toy task in `folder`.

@@ -98,7 +98,7 @@ import Testing
     let request = TinyModel.request(model, steps: 12, count: 3)
     let fitted = try #require(try FittedSolvers(model, request: request, leastSteps: 4))
     #expect(fitted.plans.keys.sorted() == [4, 5, 6, 7, 8, 9, 10])
-    let joint = try JointSpace(model: model, request: TinyModel.request(model), fitted: fitted)
+    let joint = try JointSpace(model: model, request: TinyModel.request(model), fits: Fits(solvers: fitted))
     let first = joint.space.known.map { joint.settings($0) }
     let own = try #require(first.first { $0.solver?.name == "olss" && $0.steps == 6 })
     #expect(own.solver?.parameters["plan"] == fitted.plans[6] && own.grid == nil)
@@ -118,5 +118,30 @@ import Testing
       return sum
     }
     #expect(error(made) < error(short), "\(error(made)) against \(error(short))")
+  }
+
+  @Test("a cache's schedule is fitted to whatever run a candidate is, and leads back to the candidate", arguments: ["dit", "sd"])
+  func fittedCaches(_ name: String) throws {
+    let model = try TinyModel.load(name)
+    let request = TinyModel.request(model, steps: 12, count: 2)
+    let caches = try #require(try FittedCaches(model, request: request))
+    #expect(caches.distances.map(\.point.description) == (name == "dit" ? ["blocks"] : ["inner.0", "inner.1"]))
+    let joint = try JointSpace(model: model, request: TinyModel.request(model), fits: Fits(caches: caches))
+    func starts(_ settings: SamplingSettings) -> String? { settings.accelerations.first?.parameters["starts"] }
+    let first = joint.space.known.map { joint.settings($0) }
+    let alone = try #require(first.first { $0.accelerations.map(\.name) == ["cachequant"] && $0.solver == nil })
+    #expect(starts(alone)?.hasPrefix("0,") == true && alone.steps == 6)
+    var (random, found) = (SplitMix64(seed: 4), Set<String>())
+    for _ in 0..<200 {
+      let settings = joint.settings(joint.space.canonical(joint.space.random(using: &random)))
+      guard let own = starts(settings) else { continue }
+      found.insert(own)
+      #expect(try SamplingSettings(parsing: settings.description) == settings)
+      let again = try #require(joint.candidate(settings), "\(settings)")
+      #expect(joint.settings(again) == settings)
+    }
+    #expect(found.count > 5)
+    let result = try ImagePipeline(model).generate(alone.applied(to: TinyModel.request(model)))
+    #expect(result.accelerations.first?.method == "cachequant")
   }
 }

@@ -137,6 +137,16 @@ import Testing
     #expect(try AllSearchers.named("NSGA-2").declaration.name == "nsga-2")
   }
 
+  @Test("every searcher with a population can be given a small one", arguments: names)
+  func smallPopulations(_ name: String) throws {
+    let type = try AllSearchers.named(name)
+    guard type.declaration.parameters.contains(where: { $0.name == "population" }) else { return }
+    for population in [2, 12, 33] {
+      var searcher = try AllSearchers.make(name, type.parameters(population: population), space: Self.mixed, objectives: 2, seed: 1)
+      #expect(try searcher.ask(1000).count == population)
+    }
+  }
+
   @Test("parameters that do not fit each other are refused")
   func combinations() throws {
     for (name, given) in [

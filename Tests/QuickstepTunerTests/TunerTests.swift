@@ -116,4 +116,46 @@ import Testing
     let error = await #expect(throws: FormatError.self) { try await tuner.run() }
     #expect("\(try #require(error))".contains("trials.sqlite"))
   }
+
+  @Test("a measure whose scale is not known has a front too, and is worth as much as the fewest steps")
+  func unknownScale() async throws {
+    let (model, folder) = (try TinyModel.load(), try TemporaryFolder())
+    // Losses in the hundreds, far above those of figures up to 1.
+    let measure = QualityMeasure(name: "scaled", higherIsBetter: true, best: 100) { pictures, exact in
+      try TinyModel.difference.figures(pictures, exact).map { 100 - 1e6 * $0 }
+    }
+    var settings = settings(model, folder)
+    settings.target = .speed(1.2)
+    let result = try await Tuner(model, settings: settings, measures: [measure]).run()
+    #expect(!result.front.isEmpty && (result.tried.map(\.loss).max() ?? 0) > 1)
+    #expect(result.volumes.fewerSteps > 0 && result.volumes.joint <= 1)
+  }
+
+  @Test("a way that spoils the first picture is left there, others are tried with all")
+  func hopeless() async throws {
+    let (model, folder) = (try TinyModel.load(), try TemporaryFolder())
+    // Equal pictures have 1; all others are far from it.
+    let measure = QualityMeasure(name: "equal", higherIsBetter: true, best: 1) { pictures, exact in
+      try TinyModel.difference.figures(pictures, exact).map { $0 == 0 ? 1 : 0.5 }
+    }
+    let settings = settings(model, folder)
+    let result = try await Tuner(model, settings: settings, measures: [measure]).run()
+    #expect(result.trials == 30 && result.front.isEmpty && result.chosen == nil)
+    let trials = try TrialArchive(reading: settings.archive).trials()
+    let pictures = Dictionary(grouping: trials.compactMap(\.outcome)) { $0.objectives[1] == 0 }
+      .mapValues { Set($0.compactMap { $0.attributes["pictures"] }) }
+    #expect(pictures[true] == [2] && pictures[false] == [1])
+  }
+
+  @Test(
+    "every space is searched by the searcher that goes with it, with a population for a short time", arguments: AllSpaces.all.map(\.name))
+  func spaces(_ name: String) async throws {
+    let (model, folder) = (try TinyModel.load(), try TemporaryFolder())
+    var settings = settings(model, folder)
+    (settings.space, settings.searcher, settings.trialLimit, settings.budget) = (name, nil, 16, 120)
+    settings.known = [try SamplingSettings(parsing: "steps=6")]
+    // A clock that stands still: the budget decides the population only, however busy the machine is.
+    let result = try await Tuner(model, settings: settings, measures: [TinyModel.difference], clock: HandClock()).run()
+    #expect(result.trials == 16 && result.stop == .trials)
+  }
 }

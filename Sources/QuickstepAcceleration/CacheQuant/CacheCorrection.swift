@@ -1,7 +1,7 @@
 import Foundation
 import QuickstepDiffusion
 import QuickstepFormats
-import QuickstepNN
+public import QuickstepNN
 import QuickstepTensor
 
 /// A schedule of a cache with a correction of what it gives, fitted to full runs of one model: the file of ``CacheQuant``.
@@ -9,7 +9,7 @@ import QuickstepTensor
 /// At evaluation i of a group that begins at s, channel c of the kept value is taken as a_{i,c}·x_s + b_{i,c}.
 public struct CacheCorrection: Sendable {
   /// What is kept.
-  public enum Point: Hashable, Sendable, CustomStringConvertible {
+  public enum Point: Hashable, Sendable, Codable, CustomStringConvertible {
     /// Everything of a U-Net deeper than the skip connection with this number.
     case inner(Int)
     /// What a list of blocks adds to its input.
@@ -23,6 +23,13 @@ public struct CacheCorrection: Sendable {
       }
     }
 
+    /// The points of a network with these sites, outermost first: the insides of a U-Net, or the blocks of other networks.
+    public static func available(in sites: some Sequence<Site>) -> [Point] {
+      let inner = sites.filter { $0.kind == .inner }.map(\.depth)
+      guard inner.isEmpty else { return Set(inner).sorted().map { .inner($0) } }
+      return sites.contains { $0.kind == .block } ? [.blocks] : []
+    }
+
     /// Reads ``description`` back.
     public init?(_ text: String) {
       if text == "blocks" {
@@ -32,6 +39,23 @@ public struct CacheCorrection: Sendable {
       } else {
         return nil
       }
+    }
+
+    /// Reads ``description``.
+    /// - Throws: `DecodingError` for other words.
+    public init(from decoder: any Decoder) throws {
+      let container = try decoder.singleValueContainer()
+      let text = try container.decode(String.self)
+      guard let point = Self(text) else {
+        throw DecodingError.dataCorruptedError(
+          in: container, debugDescription: "'\(text)' is no point of a network; allowed: inner.N, blocks")
+      }
+      self = point
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+      var container = encoder.singleValueContainer()
+      try container.encode(description)
     }
   }
 

@@ -26,26 +26,43 @@ extension Tableau {
   /// from next to no signal divide a difference that is mostly error by the small new τ, and multiply it by the long way; here that is a
   /// number in the thousands. Coefficients by element count with their mean.
   public var amplification: Amplification {
+    var found: (factor: Double, source: Int, target: Int?, level: NoiseLevel) = (0, 0, nil, initialLevel)
+    // An error of all that an input leaves open is the posterior deviation, σ/√(α² + σ²).
+    let last = followErrors(of: { $0.sigma / $0.spread }) { state, target, level in
+      for source in state.indices where abs(state[source]) > found.factor * level.spread {
+        found = (abs(state[source]) / level.spread, source, target, level)
+      }
+    }
+    let sources = rows.compactMap { $0.evaluation?.level }
+    if let level = rows.last?.level {
+      for source in last.indices where abs(last[source]) > found.factor * level.spread {
+        found = (abs(last[source]) / level.spread, source, nil, level)
+      }
+    }
+    return Amplification(
+      factor: found.factor, source: found.source, sourceLevel: sources.isEmpty ? initialLevel : sources[found.source],
+      target: found.target, targetLevel: found.level)
+  }
+
+  /// How far each evaluation's prediction x̂0 moves the final state: |d(final state)/d(prediction)| by evaluation, with later predictions answering
+  /// as in ``amplification``. What an error of a prediction costs, for whoever chooses where to err.
+  public var influences: [Double] { followErrors(of: { _ in 1 }) { _, _, _ in }.map(abs) }
+
+  /// Carries errors of predictions through the table.
+  /// - Parameters:
+  ///   - error: of a prediction at a level.
+  ///   - seen: told of every state that an evaluation sees: its derivatives by the errors so far, the evaluation, the level.
+  /// - Returns: derivatives of the final state by the evaluations' errors.
+  private func followErrors(of error: (NoiseLevel) -> Double, seen: ([Double], Int, NoiseLevel) -> Void) -> [Double] {
     let count = evaluationCount
     var states = [[Double](repeating: 0, count: count)]
     var predictions: [[Double]] = []
-    var sources: [NoiseLevel] = []
-    var found: (factor: Double, source: Int, target: Int?, level: NoiseLevel) = (0, 0, nil, initialLevel)
-    func measure(_ state: [Double], _ target: Int?, _ level: NoiseLevel) {
-      let spread = (level.alpha * level.alpha + level.sigma * level.sigma).squareRoot()
-      for source in predictions.indices where abs(state[source]) > found.factor * spread {
-        found = (abs(state[source]) / spread, source, target, level)
-      }
-    }
     for row in rows {
       if let call = row.evaluation {
-        let level = call.level
-        measure(states[call.state], predictions.count, level)
-        let variance = level.alpha * level.alpha + level.sigma * level.sigma
-        var prediction = states[call.state].map { level.alpha / variance * $0 }
-        prediction[predictions.count] += level.sigma / variance.squareRoot()
+        seen(Array(states[call.state].prefix(predictions.count)), predictions.count, call.level)
+        var prediction = states[call.state].map { call.level.alpha / (call.level.spread * call.level.spread) * $0 }
+        prediction[predictions.count] += error(call.level)
         predictions.append(prediction)
-        sources.append(level)
       }
       var state = [Double](repeating: 0, count: count)
       for term in row.terms {
@@ -60,9 +77,11 @@ extension Tableau {
       }
       states.append(state)
     }
-    if let last = rows.last { measure(states[states.count - 1], nil, last.level) }
-    return Amplification(
-      factor: found.factor, source: found.source, sourceLevel: sources.isEmpty ? initialLevel : sources[found.source],
-      target: found.target, targetLevel: found.level)
+    return states[states.count - 1]
   }
+}
+
+extension NoiseLevel {
+  /// √(α² + σ²): the deviation of states whose data have unit variance.
+  fileprivate var spread: Double { (alpha * alpha + sigma * sigma).squareRoot() }
 }

@@ -91,6 +91,14 @@ public struct CLIPFeatures: FeatureNet, TextPictureNet {
     }
   }
 
+  public func cut(_ texts: [String]) -> [String] {
+    guard let text, let tokenizer else { return [] }
+    return texts.filter { words in
+      let encoding = tokenizer.encode(words)
+      return !encoding.truncatedWords.isEmpty || encoding.mask.count { $0 } > text.configuration.length
+    }
+  }
+
   public func cosines(_ pictures: Tensor, texts: [String]) throws -> [Double] {
     guard pictures.rank == 4, pictures.size(0) == texts.count else {
       throw EvaluationError("pictures of shape \(pictures.shape) and \(texts.count) texts")

@@ -5,14 +5,8 @@ public import QuickstepTensor
 /// The project's own digit classifier: class scores, and its last hidden layer as a feature space for digits of 28×28 pixels.
 public struct DigitFeatures: RecognisingNet {
   /// How it is loaded by name.
-  public static let loader = EvaluationNetLoader(
-    "digit-classifier", "The digit classifier of this project, 28×28 grey.", provides: [.features, .recognition],
-    parameters: [.path("folder", "the folder of the classifier")], builtIn: "digit-classifier"
-  ) { values, device in
-    guard let folder = values.text("folder") else {
-      throw EvaluationError("digit-classifier: name its folder, as in digit-classifier:FOLDER")
-    }
-    return try DigitFeatures(folder: folder, device: device)
+  public static let loader = EvaluationNetLoader.classifier("digit-classifier", "The digit classifier of this project, 28×28 grey.") {
+    try DigitFeatures(folder: $0, device: $1)
   }
 
   /// `digit-classifier`.
@@ -21,8 +15,6 @@ public struct DigitFeatures: RecognisingNet {
   public let channels: Int
   /// `[28, 28]`.
   public let inputSize = [28, 28]
-  /// `none`: pictures in −1…1 are what the classifier was trained on.
-  public let preprocessing = "none"
   /// Width of the last hidden layer.
   public let featureCount: Int
   /// Where the weights are.
@@ -49,17 +41,6 @@ public struct DigitFeatures: RecognisingNet {
     classCount = network.configuration.classCount
     realStatistics = try FeatureStatisticsFile.read(folder: folder, featureCount: network.configuration.featureSize)
   }
-
-  /// Nothing is scaled here.
-  /// - Throws: ``EvaluationError`` for sizes other than 28×28.
-  public func check(_ shape: [Int]) throws {
-    guard shape.count == 4, Array(shape.suffix(2)) == inputSize else {
-      throw EvaluationError("\(name) takes pictures [B, 1, 28, 28], not \(shape)")
-    }
-  }
-
-  /// The pictures as they are.
-  public func preprocess(_ images: Tensor) -> Tensor { images }
 
   /// The last hidden layer after ReLU, `[B, F]`.
   public func evaluate(_ input: Tensor) throws -> Tensor { network(input).features }

@@ -5,14 +5,8 @@ public import QuickstepTensor
 /// The project's own emoji classifier: which of the taught things a picture shows, and its last hidden layer as a feature space for emoji.
 public struct EmojiFeatures: RecognisingNet {
   /// How it is loaded by name.
-  public static let loader = EvaluationNetLoader(
-    "emoji-classifier", "The emoji classifier of this project, 64×64 in colour.", provides: [.features, .recognition],
-    parameters: [.path("folder", "the folder of the classifier")], builtIn: "emoji-classifier"
-  ) { values, device in
-    guard let folder = values.text("folder") else {
-      throw EvaluationError("emoji-classifier: name its folder, as in emoji-classifier:FOLDER")
-    }
-    return try EmojiFeatures(folder: folder, device: device)
+  public static let loader = EvaluationNetLoader.classifier("emoji-classifier", "The emoji classifier of this project, 64×64 in colour.") {
+    try EmojiFeatures(folder: $0, device: $1)
   }
 
   /// `emoji-classifier`.
@@ -21,8 +15,6 @@ public struct EmojiFeatures: RecognisingNet {
   public let channels: Int
   /// `[64, 64]`.
   public let inputSize: [Int]
-  /// `none`: pictures in −1…1 are what the classifier was trained on.
-  public let preprocessing = "none"
   /// Width of the last hidden layer.
   public let featureCount: Int
   /// Where the weights are.
@@ -46,17 +38,6 @@ public struct EmojiFeatures: RecognisingNet {
     inputSize = [configuration.sampleSize, configuration.sampleSize]
     realStatistics = try FeatureStatisticsFile.read(folder: folder, featureCount: configuration.featureSize)
   }
-
-  /// Nothing is scaled here.
-  /// - Throws: ``EvaluationError`` for sizes it was not trained on.
-  public func check(_ shape: [Int]) throws {
-    guard shape.count == 4, Array(shape.suffix(2)) == inputSize else {
-      throw EvaluationError("\(name) takes pictures [B, \(channels), \(inputSize[0]), \(inputSize[1])], not \(shape)")
-    }
-  }
-
-  /// The pictures as they are.
-  public func preprocess(_ images: Tensor) -> Tensor { images }
 
   /// The last hidden layer, `[B, F]`.
   public func evaluate(_ input: Tensor) throws -> Tensor { network(input).features }

@@ -14,6 +14,18 @@ public protocol RecognisingNet: FeatureNet {
 }
 
 extension RecognisingNet {
+  /// `none`: such a net was trained on pictures in −1…1 of one size.
+  public var preprocessing: String { "none" }
+  /// The pictures as they are.
+  public func preprocess(_ images: Tensor) -> Tensor { images }
+  /// Nothing is scaled here.
+  /// - Throws: ``EvaluationError`` for sizes it was not trained on.
+  public func check(_ shape: [Int]) throws {
+    guard shape.count == 4, Array(shape.suffix(2)) == inputSize else {
+      throw EvaluationError("\(name) takes pictures [B, \(channels), \(inputSize[0]), \(inputSize[1])], not \(shape)")
+    }
+  }
+
   /// The class that a prompt names; `nil` for prompts it knows nothing of. Case and outer spaces do not matter.
   public func classIndex(_ prompt: String) -> Int? {
     let wanted = prompt.trimmingCharacters(in: .whitespaces).lowercased()

@@ -142,9 +142,11 @@ public struct PictureEvaluation: Sendable {
       let values = collected.values[index]
       guard !values.isEmpty else { return nil }
       let estimate = try bootstrap.mean(values, groups: groups)
-      let shown = (metric as? any PromptMetric).map { metric in metric.summarised } ?? { $0 }
+      let prompted = metric as? any PromptMetric
+      let shown = prompted.map { metric in metric.summarised } ?? { $0 }
       return result(
-        metric, shown(estimate.value), shown(estimate.lower)...shown(estimate.upper), metric.procedure, values.count, values: values)
+        metric, shown(estimate.value), shown(estimate.lower)...shown(estimate.upper), metric.procedure, values.count, values: values,
+        note: prompted?.note(pictures.prompts) ?? "")
     }
   }
 

@@ -24,6 +24,18 @@ public struct EvaluationNetLoader: Sendable {
     (self.builtIn, self.load) = (builtIn, load)
   }
 
+  /// A classifier of this project, from its folder.
+  static func classifier(
+    _ name: String, _ summary: String, _ load: @escaping @Sendable (String, Device) throws -> any RecognisingNet
+  ) -> EvaluationNetLoader {
+    EvaluationNetLoader(
+      name, summary, provides: [.features, .recognition], parameters: [.path("folder", "the folder of the classifier")], builtIn: name
+    ) { values, device in
+      guard let folder = values.text("folder") else { throw EvaluationError("\(name): name its folder, as in \(name):FOLDER") }
+      return try load(folder, device)
+    }
+  }
+
   /// Loads it.
   /// - Throws: `ParameterError`; `FormatError` or `WeightsError` for files that are missing or hold something else; ``EvaluationError``.
   public func make(_ given: [String: String], device: Device = .cpu) throws -> any EvaluationNet {

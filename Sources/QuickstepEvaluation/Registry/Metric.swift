@@ -28,6 +28,8 @@ public protocol TextPictureNet: EvaluationNet {
   ///   - texts: N of them.
   /// - Throws: ``EvaluationError`` when counts or shapes do not fit; `TensorError`.
   func cosines(_ pictures: Tensor, texts: [String]) throws -> [Double]
+  /// Those of the texts that are longer than the network takes, so that their end is not read.
+  func cut(_ texts: [String]) -> [String]
 }
 
 /// A way to judge pictures. A new one is its file and a line in ``AllMetrics``.
@@ -79,9 +81,13 @@ public protocol PromptMetric: Metric {
   func values(_ pictures: Tensor, prompts: [String]) throws -> [Double]
   /// What the mean of all values becomes in the figure; by default itself.
   func summarised(_ mean: Double) -> Double
+  /// What should be known beside the figure for these prompts; by default nothing.
+  func note(_ prompts: [String]) -> String
 }
 
 extension PromptMetric {
+  /// Nothing.
+  public func note(_ prompts: [String]) -> String { "" }
   /// The mean as it is.
   public func summarised(_ mean: Double) -> Double { mean }
 }

@@ -131,4 +131,7 @@ public struct RetrievalScore: Sendable, Hashable {
     guard k >= 1 else { throw EvaluationError("top-\(k) means nothing; k must be at least 1") }
     return try bootstrap.share(ranks.map { $0 <= k }, groups: groups)
   }
+
+  /// For each picture 1 where its true class is among the first `k`, else 0: what ``PairedDifference`` takes.
+  public func hits(_ k: Int) -> [Double] { ranks.map { $0 <= k ? 1 : 0 } }
 }

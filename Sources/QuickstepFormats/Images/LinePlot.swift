@@ -51,9 +51,11 @@ public struct LinePlot: Sendable {
     self.series = series
   }
 
-  /// Draws the plot. Sizes below 240 x 160 are raised to that; text is ASCII.
+  /// Draws the plot. Sizes below 240 x 160 are raised to that, and the height to what a legend outside needs; text is ASCII.
   public func image(width: Int = 960, height: Int = 600) -> PixelImage {
-    var drawing = PlotDrawing(plot: self, width: min(8192, max(240, width)), height: min(8192, max(160, height)))
+    let width = min(8192, max(240, width))
+    let least = hasLegendOutside ? PlotDrawing.legendRoom(of: self, width: width) : 160
+    var drawing = PlotDrawing(plot: self, width: width, height: min(8192, max(160, height, least)))
     drawing.drawAll()
     return drawing.image
   }

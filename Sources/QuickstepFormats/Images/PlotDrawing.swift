@@ -34,6 +34,15 @@ struct PlotDrawing {
     self.scale = scale
   }
 
+  /// Height of a picture in which a legend outside has room for all names, with what stands above it.
+  static func legendRoom(of plot: LinePlot, width: Int) -> Int {
+    // The scale never exceeds what the width allows; titles take at most 42 of its units, the lower edge 6.
+    (legendHeight(names: plot.series.count { !$0.name.isEmpty }) + 48) * max(1, width / 480)
+  }
+
+  /// In units of the scale.
+  private static func legendHeight(names: Int) -> Int { names * 13 + 7 }
+
   mutating func drawAll() {
     drawTitles()
     drawGrid()
@@ -146,7 +155,7 @@ struct PlotDrawing {
     let named = plot.series.indices.filter { !plot.series[$0].name.isEmpty }
     guard !named.isEmpty else { return }
     let width = plot.hasLegendOutside ? legendWidth : min(right - left, legendWidth)
-    let height = (named.count * 13 + 7) * scale
+    let height = Self.legendHeight(names: named.count) * scale
     let x = plot.hasLegendOutside ? right + 8 * scale : right - width - 6 * scale
     let y = plot.hasLegendOutside ? top : legendTop(height: height, fromX: x)
     image.fill(x: x - scale, y: y - scale, width: width + 2 * scale, height: height + 2 * scale, grid)

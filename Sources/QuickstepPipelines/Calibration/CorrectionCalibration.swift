@@ -2,8 +2,6 @@ public import QuickstepAcceleration
 internal import QuickstepDiffusion
 internal import QuickstepModels
 internal import QuickstepNN
-internal import QuickstepTensor
-internal import Synchronization
 
 /// Fits schedule and correction of ``CacheQuant`` to a model: full runs, of which one point inside the network is recorded.
 public struct CorrectionCalibration: Sendable {
@@ -17,6 +15,17 @@ public struct CorrectionCalibration: Sendable {
     public var correctedShare: Double
   }
 
+  /// What distances count by.
+  public enum Weighting: String, Sendable, CaseIterable {
+    /// What an error of the evaluation's prediction does to the final state (``ImagePipeline/influences(of:)``). Ours: features move most where
+    /// there is most noise, and errors there matter least.
+    case influence
+    /// One by the size of the values, as some call relative.
+    case size
+    /// All the same, as in the paper.
+    case none
+  }
+
   /// What the full runs are made of: prompts, seeds, guidance, solver, steps, size.
   public var request: GenerationRequest
   /// What is kept; `nil` takes everything deeper than the outermost skip connection of a U-Net, and of other networks what their blocks add.
@@ -25,8 +34,8 @@ public struct CorrectionCalibration: Sendable {
   public var interval = 5
   /// Whether full evaluations are simply every `interval`-th one.
   public var isUniform = false
-  /// Whether distances count in the size of the values, so that evaluations with large ones do not outweigh the others.
-  public var isRelative = false
+  /// What distances count by when full evaluations are chosen.
+  public var weighting = Weighting.influence
   /// Runs made at once.
   public var batch = 8
   /// Called with what is being done and the fraction that is done.
@@ -42,11 +51,11 @@ public struct CorrectionCalibration: Sendable {
     }
     guard request.accelerations.isEmpty else { throw GenerationError("the full runs of a calibration are not accelerated") }
     let plan = try ResolvedRequest(request, model: model)
-    let point = try point(of: model)
+    let recorder = try PointRecorder(model, point: point)
     var (statistics, timesteps): (CacheStatistics?, [Double]) = (nil, [])
     for start in stride(from: 0, to: request.prompts.count, by: batch) {
       let range = start..<min(start + batch, request.prompts.count)
-      let recorded = try record(range, point, ImagePipeline(model))
+      let recorded = try recorder.record(request, range)
       timesteps = recorded.timesteps
       var sums = statistics ?? CacheStatistics(evaluations: timesteps.count, reach: 2 * interval)
       try sums.add(recorded.values)
@@ -54,12 +63,15 @@ public struct CorrectionCalibration: Sendable {
       progress?("full runs", Double(range.upperBound) / Double(request.prompts.count))
     }
     guard let statistics else { throw GenerationError("no run was recorded") }
-    func distance(_ start: Int, _ evaluation: Int) -> Double { statistics.distance(from: start, to: evaluation, isRelative: isRelative) }
+    let weights = weighting == .influence ? try ImagePipeline(model).influences(of: request) : nil
+    func distance(_ start: Int, _ evaluation: Int) -> Double {
+      statistics.distance(from: start, to: evaluation, isRelative: weighting == .size) * (weights?[evaluation] ?? 1)
+    }
     let uniform = CacheSchedule.uniform(count: timesteps.count, interval: interval)
     let starts = try isUniform ? uniform : CacheSchedule.starts(count: timesteps.count, interval: interval, distance: distance)
     let identity = RunIdentity(fingerprint: model.fingerprint, solver: plan.solverName, guidanceScale: plan.guidanceScale)
     let calibration = try CacheCorrection(
-      statistics, starts: starts, point: point,
+      statistics, starts: starts, point: recorder.point,
       origin: .init(identity: identity, timesteps: timesteps, samples: request.prompts.count))
     func sum(_ starts: [Int], _ value: (Int, Int) -> Double) -> Double {
       timesteps.indices.reduce(0) { sum, evaluation in
@@ -72,53 +84,5 @@ public struct CorrectionCalibration: Sendable {
     let corrected = sum(starts) { statistics.error(from: $0, to: $1).corrected }
     return Result(
       calibration: calibration, scheduleCost: even > 0 ? own / even : 1, correctedShare: plain > 0 ? (corrected / plain).squareRoot() : 1)
-  }
-
-  private func point(of model: LoadedModel) throws -> CacheCorrection.Point {
-    let sites = model.backbone.sites
-    let isNest = sites.contains { $0.kind == .inner }
-    let chosen = point ?? (isNest ? .inner(0) : .blocks)
-    let exists =
-      switch chosen {
-      case .inner(let depth): sites.contains { $0.kind == .inner && $0.depth == depth }
-      case .blocks: sites.contains { $0.kind == .block }
-      }
-    guard exists else {
-      let count = sites.count { $0.kind == .inner }
-      throw GenerationError("'\(model.name)' has no '\(chosen)'; it has \(isNest ? "inner.0…inner.\(count - 1)" : "blocks")")
-    }
-    return chosen
-  }
-
-  /// The values of one batch of full runs, one per evaluation, in main memory.
-  private func record(
-    _ range: Range<Int>, _ point: CacheCorrection.Point, _ pipeline: ImagePipeline
-  ) throws -> (values: [Tensor], timesteps: [Double]) {
-    var part = request
-    (part.prompts, part.seeds, part.batch) = (Array(request.prompts[range]), Array(request.seeds[range]), range.count)
-    part.stopsAtLatents = true
-    let kept = Mutex<[(context: StepContext, value: Tensor)]>([])
-    let sites = pipeline.model.backbone.sites.filter {
-      if case .inner(let depth) = point { $0.kind == .inner && $0.depth == depth } else { false }
-    }
-    let tap = SiteTap(sites: Set(sites), recordsList: point == .blocks) { visit in
-      guard let output = visit.output.first, let input = visit.input.first else { return }
-      let value = try withTensorErrors { (visit.site == nil ? output - input : output).to(.cpu).clone() }
-      kept.withLock { $0.append((visit.context, value)) }
-    }
-    part.observers = [tap]
-    _ = try pipeline.generate(part)
-    let visits = kept.withLock { $0 }
-    let count = visits.first?.context.evaluationCount ?? 0
-    let groups = Dictionary(grouping: visits) { $0.context.evaluation }
-    let values = try (0..<count).map { evaluation in
-      guard let own = groups[evaluation] else { throw GenerationError("evaluation \(evaluation) of \(count) was not recorded") }
-      // Branches of guidance that were evaluated apart count together.
-      return try withTensorErrors { own.count == 1 ? own[0].value : .cat(own.map(\.value)) }
-    }
-    guard Set(values.map(\.shape)).count == 1 else {
-      throw GenerationError("guidance must act in all evaluations of a calibration, or in none: what is recorded differs in shape")
-    }
-    return (values, (0..<count).map { groups[$0]?.first?.context.level.timestep ?? 0 })
   }
 }

@@ -1,6 +1,5 @@
 import Foundation
 import QuickstepDiffusion
-import QuickstepFormats
 import QuickstepNN
 public import QuickstepPipelines
 
@@ -48,15 +47,4 @@ public struct FittedSolvers: Sendable, Hashable, Codable {
       plans[count] = String(decoding: try encoder.encode(plan), as: UTF8.self)
     }
   }
-
-  /// Reads what ``write(to:)`` wrote; `nil` where there is nothing.
-  /// - Throws: `FormatError` for other contents.
-  init?(path: String) throws {
-    guard let data = FileManager.default.contents(atPath: path) else { return nil }
-    do { self = try JSONDecoder().decode(Self.self, from: data) } catch {
-      throw FormatError(path, "holds no fitted solvers: \(error)")
-    }
-  }
-
-  func write(to path: String) throws { try AtomicFile.write(Array(JSONEncoder().encode(self)), to: path, makeFolder: true) }
 }

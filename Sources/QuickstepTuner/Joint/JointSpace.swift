@@ -12,7 +12,9 @@ public struct JointSpace: Sendable {
   private let solver, grid: MethodSlot
   private let accelerations: [MethodSlot]
   private let steps: Int
-  private let fitted: FittedSolvers
+  private let fits: Fits
+  /// Where a run evaluates; `nil` where it cannot be done.
+  private let course: @Sendable (SamplingSettings) -> FittedCaches.Run?
   private let window: (gene: Int, start: Int, end: Int)?
 
   /// - Parameters:
@@ -21,13 +23,18 @@ public struct JointSpace: Sendable {
   ///   - companions: ids or folders of models that may do the first steps.
   ///   - leastSteps: the fewest that are tried.
   ///   - known: ways to begin with, beside fewer steps and each method alone; those the space does not hold are left out.
-  ///   - fitted: solvers that were fitted to the exact run; they bring their own levels.
+  ///   - fits: what was fitted to the exact run; fitted solvers bring their own levels.
   /// - Throws: `GenerationError` where the request cannot be carried out, `SearchError`.
   public init(
     model: LoadedModel, request: GenerationRequest, companions: [String] = [], leastSteps: Int = 4, known: [SamplingSettings] = [],
-    fitted: FittedSolvers = FittedSolvers()
+    fits: Fits = Fits()
   ) throws {
-    self.fitted = fitted
+    self.fits = fits
+    course = { settings in
+      let (pipeline, own) = (ImagePipeline(model), settings.applied(to: request))
+      guard let run = try? pipeline.outline(of: own), let influences = try? pipeline.influences(of: own) else { return nil }
+      return .init(timesteps: run.calls.map(\.level.timestep), influences: influences)
+    }
     let most = request.steps ?? model.defaults.steps
     _ = try ImagePipeline(model).evaluations(of: request)
     guard most > leastSteps else {
@@ -36,10 +43,11 @@ public struct JointSpace: Sendable {
     let texts = ["ids of models": companions]
     var genes = GeneList()
     steps = genes.add(Gene("steps", .integer(leastSteps...most), standard: Double(most)))
-    solver = genes.slot("solver", Self.solvers(model, request) + (fitted.plans.isEmpty ? [] : [OLSS.declaration]), texts: texts)
+    solver = genes.slot("solver", Self.solvers(model, request) + (fits.solvers.plans.isEmpty ? [] : [OLSS.declaration]), texts: texts)
     grid = genes.slot("grid", Self.grids(model, request), texts: texts)
     let fitting = Self.accelerators(model, request, texts)
-    var slots = [genes.slot("blocks", fitting.filter { $0.points.contains(.block) }, texts: texts)]
+    let blocks = fitting.filter { $0.points.contains(.block) } + [fits.caches?.declaration].compactMap { $0 }
+    var slots = [genes.slot("blocks", blocks, texts: texts)]
     for declaration in fitting where !declaration.points.contains(.block) {
       slots.append(genes.slot(declaration.name, [declaration], texts: texts))
     }
@@ -66,16 +74,17 @@ public struct JointSpace: Sendable {
     var settings = SamplingSettings()
     settings.steps = Int(candidate.values[steps])
     (settings.solver, settings.grid) = (solver.choice(candidate), grid.choice(candidate))
-    if settings.solver?.name == FittedSolvers.solver, let plan = fitted.plan(steps: settings.steps ?? 0) {
+    if settings.solver?.name == FittedSolvers.solver, let plan = fits.solvers.plan(steps: settings.steps ?? 0) {
       settings.solver?.parameters = ["plan": plan.text]
       (settings.steps, settings.grid) = (plan.steps, nil)
     }
-    settings.accelerations = accelerations.compactMap { $0.choice(candidate) }
+    let choices = accelerations.compactMap { $0.choice(candidate) }
     if let window, candidate.values[window.gene] == 1 {
       let ends = [window.start, window.end].map { (candidate.values[$0] * 100).rounded() / 100 }
       // The whole run is no window.
       if ends != [0, 1] { settings.guidanceInterval = ends[0]...ends[1] }
     }
+    settings.accelerations = translated(choices, of: settings) { $0.resolved($1, in: $2) }
     return settings
   }
 
@@ -84,11 +93,11 @@ public struct JointSpace: Sendable {
     var values = space.genes.map(\.standard)
     guard settings.start == nil else { return nil }
     if let count = settings.steps { values[steps] = Double(count) }
-    let isFitted = settings.solver?.name == FittedSolvers.solver && settings.steps.flatMap { fitted.plans[$0] } != nil
+    let isFitted = settings.solver?.name == FittedSolvers.solver && settings.steps.flatMap { fits.solvers.plans[$0] } != nil
     guard solver.set(isFitted ? MethodChoice(FittedSolvers.solver) : settings.solver, in: &values, space.genes),
       grid.set(settings.grid, in: &values, space.genes)
     else { return nil }
-    var left = settings.accelerations
+    var left = translated(settings.accelerations, of: settings) { $0.searched($1, in: $2) }
     for slot in accelerations {
       let index = left.firstIndex { choice in slot.options.contains { $0.method == choice.name } }
       guard slot.set(index.map { left.remove(at: $0) }, in: &values, space.genes) else { return nil }
@@ -103,9 +112,23 @@ public struct JointSpace: Sendable {
     return (try? space.check(candidate)) == nil ? nil : space.canonical(candidate)
   }
 
+  /// Choices with those that fitted caches stand for translated, for the run that settings make without them; a choice that has no
+  /// translation stays as it is.
+  private func translated(
+    _ choices: [MethodChoice], of settings: SamplingSettings,
+    by translate: (FittedCaches, MethodChoice, FittedCaches.Run) -> MethodChoice?
+  ) -> [MethodChoice] {
+    var plain = settings
+    plain.accelerations = []
+    return choices.map { choice in
+      guard let caches = fits.caches, choice.name == FittedCaches.method, let run = course(plain) else { return choice }
+      return translate(caches, choice, run) ?? choice
+    }
+  }
+
   /// Fitted solvers at some of their numbers of steps.
   private var fittedWays: [SamplingSettings] {
-    fitted.plans.keys.sorted().filter { $0 <= 12 }.map { count in
+    fits.solvers.plans.keys.sorted().filter { $0 <= 12 }.map { count in
       var settings = SamplingSettings()
       (settings.solver, settings.steps) = (MethodChoice(FittedSolvers.solver), count)
       return settings

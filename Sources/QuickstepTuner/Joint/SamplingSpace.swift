@@ -18,8 +18,8 @@ public struct SpaceOutline: Sendable {
   public var companions: [String] = []
   /// The fewest steps that are tried.
   public var leastSteps = 4
-  /// Solvers that were fitted to the exact run.
-  public var fitted = FittedSolvers()
+  /// What was fitted to the exact run.
+  public var fits = Fits()
   /// Ways to begin with. Spaces that vary one part of a run keep the rest as the first of these has it.
   public var known: [SamplingSettings] = []
 
@@ -68,6 +68,6 @@ extension JointSpace: SamplingSpace {
   ) { outline in
     try JointSpace(
       model: outline.model, request: outline.request, companions: outline.companions, leastSteps: outline.leastSteps, known: outline.known,
-      fitted: outline.fitted)
+      fits: outline.fits)
   }
 }

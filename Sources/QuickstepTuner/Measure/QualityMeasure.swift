@@ -29,6 +29,9 @@ public struct QualityMeasure: Sendable {
   /// The figure with this loss.
   public func figure(loss: Double) -> Double { higherIsBetter ? best - loss : best + loss }
 
+  /// A loss beyond which nothing is gained, for figures whose scale is known: 0.3 where 1 stands for equal pictures. `nil` for others.
+  var worstLoss: Double? { higherIsBetter && abs(best - 1) < 1e-3 ? 0.3 : nil }
+
   /// A registered metric of pairs.
   /// - Parameter sample: `[1, 3, H, W]`, of the size that is measured: what it has with itself is ``best``.
   /// - Throws: what the metric throws.

@@ -19,7 +19,7 @@ public struct TuningReport: Sendable {
   ///   - machine: what was measured on.
   ///   - notes: sentences about how it was measured.
   public init(_ result: TuningResult, recipe: Recipe?, machine: Recipe.Machine, notes: [String] = []) {
-    (self.result, self.recipe, self.machine, self.notes) = (result, recipe, machine, notes)
+    (self.result, self.recipe, self.machine, self.notes) = (result.inMeasuredTime, recipe, machine, notes)
   }
 
   var title: String { "\(result.model.name): ways to sample beside \(result.exact.settings)" }
@@ -115,8 +115,9 @@ public struct TuningReport: Sendable {
       lines.append("<p class=\"lead\">Nothing reaches the target. Nearest: \(Self.escaped(result.nearest ?? "nothing")).</p>")
     }
     let volumes = result.volumes
+    let worst = FrontArea(result.tried, measure: result.measure, exactSeconds: result.exactSeconds).worstLoss
     lines.append(
-      "<p>Of the area between the exact run's time and a loss of 0.3, all ways together cover \(Self.percent(volumes.joint)), "
+      "<p>Of the area between the exact run's time and a loss of \(Recipe.digits(worst, 2)), all ways together cover \(Self.percent(volumes.joint)), "
         + "the best single method (\(Self.escaped(volumes.singleName)), with fewer steps) \(Self.percent(volumes.single)), fewer steps alone "
         + "\(Self.percent(volumes.fewerSteps)); on the search's pictures, by predicted times.</p>")
     return lines.joined(separator: "\n")
@@ -154,8 +155,8 @@ public struct TuningReport: Sendable {
   private var measuredText: String {
     let lines = [
       "\(result.trials) ways were tried, \(result.resumed) of them in earlier sittings; the search ended because of: \(result.stop.rawValue).",
-      "Search: predicted times from measured parts of the network; loss on the search's prompts. Check: \(result.exact.way.pictures.count) other prompts "
-        + "and seeds, all ways in turn picture by picture; medians and middle halves of times, means and 95 % intervals of figures.",
+      "Search: predicted times from measured parts of the network, brought to the exact run's measured time; loss on the "
+        + "search's prompts. Check: \(result.exact.way.pictures.count) other prompts and seeds, all ways in turn picture by picture; medians and middle halves of times, means and 95 % intervals of figures.",
       "Machine: \(machine.processor), \(machine.threads) threads, \(machine.device), \(machine.dtype), kernels \(machine.kernels).",
       "Model: \(result.model.name), weights \(result.model.fingerprint).",
     ]

@@ -17,6 +17,9 @@ public protocol Searcher: Sendable {
   /// - Throws: ``SearchError`` or `ParameterError` where the parameters do not fit each other or the space.
   init(space: SearchSpace, objectives: Int, parameters: ParameterValues, seed: UInt64) throws
 
+  /// Values of parameters that go with a population of this size, for methods that declare one: `population`, and what has to fit it.
+  static func parameters(population: Int) -> [String: String]
+
   /// Up to `count` proposals. Fewer, or none, where the searcher has to be told of earlier ones first, or is finished.
   /// - Throws: what training a predictor throws.
   mutating func ask(_ count: Int) throws -> [Proposal]
@@ -31,6 +34,8 @@ public protocol Searcher: Sendable {
 extension Searcher {
   /// The declared name.
   public static var name: String { declaration.name }
+
+  public static func parameters(population: Int) -> [String: String] { ["population": "\(population)"] }
 }
 
 extension Family {

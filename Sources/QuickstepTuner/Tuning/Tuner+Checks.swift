@@ -15,7 +15,8 @@ extension Tuner {
       return .init(settings: problem.joint.settings(trial.candidate), seconds: outcome.objectives[0], loss: outcome.objectives[1])
     }
     let exactSeconds = tried.first { $0.settings.singleName == "" && $0.loss == 0 }?.seconds ?? problem.exactSeconds
-    let front = TuningResult.front(tried).filter { $0.seconds < exactSeconds && $0.loss <= TuningResult.worstLoss }
+    let area = FrontArea(tried, measure: measures[0], exactSeconds: exactSeconds)
+    let front = TuningResult.front(tried).filter(area.holds)
     var checks = FrontChecks(self, exactSeconds: exactSeconds, progress)
     if settings.target == .kept {
       progress(.stage("looking for the fastest that keeps \(settings.safeguards.map(\.name).joined(separator: ", "))"))
@@ -38,7 +39,7 @@ extension Tuner {
       companions: companions.map { .init(name: $0.name, fingerprint: $0.fingerprint) }, measure: measures[0], exact: exact,
       front: checks.points.map(\.point), rivals: checks.points.map(\.rival), tried: tried, exactSeconds: exactSeconds,
       chosen: chosen.index, target: settings.target, nearest: chosen.nearest, trials: report.trials.count, resumed: report.resumed,
-      stop: report.stop, volumes: TuningResult.volumes(tried, exactSeconds: exactSeconds))
+      stop: report.stop, volumes: area.volumes(tried))
   }
 
   /// Points of a front to look at again: what the target points at and its neighbours first, then evenly over the rest.

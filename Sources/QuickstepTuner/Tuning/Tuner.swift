@@ -47,10 +47,10 @@ public struct Tuner: Sendable {
     let reference = try withTensorErrors { Tensor.stack(exact.images.map(\.pixels)) }
     var outline = SpaceOutline(model: model, request: request)
     (outline.companions, outline.leastSteps, outline.known) = (settings.companions, settings.leastSteps, settings.known)
-    outline.fitted = try fitted(exactSeconds, left: settings.budget - (clock.now - start) - reserve, progress)
+    outline.fits = try fits(exactSeconds, left: settings.budget - (clock.now - start) - reserve, progress)
     let joint = try kind.make(outline)
     let problem = TuningProblem(
-      identity: identity + (outline.fitted.plans.isEmpty ? "" : "|\(outline.fitted.plans.sorted { $0.key < $1.key })"), joint: joint,
+      identity: identity + (outline.fits == Fits() ? "" : "|\(try outline.fits.text())"), joint: joint,
       model: model,
       companions: Dictionary(zip(settings.companions, companions)) { first, _ in first }, request: request, reference: reference,
       cost: cost, measure: measures[0], exactSeconds: exactSeconds)
@@ -61,25 +61,43 @@ public struct Tuner: Sendable {
     return try await Task.detached { try checked(report, problem, companions, until: start + settings.budget, progress) }.value
   }
 
-  /// Solvers fitted to the exact run: those beside the archive, or new ones where that leaves most of the time for the search.
-  private func fitted(
+  /// What was fitted to the exact run: the parts beside the archive, or new ones where that leaves most of the time for the search.
+  private func fits(
     _ exactSeconds: Double, left: Double, _ progress: @escaping @Sendable (TuningProgress) -> Void
-  ) throws -> FittedSolvers {
+  ) throws -> Fits {
     let path = settings.archive + ".fitted.json"
-    if FileManager.default.fileExists(atPath: settings.archive) { return try FittedSolvers(path: path) ?? FittedSolvers() }
+    if FileManager.default.fileExists(atPath: settings.archive) { return try Fits(path: path) }
     let steps = settings.exact.steps ?? model.defaults.steps
-    guard settings.space == JointSpace.kind.name, !settings.fitting.isEmpty, steps > settings.leastSteps else { return FittedSolvers() }
+    guard settings.space == JointSpace.kind.name, !settings.fitting.isEmpty, steps > settings.leastSteps else { return Fits() }
+    var (made, left) = (Fits(), left)
+    let request = settings.request(settings.fitting, firstSeed: settings.seed &+ TuningSettings.fittingSeeds)
     // A full run, and one of every fitted number of evaluations.
     let evaluations = steps + FittedSolvers.counts(settings.leastSteps...(steps - 1)).reduce(0, +)
-    let needed = Double(settings.fitting.count * evaluations) / Double(steps) * exactSeconds
-    guard needed < left / 3 else {
-      progress(.stage("no time to fit solvers to exact runs: that takes about \(Recipe.digits(needed, 0)) s"))
-      return FittedSolvers()
+    let measured = min(FittedCaches.mostPrompts, settings.fitting.count)
+    let parts: [(name: String, pictures: Double, make: () throws -> Void)] = [
+      (
+        "solvers to \(settings.fitting.count) exact runs", Double(settings.fitting.count * evaluations) / Double(steps),
+        { made.solvers = try FittedSolvers(model, request: request, leastSteps: settings.leastSteps) ?? FittedSolvers() }
+      ),
+      (
+        "schedules of caches to \(measured) exact runs", Double(measured * FittedCaches.points(of: model).count),
+        {
+          let few = settings.request(Array(settings.fitting.prefix(measured)), firstSeed: settings.seed &+ TuningSettings.fittingSeeds)
+          made.caches = try FittedCaches(model, request: few)
+        }
+      ),
+    ]
+    for part in parts {
+      let needed = part.pictures * exactSeconds
+      guard needed < left / 3 else {
+        progress(.stage("no time to fit \(part.name): that takes about \(Recipe.digits(needed, 0)) s"))
+        continue
+      }
+      progress(.stage("fitting \(part.name)"))
+      try part.make()
+      left -= needed
     }
-    progress(.stage("fitting solvers to \(settings.fitting.count) exact runs"))
-    let request = settings.request(settings.fitting, firstSeed: settings.seed &+ TuningSettings.fittingSeeds)
-    guard let made = try FittedSolvers(model, request: request, leastSteps: settings.leastSteps) else { return FittedSolvers() }
-    try made.write(to: path)
+    if made != Fits() { try made.write(to: path) }
     return made
   }
 
@@ -140,12 +158,12 @@ public struct Tuner: Sendable {
   /// The searcher's parameters, with a population that a search this long can bring through several generations. Nothing measured decides, so that
   /// the same command goes on with the same search.
   private func searcherParameters(_ problem: TuningProblem) throws -> [String: String] {
-    var parameters = searcher.parameters
-    let declared = try AllSearchers.named(searcher.name).declaration.parameters.first { $0.name == "population" }
-    guard case .integer(let standard)? = declared?.standard, parameters["population"] == nil else { return parameters }
+    let (given, type) = (searcher.parameters, try AllSearchers.named(searcher.name))
+    let declared = type.declaration.parameters.first { $0.name == "population" }
+    guard case .integer(let standard)? = declared?.standard, given["population"] == nil else { return given }
     // What every search begins with has to fit into the first generation, or a short search would never see some methods.
-    parameters["population"] = String(max(problem.space.known.count, min(standard, max(12, Int(settings.budget / 60) * 4))))
-    return parameters
+    let population = max(problem.space.known.count, min(standard, max(12, Int(settings.budget / 60) * 4)))
+    return type.parameters(population: population).merging(given) { $1 }
   }
 
   private func search(

@@ -37,16 +37,28 @@ public struct TuningProblem: SearchProblem {
     }
     let watch = RunWatch()
     own.observers = [watch]
-    let result = try pipeline.generate(own)
-    let pictures = try withTensorErrors { Tensor.stack(result.images.map(\.pixels)) }
-    let figures = try measure.figures(pictures, withTensorErrors { reference.narrow(0, start: 0, length: count) })
-    let loss = figures.map(measure.loss).reduce(0, +) / Double(count)
-    let evaluations = Double(result.evaluations) / Double(count)
+    var (losses, evaluations, measured) = ([Double](), 0, 0.0)
+    for part in [0..<1, 1..<count] where !part.isEmpty {
+      var piece = own
+      (piece.prompts, piece.seeds) = (Array(own.prompts[part]), Array(own.seeds[part]))
+      let result = try pipeline.generate(piece)
+      let pictures = try withTensorErrors { Tensor.stack(result.images.map(\.pixels)) }
+      losses += try measure.figures(pictures, withTensorErrors { reference.narrow(0, start: part.lowerBound, length: part.count) })
+        .map(measure.loss)
+      evaluations += result.evaluations
+      measured += result.seconds.encode + result.seconds.denoise + result.seconds.decode
+      // What spoils the first picture is not worth the others.
+      if let worst = measure.worstLoss, losses[0] > worst { break }
+    }
+    let made = Double(losses.count)
+    let loss = losses.reduce(0, +) / made
     guard loss.isFinite else { return Outcome(objectives: [exactSeconds, worst], violation: 1) }
-    let measured = result.seconds.encode + result.seconds.denoise + result.seconds.decode
+    let perPicture = Double(evaluations) / made
     return Outcome(
-      objectives: [cost.seconds(watch.findings, pictures: count, evaluations: evaluations), loss],
-      attributes: ["evaluations": evaluations, "measured_seconds": measured / Double(count), measure.name: measure.figure(loss: loss)])
+      objectives: [cost.seconds(watch.findings, pictures: losses.count, evaluations: perPicture), loss],
+      attributes: [
+        "evaluations": perPicture, "measured_seconds": measured / made, "pictures": made, measure.name: measure.figure(loss: loss),
+      ])
   }
 
   public func expectedSeconds(_ candidate: Candidate, fidelity: Double) -> Double? {

@@ -53,7 +53,8 @@ public struct TuningResult: Sendable {
   public var trials: Int, resumed: Int
   /// Why the search ended.
   public var stop: SearchReport.Stop
-  /// Share of the area up to the exact run's time and a loss of 0.3 that is dominated: by everything tried, by the best single method, by fewer steps.
+  /// Share of the area up to the exact run's time and a worst loss (0.3 of figures up to 1, else that of the fewest steps) that is dominated: by
+  /// everything tried, by the best single method, by fewer steps.
   public var volumes: Volumes
 
   /// Dominated shares; larger is better.
@@ -100,36 +101,17 @@ extension TuningResult {
     }
   }
 
-  /// Losses beyond this count as nothing gained.
-  static let worstLoss = 0.3
-
   /// Names of single methods, the one first that with fewer steps covers most.
-  var bestSingles: [String] {
-    let plain = singles[""] ?? []
-    let areas = singles.filter { !$0.key.isEmpty }.mapValues { Self.area($0 + plain, exactSeconds: exactSeconds) }
-    return areas.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key)
-  }
+  var bestSingles: [String] { FrontArea(tried, measure: measure, exactSeconds: exactSeconds).singles(tried).map(\.name) }
 
-  /// Share of the area up to the exact run's time and ``worstLoss`` that is dominated.
-  private static func area(_ tried: [Tried], exactSeconds: Double) -> Double {
-    var (sum, edge) = (0.0, worstLoss)
-    for entry in front(tried) where entry.seconds < exactSeconds && entry.loss < edge {
-      sum += (exactSeconds - entry.seconds) * (edge - entry.loss)
-      edge = entry.loss
-    }
-    return sum / (exactSeconds * worstLoss)
-  }
-
-  /// See ``volumes``.
-  static func volumes(_ tried: [Tried], exactSeconds: Double) -> Volumes {
-    let named = tried.compactMap { entry in entry.settings.singleName.map { ($0, entry) } }
-    let groups = Dictionary(grouping: named, by: \.0).mapValues { $0.map(\.1) }
-    let plain = groups[""] ?? []
-    // A method may be left out, so its front holds fewer steps as well.
-    let areas = groups.filter { !$0.key.isEmpty }.map { ($0.key, area($0.value + plain, exactSeconds: exactSeconds)) }
-    let best = areas.max { ($0.1, $1.0) < ($1.1, $0.0) }
-    return Volumes(
-      joint: area(tried, exactSeconds: exactSeconds), single: best?.1 ?? 0, singleName: best?.0 ?? "none",
-      fewerSteps: area(plain, exactSeconds: exactSeconds))
+  /// The same with the search's predicted times brought to the exact run's measured one: the machine need not have been as fast when its parts
+  /// were timed as it was while checking.
+  var inMeasuredTime: TuningResult {
+    guard exact.seconds.median > 0, exactSeconds > 0 else { return self }
+    let scale = exact.seconds.median / exactSeconds
+    var scaled = self
+    scaled.exactSeconds *= scale
+    for index in scaled.tried.indices { scaled.tried[index].seconds *= scale }
+    return scaled
   }
 }

@@ -1,6 +1,6 @@
-import ArgumentParser
+public import ArgumentParser
 import QuickstepAcceleration
-import QuickstepPipelines
+public import QuickstepPipelines
 
 struct CalibrateCache: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -12,6 +12,7 @@ struct CalibrateCache: AsyncParsableCommand {
 
         quickstep calibrate cache --model emoji-unet --prompts prompts.txt --steps 50 --interval 5 -o unet-50.cache.safetensors
         quickstep generate owl --model emoji-unet --steps 50 --accelerate cachequant:file=unet-50.cache.safetensors
+        quickstep generate owl --model emoji --steps 50 --accelerate cachequant:file=emoji-50.cache.safetensors,order=1
       """)
 
   /// How full evaluations are chosen.
@@ -28,8 +29,11 @@ struct CalibrateCache: AsyncParsableCommand {
   var branch: Int?
   @Option(help: "fitted: where the sum of errors is least; uniform: every N-th evaluation.")
   var schedule = Schedule.fitted
-  @Flag(help: "Distances count in the size of the values.")
-  var relative = false
+  @Option(
+    help:
+      "What distances count by: influence (what an error there does to the final picture, by the solver's coefficients), size (that of the values), none (all the same, as in the paper)."
+  )
+  var weighting = CorrectionCalibration.Weighting.influence
 
   func validate() throws {
     guard (2...1000).contains(interval) else { throw ValidationError("--interval is \(interval); allowed: 2…1000.") }
@@ -43,7 +47,7 @@ struct CalibrateCache: AsyncParsableCommand {
     (request.steps, request.solver) = (steps, solver)
     var calibration = CorrectionCalibration(request)
     calibration.point = branch.map { .inner($0) }
-    (calibration.interval, calibration.isUniform, calibration.isRelative) = (interval, schedule == .uniform, relative)
+    (calibration.interval, calibration.isUniform, calibration.weighting) = (interval, schedule == .uniform, weighting)
     calibration.batch = options.batch
     let line = CalibrationProgress(isQuiet: options.quiet)
     calibration.progress = { what, fraction in line.show(what, fraction) }
@@ -63,3 +67,5 @@ struct CalibrateCache: AsyncParsableCommand {
 
   private func percent(_ share: Double) -> String { "\((share * 1000).rounded() / 10) %" }
 }
+
+extension CorrectionCalibration.Weighting: ExpressibleByArgument {}

@@ -4,6 +4,7 @@ public import QuickstepEvaluation
 import QuickstepFormats
 import QuickstepPipelines
 import QuickstepTensor
+import QuickstepTuner
 
 /// How pictures are made for an evaluation.
 struct EvaluationOptions: ParsableArguments {
@@ -15,6 +16,8 @@ struct EvaluationOptions: ParsableArguments {
   var accelerate: [String] = []
   @Option(help: "How runs begin later than at noise: NAME:parameter=value,… (see 'quickstep methods --family start').")
   var start: String?
+  @Option(help: "Sample by this recipe, in place of everything above and --steps.", completion: .file(extensions: ["json"]))
+  var recipe: String?
   @Option(name: [.customShort("n"), .long], help: "Solver steps (default: the model's).")
   var steps: Int?
   @Option(name: [.short, .long], help: "Guidance scale (default: the model's).")
@@ -38,6 +41,38 @@ struct EvaluationOptions: ParsableArguments {
     if let steps, steps < 1 { throw ValidationError("--steps is \(steps); it must be at least 1.") }
     if let guidance, !guidance.isFinite { throw ValidationError("--guidance must be a finite number.") }
     if let threads, threads < 1 { throw ValidationError("--threads is \(threads); it must be at least 1.") }
+    let given = [
+      ("--solver", solver != nil), ("--grid", grid != nil), ("--accelerate", !accelerate.isEmpty), ("--start", start != nil),
+      ("--steps", steps != nil),
+    ]
+    if recipe != nil, let other = given.first(where: \.1) {
+      throw ValidationError("\(other.0) and --recipe both say how to sample; leave one of them out.")
+    }
+  }
+
+  /// What the options for solver, grid, start, steps and methods say.
+  func sampling() throws -> SamplingSettings {
+    var settings = SamplingSettings()
+    settings.solver = try solver.map { try MethodChoice(parsing: $0) }
+    settings.grid = try grid.map { try MethodChoice(parsing: $0) }
+    settings.start = try start.map { try MethodChoice(parsing: $0) }
+    settings.steps = steps
+    settings.accelerations = try accelerate.map { try MethodChoice(parsing: $0) }
+    return settings
+  }
+
+  /// The recipe that was asked for.
+  /// - Throws: `ValidationError` where it does not fit the model.
+  func chosenRecipe(_ model: LoadedModel) throws -> Recipe? {
+    guard let recipe else { return nil }
+    let found = try Recipe(path: recipe)
+    if let refusal = found.findings(
+      model: model, machine: Recipe.Machine(processor: MachineFacts.read().cpu, threads: Machine.threads, model: model),
+      guidanceScale: guidance
+    ).first(where: \.isRefusal) {
+      throw ValidationError("\(recipe): \(refusal.text).")
+    }
+    return found
   }
 
   /// Applies the settings of the machine.
@@ -69,6 +104,15 @@ struct PictureMaker {
 
   let model: LoadedModel
   let options: EvaluationOptions
+  private let recipe: Recipe?
+  private let other: SamplingSettings?
+
+  /// - Parameter other: another way to sample than the options name.
+  /// - Throws: `ValidationError` for a recipe of another model.
+  init(model: LoadedModel, options: EvaluationOptions, other: SamplingSettings? = nil) throws {
+    (self.model, self.options, self.other) = (model, options, other)
+    recipe = other == nil ? try options.chosenRecipe(model) : nil
+  }
 
   /// One picture per pair. A request has one style, so pairs are made style by style; each keeps the seed of its place.
   func make(_ pairs: [EmojiRow]) throws -> Pictures {
@@ -99,7 +143,8 @@ struct PictureMaker {
     for job in jobs {
       // Requests of a few batches, so that progress shows and no picture of a style is kept twice for long. A chain makes pictures of a whole
       // request.
-      let size = options.start == nil ? options.batch : max(1, job.places.count)
+      let isPlain = options.start == nil && other?.start == nil
+      let size = isPlain ? options.batch : max(1, job.places.count)
       for start in stride(from: 0, to: job.places.count, by: size) {
         let places = Array(job.places[start..<min(start + size, job.places.count)])
         let pipeline = ImagePipeline(model, companions: companions)
@@ -125,18 +170,9 @@ struct PictureMaker {
 
   private func request(_ prompts: [String], _ places: [Int], style: String?) throws -> GenerationRequest {
     var request = GenerationRequest(prompts: prompts, seeds: places.map { options.seed &+ UInt64($0) })
-    request.style = style
-    request.steps = options.steps
     request.guidanceScale = options.guidance
-    request.batch = options.batch
-    request.accelerations = try options.accelerate.map { try MethodChoice(parsing: $0) }
-    if let solver = try options.solver.map({ try MethodChoice(parsing: $0) }) {
-      (request.solver, request.solverParameters) = (solver.name, solver.parameters)
-    }
-    request.start = try options.start.map { try MethodChoice(parsing: $0) }
-    if let grid = try options.grid.map({ try MethodChoice(parsing: $0) }) {
-      (request.spacing, request.spacingParameters) = (grid.name, grid.parameters)
-    }
+    request = try other?.applied(to: request) ?? recipe?.applied(to: request) ?? options.sampling().applied(to: request)
+    (request.style, request.batch) = (style, options.batch)
     return request
   }
 }

@@ -85,8 +85,10 @@ enum TuningPrompts {
     guard all.count >= 2 else { throw ValidationError("\(file ?? "The model") has \(all.count) different prompts; at least 2 are needed.") }
     // Both halves run through the list, so that neither gets all of one kind.
     let (even, odd) = (all.indices.filter { $0 % 2 == 0 }.map { all[$0] }, all.indices.filter { $0 % 2 == 1 }.map { all[$0] })
+    // Few prompts, such as classes, are taken again with other seeds.
     return Choice(
-      search: Array(even.prefix(search)), check: Array(odd.prefix(check)), fit: (0..<fit).map { even[even.count - 1 - $0 % even.count] },
+      search: (0..<search).map { even[$0 % even.count] }, check: (0..<check).map { odd[$0 % odd.count] },
+      fit: (0..<fit).map { even[even.count - 1 - $0 % even.count] },
       unseen: odd)
   }
 }
@@ -175,6 +177,7 @@ struct TuningOutput {
     lines += table.lines() + [""]
     if let recipe {
       lines.append("recipe: \(recipe.summary)")
+      if let coarse { lines.append(coarse) }
       lines.append("written to \(command.output); report: \(base).html, \(base).png")
       lines.append("use it:  quickstep generate … --model \(model.name) --recipe \(command.output)")
     } else {
@@ -182,6 +185,15 @@ struct TuningOutput {
       lines.append("no recipe was written; report: \(base).html, \(base).png; the trials are kept in \(settings.archive)")
     }
     return lines.joined(separator: "\n")
+  }
+
+  /// Where fewer steps at equal time keep the figures as well: that these tell nothing about the recipe.
+  private var coarse: String? {
+    guard let rival = result.chosen.flatMap({ result.rivals[$0] }), !rival.kept.isEmpty, rival.kept.allSatisfy(\.isKept) else { return nil }
+    let likeness = rival.quality.first.map { ", with \($0.metric) \(String(format: "%.3f", $0.estimate.value))" } ?? ""
+    return
+      "\(rival.settings.title) keep\(rival.settings.steps == 1 ? "s" : "") \(result.kept.joined(separator: " and ")) as well\(likeness): these figures alone "
+      + "do not speak for the recipe; --target-quality asks for nearness besides"
   }
 
   private func json(_ recipe: Recipe?) throws -> JSONValue {

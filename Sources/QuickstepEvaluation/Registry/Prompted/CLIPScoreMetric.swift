@@ -16,4 +16,9 @@ public struct CLIPScoreMetric: PromptMetric {
     try net.cosines(pictures, texts: prompts).map { 100 * $0 }
   }
   public func summarised(_ mean: Double) -> Double { max(0, mean) }
+  public func note(_ prompts: [String]) -> String {
+    let cut = Set(net.cut(prompts)).sorted()
+    guard let first = cut.first else { return "" }
+    return "\(cut.count) of \(Set(prompts).count) prompts are longer than \(net.name) reads, such as '\(first.prefix(40))…'"
+  }
 }

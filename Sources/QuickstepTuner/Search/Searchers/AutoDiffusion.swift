@@ -36,6 +36,13 @@ public struct AutoDiffusion: Searcher {
   private var opened = 0
   public private(set) var isFinished = false
 
+  /// The paper's shares: a fifth of the population has children, half of it are mutants, a fifth crossings.
+  public static func parameters(population: Int) -> [String: String] {
+    ["population": population, "parents": max(1, population / 5), "mutants": population / 2, "crossings": population / 5].mapValues {
+      "\($0)"
+    }
+  }
+
   public init(space: SearchSpace, objectives: Int, parameters: ParameterValues, seed: UInt64) throws {
     self.space = space
     self.parameters = parameters
