@@ -46,8 +46,12 @@ things=(
 emojis() {
   local prompts=()
   for thing in "${things[@]}"; do prompts+=(--prompt "$thing"); done
-  measure "$1" --count 12 --batch 4 "${prompts[@]}" -- dpm++-2m ddim unipc dpm-v3 "${flow[@]}" dpm++-3m deis dualfast lms "dpm++-2m + karras" \
-    euler-ancestral unic:base=ddim
+  for n in 5 10 20 50; do
+    [ -f "$work/plan-$n.json" ] || "$program" calibrate olss lion koala whale lemon crab tulip cookie "rabbit face" --model "$1" --steps "$n" \
+      --samples 16 -q -o "$work/plan-$n.json"
+  done
+  measure "$1" --count 12 --batch 4 "${prompts[@]}" -- dpm++-2m ddim unipc dpm-v3 "olss:plan=$work/plan-{n}.json" "${flow[@]}" dpm++-3m deis dualfast \
+    lms "dpm++-2m + karras" euler-ancestral unic:base=ddim
 }
 
 for model in "${@:-digits}"; do
