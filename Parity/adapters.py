@@ -27,7 +27,7 @@ from checkpoints import noise, quiet
 from pipelines import stable_diffusion, stable_diffusion_xl
 from single_files import gap
 
-FORMATS = ["peft", "diffusers", "diffusers-old", "kohya", "kohya-original", "several", "dora"]
+FORMATS = ["peft", "diffusers", "diffusers-old", "kohya", "kohya-original", "several", "dora", "loha", "lokr"]
 
 
 def layers_of(model, part, rng, convolutions):
@@ -128,6 +128,24 @@ def write_case(pipe, large, form, rng, seed, folder):
         saved(model, str(folder / "peft"))
         setattr(pipe, part, model.merge_and_unload())
         return [f"{folder / 'peft'}:{scale}"], False
+    if form in ("loha", "lokr"):
+        from peft import LoHaConfig, LoKrConfig, get_peft_model
+
+        convolutions = rng.random() < 0.7
+        names = [name for name, _ in layers_of(pipe.unet, "unet", rng, convolutions)]
+        more = {"decompose_both": rng.random() < 0.5} if form == "lokr" else {}
+        config = (LoHaConfig if form == "loha" else LoKrConfig)(
+            r=rng.choice([1, 2, 4]), alpha=rng.choice([1, 2, 8]), target_modules=names, use_effective_conv2d=rng.random() < 0.5, **more)
+        model = get_peft_model(pipe.unet, config)
+        for name, parameter in model.named_parameters():
+            if "hada_" in name or "lokr_" in name:
+                parameter.data = 0.25 * noise(seed, name, *parameter.shape)
+        for module in model.modules():
+            if hasattr(module, "hada_w1_a") or hasattr(module, "lokr_w1"):
+                module.scaling["default"] *= scale
+        model.save_pretrained(str(folder / "peft"))
+        pipe.unet = model.merge_and_unload()
+        return [f"{folder / 'peft'}:{scale}"], True
     if form == "dora":
         modules = {key: item for key, item in draw(pipe, rng, seed, False, ["unet"]).items()}
         state = dotted(modules)

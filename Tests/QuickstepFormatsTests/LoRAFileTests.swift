@@ -28,8 +28,9 @@ import Testing
   func spellings(_ down: String, _ up: String, _ name: String) throws {
     let file = try file([down: Self.down, up: Self.up])
     let module = try #require(file.modules.first)
-    #expect(file.modules.count == 1 && module.name == name && module.rank == 2 && module.scaling == 1)
-    #expect(module.down == down && module.up == up && file.shape(up) == [4, 2])
+    #expect(file.modules.count == 1 && module.name == name && module.form.rank == 2 && module.scaling == 1)
+    let form = try #require(module.form as? LowRankForm)
+    #expect(form.down == down && form.up == up && file.shape(up) == [4, 2])
     #expect(file.notes.isEmpty == !name.hasPrefix("base_model"))
   }
 
@@ -51,7 +52,8 @@ import Testing
     try folder.write(#"{"lora_alpha":8,"use_rslora":true}"#, to: "adapter_config.json")
     #expect(try file(keys).modules.map(\.scaling) == [8 / 2.0.squareRoot(), 8 / 2.0.squareRoot()])
     for (text, reason) in [
-      (#"{"peft_type":"LOHA"}"#, "'peft_type' is 'LOHA'"), (#"{"bias":"all"}"#, "'bias' is 'all'"),
+      (#"{"peft_type":"OFT"}"#, "'peft_type' is 'OFT'"), (#"{"peft_type":"LOKR","rank_pattern":{"a":2}}"#, "'rank_pattern' of a LOKR"),
+      (#"{"bias":"all"}"#, "'bias' is 'all'"),
       (#"{"modules_to_save":["x"]}"#, "'modules_to_save'"), (#"{"alpha_pattern":{"c.*":2}}"#, "alpha_pattern"),
       (#"{"lora_alpha":"8"}"#, "'lora_alpha' is \"8\"; expected a number"),
     ] {
@@ -67,8 +69,9 @@ import Testing
   }
 
   @Test(arguments: [
-    ("x.hada_w1_a", "LoHa"), ("x.lokr_w1", "LoKr"), ("x.oft_blocks", "OFT"), ("x.lora_B.bias", "biases"), ("x.diff", "full differences"),
-    ("x.weight", "no factor of a LoRA"), ("x.lora_A.weight", "but not both factors"),
+    ("x.hada_w1_a", "but not all factors"), ("x.lokr_w1", "but not all factors"), ("x.hada_w3", "LoHa"), ("x.lokr_t1", "LoKr"),
+    ("x.oft_blocks", "OFT"), ("x.lora_B.bias", "biases"), ("x.diff", "full differences"),
+    ("x.weight", "no factor of a LoRA"), ("x.lora_A.weight", "but not all factors"),
   ])
   func refusesOthersByName(_ key: String, _ reason: String) throws {
     let error = #expect(throws: FormatError.self) { try file([key: Self.down]) }

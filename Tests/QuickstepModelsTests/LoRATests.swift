@@ -1,3 +1,4 @@
+import Foundation
 import QuickstepFormats
 import QuickstepModels
 import QuickstepNN
@@ -137,6 +138,42 @@ import Testing
     #expect(error?.reason.contains("1 of its 2 modules do not fit this model") == true && error?.reason.contains("unet.nowhere") == true)
     let allowed = try plan([LoRAChoice(path: path)], partial: true)
     #expect(allowed.notes.first?.contains("were left out: unet.nowhere") == true && allowed.layerCount == 1)
+  }
+
+  @Test("LoHa and LoKr, whole, as products and decomposed, are LyCORIS' weights; they are not kept live")
+  func lycoris() throws {
+    let fixture = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "Fixtures/lycoris").path
+    let golden = try SafetensorsFile(path: fixture + "/weights.safetensors")
+    let names = golden.names.filter { $0.hasPrefix("before.") }.map { String($0.dropFirst(7)) }
+    let source = TensorDictionary(Dictionary(uniqueKeysWithValues: try names.map { ($0, try golden.tensor("before." + $0)) }))
+    let choice = LoRAChoice(path: fixture + "/adapter.safetensors", scale: 0.5)
+    let plan = try LoRAPlan([choice], parts: ["unet": source])
+    #expect(plan.layerCount == names.count && names.count == 10)
+    for name in names {
+      let (own, before) = (try plan.adapted("unet", source).tensor(name), try source.tensor(name))
+      let expected = try withTensorErrors { try (before + golden.tensor("after." + name)) * 0.5 }
+      #expect(try own.shape == expected.shape && gap(own, expected) < 2e-6 * expected.abs().max().item(), "\(name)")
+    }
+    let error = #expect(throws: FormatError.self) { try LoRAPlan([choice], parts: ["unet": source], mode: .live) }
+    #expect(error?.reason.contains("can be fused, not kept live") == true)
+  }
+
+  @Test("factors of LoHa and LoKr that do not fit are named with their shapes, incomplete and mixed ones with their keys")
+  func wrongFactors() throws {
+    let layer = "unet.down_blocks.0.attn.to_q"
+    func reason(_ tensors: [String: [Int]]) throws -> String {
+      let path = try write(tensors.reduce(into: [:]) { $0["\(layer).\($1.key)"] = random($1.value, 3) }, "wrong")
+      return "\(try #require(#expect(throws: FormatError.self) { try plan([LoRAChoice(path: path)]) }).reason)"
+    }
+    let hada = ["hada_w1_a": [6, 2], "hada_w1_b": [2, 4], "hada_w2_a": [6, 2], "hada_w2_b": [2, 5]]
+    #expect(try reason(hada).contains("[6, 2], [2, 4], [6, 2], [2, 5] for a weight [6, 4]"))
+    #expect(try reason(["lokr_w1": [4, 2], "lokr_w2": [2, 2]]).contains("[4, 2], [2, 2] for a weight [6, 4]"))
+    #expect(try reason(["lokr_w1": [2, 2], "lokr_w2": [3, 3]]).contains("for a weight [6, 4]"))
+    #expect(try reason(["lokr_w1": [2, 2]]).contains("but not all factors"))
+    #expect(
+      try reason(["lokr_w1": [2, 2], "lokr_w1_a": [2, 1], "lokr_w1_b": [1, 2], "lokr_w2": [3, 2]]).contains("but not all factors"))
+    #expect(try reason(["lokr_w1": [0, 2], "lokr_w2": [3, 2]]).contains("but not all factors"))
+    #expect(try reason(["lokr_w1": [2, 2], "lora_A.weight": [2, 4], "lora_B.weight": [6, 2]]).contains("several kinds"))
   }
 
   @Test("DoRA is fused with its norms, and not kept live")

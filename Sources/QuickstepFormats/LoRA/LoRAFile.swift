@@ -2,22 +2,22 @@ internal import Foundation
 internal import QuickstepNN
 public import QuickstepTensor
 
-/// One low-rank change of one layer, as a file names it: ΔW = scaling · up · down (Hu et al. 2021, arXiv 2106.09685).
+/// One change of one layer, as a file names it: ΔW = scaling · what the form makes of its factors.
 public struct LoRAModule: Sendable {
   /// The layer's name in the file, without what tells the factors apart.
   public let name: String
-  /// Names of the factors in the file. `mid` is the kernel of a decomposed convolution.
-  public let down: String, up: String, mid: String?
+  /// The factors, and how they make the change.
+  public let form: any AdapterForm
   /// DoRA's norms of the rows (Liu et al. 2024, arXiv 2402.09353).
   public let magnitude: String?
-  /// Rows of `down`.
-  public let rank: Int
-  /// α/r, or α/√r where the file's settings ask for it.
+  /// α/r, or α/√r where the file's settings ask for it; 1 where the form has no rank.
   public let scaling: Double
+  /// What users call adapters of this kind.
+  public var kind: String { type(of: form).kind }
 }
 
 /// A LoRA file: PEFT's names (`….lora_A.weight`), diffusers' present and former ones (`….lora.down.weight`, `….to_q_lora.down.weight`), kohya's
-/// (`….lora_down.weight` with `….alpha`). Opening reads headers and the α's.
+/// (`….lora_down.weight` with `….alpha`), and LyCORIS' LoHa and LoKr (`….hada_w1_a`, `….lokr_w1`). Opening reads headers and the α's.
 public struct LoRAFile: Sendable {
   /// What is in a file, sorted by name.
   public let modules: [LoRAModule]
@@ -27,22 +27,23 @@ public struct LoRAFile: Sendable {
   public let notes: [String]
   private let source: any TensorSource
 
-  /// Which factor a key holds, by its ending.
-  private enum Role { case down, up, mid, alpha, magnitude }
+  /// What a key holds: a factor of a form, or what every form may have beside them.
+  private enum Role: Hashable {
+    case factor(form: Int, String), alpha, magnitude
+  }
 
   /// The most specific first.
-  private static let endings: [(String, Role)] = [
-    (".lora_linear_layer.down.weight", .down), (".lora_linear_layer.up.weight", .up), (".lora_A.default.weight", .down),
-    (".lora_B.default.weight", .up), (".lora_A.weight", .down), (".lora_B.weight", .up), (".lora_down.weight", .down),
-    (".lora_up.weight", .up), (".lora_mid.weight", .mid), (".lora.down.weight", .down), (".lora.up.weight", .up),
-    ("_lora.down.weight", .down), ("_lora.up.weight", .up), ("_lora.alpha", .alpha), (".lora_linear_layer.alpha", .alpha),
-    (".alpha", .alpha), (".dora_scale", .magnitude), (".lora_magnitude_vector.weight", .magnitude),
-    (".lora_magnitude_vector.default.weight", .magnitude), (".lora_magnitude_vector", .magnitude),
-  ]
+  private static let endings: [(ending: String, role: Role)] =
+    AdapterForms.all.enumerated().flatMap { index, form in form.endings.map { ($0.ending, .factor(form: index, $0.factor)) } } + [
+      ("_lora.alpha", .alpha), (".lora_linear_layer.alpha", .alpha), (".alpha", .alpha), (".dora_scale", .magnitude),
+      (".lora_magnitude_vector.weight", .magnitude), (".lora_magnitude_vector.default.weight", .magnitude),
+      (".lora_magnitude_vector", .magnitude),
+    ]
 
   /// Parts of keys that tell adapters of other kinds.
   private static let others: [(String, String)] = [
-    (".hada_", "LoHa"), (".lokr_", "LoKr"), (".oft_", "OFT"), (".glora_", "GLoRA"), (".on_input", "IA³"), (".diff_b", "full differences"),
+    (".hada_", "a LoHa with factors of another kind"), (".lokr_", "a LoKr with factors of another kind"), (".oft_", "OFT"),
+    (".w_norm", "norms"), (".b_norm", "norms"), (".glora_", "GLoRA"), (".on_input", "IA³"), (".diff_b", "full differences"),
     (".diff", "full differences"), (".lora_B.bias", "LoRA with biases"), (".lora_A.bias", "LoRA with biases"),
     ("lora_embedding_", "LoRA of token tables"), (".boft_", "BOFT"), ("vera_lambda", "VeRA"),
   ]
@@ -75,7 +76,8 @@ public struct LoRAFile: Sendable {
 
   private static func refusal(_ key: String) -> String {
     if let (_, kind) = others.first(where: { key.contains($0.0) }) {
-      return "holds \(kind) (key '\(key)'), which is not supported; supported: LoRA, also of convolutions, and DoRA"
+      return
+        "holds \(kind) (key '\(key)'), which is not supported; supported: \(AdapterForms.all.map { $0.kind }.joined(separator: ", ")), also of convolutions, and DoRA"
     }
     return "the key '\(key)' is no factor of a LoRA"
   }
@@ -83,21 +85,29 @@ public struct LoRAFile: Sendable {
   private static func module(
     _ name: String, _ keys: [Role: String], _ source: any TensorSource, _ settings: LoRASettings?
   ) throws -> LoRAModule {
-    guard let down = keys[.down], let up = keys[.up], let rank = source.info(down)?.shape.first, rank > 0 else {
-      throw FormatError(source.origin, "of '\(name)' there is \(keys.values.sorted().joined(separator: ", ")), but not both factors")
+    let shape = { source.info($0)?.shape ?? [] }
+    let kinds = Set(keys.keys.compactMap { if case .factor(let form, _) = $0 { form } else { nil } })
+    guard kinds.count <= 1 else {
+      throw FormatError(source.origin, "of '\(name)' there are factors of several kinds: \(keys.values.sorted())")
+    }
+    let factors = Dictionary(
+      uniqueKeysWithValues: keys.compactMap { role, key in if case .factor(_, let factor) = role { (factor, key) } else { nil } })
+    guard let index = kinds.first, let form = AdapterForms.all[index].init(keys: factors, shape: shape) else {
+      throw FormatError(source.origin, "of '\(name)' there is \(keys.values.sorted().joined(separator: ", ")), but not all factors")
     }
     for key in keys.values where source.info(key)?.dtype.isFloatingPoint == false && keys[.alpha] != key {
       throw FormatError(source.origin, "the factor '\(key)' is of type \(source.info(key)?.dtype.description ?? "")")
     }
-    var scaling = settings?.scaling(name, rank: rank) ?? 1
+    var scaling = settings?.scaling(name, rank: form.rank) ?? 1
     if let key = keys[.alpha] {
       let alpha = try withTensorErrors { try source.tensor(key).reshape([-1]) }
       guard alpha.count == 1, let value = try? alpha.item(), value.isFinite else {
         throw FormatError(source.origin, "'\(key)' is \(source.info(key)?.shape ?? []); expected one finite number")
       }
-      scaling = value / Double(rank)
+      // Without a rank there is nothing that α is a multiple of.
+      scaling = form.rank.map { value / Double($0) } ?? 1
     }
-    return LoRAModule(name: name, down: down, up: up, mid: keys[.mid], magnitude: keys[.magnitude], rank: rank, scaling: scaling)
+    return LoRAModule(name: name, form: form, magnitude: keys[.magnitude], scaling: scaling)
   }
 
   /// Shape of a factor.

@@ -8,6 +8,8 @@ struct LoRASettings: Sendable {
     var prefix: String
     var alpha: Double?
     var alphas: [String: Double] = [:]
+    /// Of forms whose factors have none.
+    var rank: Double?
     var usesRoot = false
   }
 
@@ -19,16 +21,23 @@ struct LoRASettings: Sendable {
     let file = folder + "/adapter_config.json"
     guard FileKind(file) == .file else { return nil }
     guard let members = try JSONValue(path: file).object else { throw FormatError(file, "is not a JSON object") }
-    if let kind = members["peft_type"]?.string, kind != "LORA" {
-      throw FormatError(file, "'peft_type' is '\(kind)'; supported: LORA")
-    }
+    let kind = members["peft_type"]?.string ?? "LORA"
+    guard ["LORA", "LOHA", "LOKR"].contains(kind) else { throw FormatError(file, "'peft_type' is '\(kind)'; supported: LORA, LOHA, LOKR") }
     if let bias = members["bias"]?.string, bias != "none" { throw FormatError(file, "'bias' is '\(bias)'; supported: none") }
     for key in ["modules_to_save", "layer_replication", "megatron_config", "corda_config", "eva_config", "trainable_token_indices"] {
       if let value = members[key], value != .null, value != .array([]) {
         throw FormatError(file, "'\(key)' is \(String(value.text.prefix(60))), which is not supported")
       }
     }
-    scopes = [try Self.scope("", { members[$0] }, file)]
+    // PEFT calls α by another name in its other kinds, where it is a multiple of r even without a factor of that rank.
+    var scope = try Self.scope("", alpha: kind == "LORA" ? "lora_alpha" : "alpha", { members[$0] }, file)
+    if kind != "LORA" {
+      if let ranks = members["rank_pattern"]?.object, !ranks.isEmpty {
+        throw FormatError(file, "'rank_pattern' of a \(kind) is not supported")
+      }
+      scope.rank = members["r"]?.double
+    }
+    scopes = [scope]
   }
 
   /// - Parameter metadata: of the tensors' file; `nil` when it has no settings.
@@ -37,14 +46,14 @@ struct LoRASettings: Sendable {
     let name = origin + " (lora_adapter_metadata)"
     guard let members = try JSONValue(parsing: text, name: name).object else { throw FormatError(name, "is not a JSON object") }
     let parts = Set(members.keys.compactMap { $0.split(separator: ".").first.map(String.init) })
-    scopes = try parts.sorted().map { part in try Self.scope(part + ".", { members[part + "." + $0] }, name) }
+    scopes = try parts.sorted().map { part in try Self.scope(part + ".", alpha: "lora_alpha", { members[part + "." + $0] }, name) }
   }
 
-  private static func scope(_ prefix: String, _ member: (String) -> JSONValue?, _ file: String) throws -> Scope {
+  private static func scope(_ prefix: String, alpha key: String, _ member: (String) -> JSONValue?, _ file: String) throws -> Scope {
     var scope = Scope(prefix: prefix)
-    if let value = member("lora_alpha"), value != .null {
+    if let value = member(key), value != .null {
       guard let alpha = value.double, alpha.isFinite else {
-        throw FormatError(file, "'\(prefix)lora_alpha' is \(value.text); expected a number")
+        throw FormatError(file, "'\(prefix)\(key)' is \(value.text); expected a number")
       }
       scope.alpha = alpha
     }
@@ -61,10 +70,11 @@ struct LoRASettings: Sendable {
   }
 
   /// α/r or α/√r; `nil` when nothing is said of the layer.
-  func scaling(_ name: String, rank: Int) -> Double? {
+  /// - Parameter rank: of the factors, where they have one.
+  func scaling(_ name: String, rank: Int?) -> Double? {
     guard let scope = scopes.first(where: { name.hasPrefix($0.prefix) }) else { return nil }
     let special = scope.alphas.first { name == $0.key || name.hasSuffix("." + $0.key) }?.value
-    guard let alpha = special ?? scope.alpha else { return nil }
-    return alpha / (scope.usesRoot ? Double(rank).squareRoot() : Double(rank))
+    guard let alpha = special ?? scope.alpha, let rank = rank.map(Double.init) ?? scope.rank, rank > 0 else { return nil }
+    return alpha / (scope.usesRoot ? rank.squareRoot() : rank)
   }
 }

@@ -61,7 +61,7 @@ struct AdaptableLayers {
 enum LoRANaming {
   private static let flatPrefixes = [
     ("lora_te1_", ["text_encoder"]), ("lora_te2_", ["text_encoder_2"]), ("lora_te3_", ["text_encoder_3"]), ("lora_te_", ["text_encoder"]),
-    ("lora_unet_", ["unet", "transformer"]), ("lora_transformer_", ["transformer"]),
+    ("lora_unet_", ["unet", "transformer"]), ("lora_transformer_", ["transformer"]), ("lycoris_", ["transformer", "unet"]),
   ]
   private static let parts = ["unet", "transformer", "text_encoder", "text_encoder_2", "text_encoder_3"]
 

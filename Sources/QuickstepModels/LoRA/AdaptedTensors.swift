@@ -42,7 +42,7 @@ struct BranchedTensors: TensorSource {
     for (weight, list) in branches {
       guard let shape = base.info(weight)?.shape else { continue }
       let scope = String(weight.dropLast("weight".count))
-      let rank = list.reduce(0) { $0 + ($1.module.mid.map($1.file.shape)?.first ?? $1.module.rank) }
+      let rank = list.reduce(0) { $0 + ($1.lowRank?.rows($1.file.shape) ?? 0) }
       let tail = shape.count == 4 ? [1, 1] : []
       infos[scope + "lora_A.weight"] = TensorInfo(name: scope + "lora_A.weight", dtype: .float32, shape: [rank] + shape.dropFirst())
       infos[scope + "lora_B.weight"] = TensorInfo(name: scope + "lora_B.weight", dtype: .float32, shape: [shape[0], rank] + tail)
@@ -65,8 +65,8 @@ struct BranchedTensors: TensorSource {
     let isDown = name.hasSuffix("lora_A.weight")
     let weight = name.dropLast("lora_A.weight".count) + "weight"
     let shape = base.info(String(weight))?.shape ?? []
-    let parts = try (branches[String(weight)] ?? []).map { branch in
-      let (down, up) = try branch.factors(shape)
+    let parts = try (branches[String(weight)] ?? []).compactMap { branch -> Tensor? in
+      guard let (down, up) = try branch.lowRank?.factors(shape, factor: branch.file.factor) else { return nil }
       return try withTensorErrors { isDown ? down : up * (branch.scale * branch.module.scaling) }
     }
     return try withTensorErrors { Tensor.cat(parts, dim: isDown ? 0 : 1).reshape(info.shape) }

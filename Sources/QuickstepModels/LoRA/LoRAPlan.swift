@@ -75,6 +75,9 @@ public struct LoRAPlan: Sendable {
           problems.append("\(module.name): \(problem)")
         } else if mode == .live, module.magnitude != nil {
           throw FormatError(file.origin, "is a DoRA ('\(module.name)'), which changes whole weights: it can be fused, not kept live")
+        } else if mode == .live, branch.lowRank == nil {
+          throw FormatError(
+            file.origin, "is a \(module.kind) ('\(module.name)'), whose change is no low-rank product: it can be fused, not kept live")
         } else {
           fit.append((part, layer + ".weight", branch))
         }
