@@ -55,6 +55,25 @@ private let absent: Comment = "the data sets are not on this machine; set QUICKS
     #expect(problem { _ = try retrieval.score(real, of: Array(pairs.dropLast())) }?.contains("5 pairs") == true)
   }
 
+  @Test("Real emoji as a judge see what retrieval finds", .enabled(if: squeezeNet != nil && emoji != nil, absent))
+  func emojiLookup() throws {
+    let (dataset, selection) = (try EmojiDataset(path: try #require(emoji)), EmojiSelection(groups: ["Symbols"], styles: ["noto", "blob"]))
+    let net = try SqueezeNetFeatures(path: squeezeNet)
+    let lookup = try EmojiLookup(dataset: dataset, selection: selection, net: net)
+    let retrieval = try EmojiRetrieval(dataset: dataset, selection: selection, net: net)
+    let pairs = try EmojiPairs.train.draw(from: retrieval.taught, count: 12, seed: 1)
+    let real = try EmojiRetrieval.pictures(of: pairs, in: dataset)
+    #expect(try lookup.ranks(real, prompts: pairs.map(\.name)) == Array(repeating: 1, count: 12))
+    // Pictures of other things mixed in are not all found, and found alike.
+    let mixed = try withTensorErrors {
+      ((real + real.roll([1], dims: [0]) * 0.8) * 0.55 * 127.5 + 127.5).clamp(min: 0, max: 255).round() / 127.5 - 1
+    }
+    let ranks = try lookup.ranks(mixed, prompts: pairs.map(\.name))
+    #expect(try ranks == retrieval.score(mixed, of: pairs).ranks && ranks.contains { $0 > 1 }, "\(ranks)")
+    #expect(Set(lookup.classNames) == Set(retrieval.known.map(\.name)) && lookup.realStatistics.isEmpty)
+    #expect(problem { _ = try lookup.ranks(real, prompts: Array(repeating: "a quark", count: 12)) }?.contains("knows no 'a quark'") == true)
+  }
+
   @Test("Selections the data set does not have are refused", .enabled(if: emoji != nil, absent))
   func badSelections() throws {
     let dataset = try EmojiDataset(path: try #require(emoji))

@@ -50,6 +50,7 @@ public enum AllEvaluationNets {
     CLIPFeatures.loader,
     DigitFeatures.loader,
     EmojiFeatures.loader,
+    EmojiLookup.loader,
     InceptionFeatures.loader,
     LPIPS.Backbone.alex.loader,
     LPIPS.Backbone.squeeze.loader,

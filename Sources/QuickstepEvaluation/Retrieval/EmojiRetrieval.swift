@@ -47,14 +47,7 @@ public struct EmojiRetrieval: Sendable {
     guard batch >= 1 else { throw EvaluationError("the batch is \(batch); it must be at least 1") }
     taught = try selection.rows(of: dataset)
     known = scope == .taught ? taught : dataset.rows
-    var parts: [Tensor] = []
-    for start in stride(from: 0, to: known.count, by: batch) {
-      let rows = known[start..<min(start + batch, known.count)]
-      parts.append(try net.features(try Self.pictures(of: rows, in: dataset), batch: batch))
-      try progress(start + rows.count, known.count)
-    }
-    let joined = parts
-    features = try withTensorErrors { Tensor.cat(joined) }
+    features = try Self.features(of: known, in: dataset, net: net, batch: batch, progress: progress)
     index = try RetrievalIndex(features: features, labels: known.map(\.conceptID))
     self.dataset = dataset
     self.scope = scope
@@ -67,6 +60,20 @@ public struct EmojiRetrieval: Sendable {
   /// Real pictures on white, as the model was trained: `[N, 3, 64, 64]` in −1…1.
   public static func pictures(of rows: some Collection<EmojiRow>, in dataset: EmojiDataset) throws -> Tensor {
     try PixelImage.batch(try rows.map { try dataset.image($0).composited(over: .white) })
+  }
+
+  /// Features of real pictures, `[N, F]`, decoded a batch at a time.
+  static func features(
+    of rows: [EmojiRow], in dataset: EmojiDataset, net: any FeatureNet, batch: Int, progress: (Int, Int) throws -> Void = { _, _ in }
+  ) throws -> Tensor {
+    var parts: [Tensor] = []
+    for start in stride(from: 0, to: rows.count, by: batch) {
+      let own = rows[start..<min(start + batch, rows.count)]
+      parts.append(try net.features(try pictures(of: own, in: dataset), batch: batch))
+      try progress(start + own.count, rows.count)
+    }
+    let joined = parts
+    return try withTensorErrors { Tensor.cat(joined) }
   }
 
   /// Looks up generated pictures.
