@@ -16,12 +16,12 @@ models=("$@")
 [ ${#models[@]} -gt 0 ] || models=(emoji emoji-unet emoji-small digits)
 lookup="emoji-retrieval:groups=Smileys & Emotion/Animals & Nature/Food & Drink,styles=fluent-3d/fluent-color/fluent-flat/noto/twemoji/blob"
 for model in "${models[@]}"; do
-  target=0.9 judges=(--keep recognition:first=5 --keep recognition:first=1,margin=0.05 --net emoji-classifier --net "$lookup") companions=()
+  target=0.9 judges=(--keep recognition:first=5 --keep recognition:first=1,margin=0.05 --net emoji-classifier --net "$lookup") companions=() counts=(--search-count 4 --fit-count 10)
   [ "$model" = emoji ] && companions=(--companion emoji-small)
-  [ "$model" = digits ] && target=0.95 judges=(--keep recognition)
+  [ "$model" = digits ] && target=0.95 judges=(--keep recognition) counts=(--search-count 5 --fit-count 12)
   "$program" tune --model "$model" --budget "${BUDGET:-15m}" --steps 50 --solver ddim --target-quality "${TARGET:-$target}" \
     "${judges[@]}" --keep frechet --keep-count "${KEEP:-200}" \
-    --search-count 4 --check-count 10 --fit-count 10 "${companions[@]}" --output "$work/$model.json"
+    --check-count 10 "${counts[@]}" "${companions[@]}" --output "$work/$model.json"
   cp "$work/$model.json" "Models/$model/recipe.json"
   cp "$work/$model.html" "Benchmarks/tune-$model.html"
   cp "$work/$model.png" "Benchmarks/tune-$model.png"

@@ -14,7 +14,9 @@ import Testing
     self.request = request
   }
 
-  private func plan(_ model: LoadedModel, steps: Int, rounds: Int?) throws -> OLSSPlan {
+  private func plan(_ model: LoadedModel, steps: Int, rounds: Int?, accelerations: [MethodChoice] = []) throws -> OLSSPlan {
+    var request = request
+    request.accelerations = accelerations
     var calibration = OLSSCalibration(request, steps: steps)
     // Batches of unequal sizes.
     (calibration.teacherSteps, calibration.rounds, calibration.batch) = (12, rounds, 4)
@@ -48,6 +50,22 @@ import Testing
       #expect(try own <= error(model) { ($0.ownSolver, $0.steps) = (try OLSS(paper), steps) } * 1.0001)
       #expect(try own < error(model) { $0.steps = steps })
     }
+  }
+
+  @Test("fitted to runs with a cache, a plan ends where its last row says in such runs, nearer than one fitted without it")
+  func withACache() throws {
+    let model = try LoadedModel(folder: "\(Goldens.root)/dit", kernels: .plain)
+    let choices: [MethodChoice] = [try MethodChoice(parsing: "guidance-cache:interval=2,start=0")]
+    let (own, plain) = (try plan(model, steps: 5, rounds: nil, accelerations: choices), try plan(model, steps: 5, rounds: nil))
+    func error(_ plan: OLSSPlan) throws -> Double {
+      try self.error(model) { ($0.ownSolver, $0.steps, $0.accelerations) = (try OLSS(plan), 5, choices) }
+    }
+    let told = try #require(own.errors.last)
+    #expect(try abs(error(own) - told) < 1e-3 * told + 1e-6)
+    #expect(try error(own) < error(plain) && told > plain.errors.last ?? 0)
+    #expect(own.origin?.accelerations?.count == 1 && plain.origin?.accelerations == nil)
+    let refused = #expect(throws: GenerationError.self) { try plan(model, steps: 5, rounds: 0, accelerations: choices) }
+    #expect("\(try #require(refused))".contains("0 rounds"))
   }
 
   @Test("several plans come from the same full runs, each the one that is fitted by itself")

@@ -20,11 +20,13 @@ public struct OLSSPlan: Sendable, Codable, Hashable {
     public var rounds: Int
     /// Whether rows were fitted one after another, in place of rounds; `nil` in plans of before there was that.
     public var isInOrder: Bool?
+    /// Methods of acceleration that ran while the rows were fitted, so that these make up for their errors; `nil` for none.
+    public var accelerations: [String]?
 
     /// What a plan was fitted to.
     public init(
       model: String, fingerprint: String, teacher: String, teacherSteps: Int, guidanceScale: Double, samples: Int, rounds: Int,
-      isInOrder: Bool = false
+      isInOrder: Bool = false, accelerations: [String]? = nil
     ) {
       self.model = model
       self.fingerprint = fingerprint
@@ -34,6 +36,7 @@ public struct OLSSPlan: Sendable, Codable, Hashable {
       self.samples = samples
       self.rounds = rounds
       self.isInOrder = isInOrder
+      self.accelerations = accelerations
     }
   }
 

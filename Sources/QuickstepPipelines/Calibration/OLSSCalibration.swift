@@ -5,6 +5,9 @@ internal import QuickstepTensor
 /// Fits ``OLSS`` to a model: full runs of a teacher, a path through their steps, and weights for it.
 public struct OLSSCalibration: Sendable {
   /// What the full runs are made of: prompts, seeds, guidance, size. Its solver and steps are those of the teacher.
+  ///
+  /// Its methods of acceleration act in the runs of the fitted solver only: rows that are fitted in order, or in rounds, make up for their errors, and
+  /// the plan is for runs with these methods.
   public var request: GenerationRequest
   /// Evaluations of the fitted solver.
   public var steps: Int
@@ -43,18 +46,21 @@ public struct OLSSCalibration: Sendable {
     if let odd = steps.first(where: { $0 < 1 || $0 > teacherSteps }) {
       throw GenerationError("\(odd) steps are to be fitted to runs of \(teacherSteps); allowed: 1…\(teacherSteps)")
     }
+    guard request.accelerations.isEmpty || rounds != 0 else {
+      throw GenerationError("with 0 rounds a plan never sees what methods of acceleration do to its runs; fit it in order, or in rounds")
+    }
     let pipeline = ImagePipeline(model)
     let (products, targets) = try teach(pipeline)
     guard let products else { throw GenerationError("no run was recorded") }
     return try steps.map { count in
       var plan = try OLSSPlan(products, steps: count)
       let path = plan.levels.compactMap { level in products.levels.firstIndex(of: level) }
-      if rounds == nil { plan = try inOrder(path, products.levels, pipeline, targets) }
+      if rounds == nil { plan = try inOrder(path, products, pipeline, targets) }
       for round in 0..<(rounds ?? 0) { plan = try refitted(plan, pipeline, targets, path, round) }
       plan.origin = .init(
         model: model.name, fingerprint: model.fingerprint, teacher: teacher, teacherSteps: teacherSteps,
         guidanceScale: request.guidanceScale ?? model.defaults.guidanceScale, samples: request.prompts.count, rounds: rounds ?? 0,
-        isInOrder: rounds == nil)
+        isInOrder: rounds == nil, accelerations: request.accelerations.isEmpty ? nil : request.accelerations.map(\.description))
       return plan
     }
   }
@@ -65,7 +71,7 @@ public struct OLSSCalibration: Sendable {
     var targets: [[Tensor]] = []
     for range in batches {
       var part = part(range)
-      (part.solver, part.steps) = (teacher, teacherSteps)
+      (part.solver, part.steps, part.accelerations) = (teacher, teacherSteps, [])
       let runs = try pipeline.recorded(part)
       let levels = runs.levels + [try end(part, pipeline.model)]
       for sample in 0..<range.count {
@@ -82,11 +88,11 @@ public struct OLSSCalibration: Sendable {
 
   /// The better one of a path and evenly spaced steps, both fitted in order.
   private func inOrder(
-    _ path: [Int], _ levels: [NoiseLevel], _ pipeline: ImagePipeline, _ targets: [[Tensor]]
+    _ path: [Int], _ products: PathProducts, _ pipeline: ImagePipeline, _ targets: [[Tensor]]
   ) throws -> OLSSPlan {
-    let (count, full) = (path.count - 1, levels.count - 1)
+    let (count, full) = (path.count - 1, products.levels.count - 1)
     let even = (0...count).map { Int((Double($0 * full) / Double(count)).rounded()) }
-    let plans = try (path == even ? [path] : [path, even]).map { try followed($0, levels, pipeline, targets) }
+    let plans = try (path == even ? [path] : [path, even]).map { try followed($0, products, pipeline, targets) }
     guard let best = plans.min(by: { ($0.errors.last ?? .infinity) < ($1.errors.last ?? .infinity) }) else {
       throw GenerationError("there is no path to fit")
     }
@@ -95,12 +101,14 @@ public struct OLSSCalibration: Sendable {
 
   /// Weights for a path, row by row along the plan's own states.
   private func followed(
-    _ path: [Int], _ levels: [NoiseLevel], _ pipeline: ImagePipeline, _ targets: [[Tensor]]
+    _ path: [Int], _ products: PathProducts, _ pipeline: ImagePipeline, _ targets: [[Tensor]]
   ) throws -> OLSSPlan {
-    var rows = OLSSRows(levels: path.map { levels[$0] })
+    var rows = OLSSRows(levels: path.map { products.levels[$0] })
+    // Methods of acceleration have to know the evaluations of the plan, which those with provisional weights are as well.
+    let provisional = try OLSS(OLSSPlan(products, path: Array(path.dropLast())))
     let denoisers = try batches.map { range in
       var part = part(range)
-      (part.batch, part.solver, part.steps) = (range.count, teacher, teacherSteps)
+      (part.batch, part.ownSolver, part.steps) = (range.count, provisional, path.count - 1)
       return try pipeline.denoiser(for: part)
     }
     func wanted(_ index: Int) throws -> [Tensor] {

@@ -122,8 +122,14 @@ struct CalibrateOLSS: AsyncParsableCommand {
       "Fit all rows to the full runs, then anew to what the plan reaches so many times; 0 is the paper's method (default: rows one after another)."
   )
   var rounds: Int?
+  @Option(
+    help:
+      "A method of acceleration that the fitted runs will have, such as guidance-cache:interval=2: the weights make up for its errors (repeatable)."
+  )
+  var accelerate: [String] = []
 
   func validate() throws {
+    _ = try accelerate.map { try MethodChoice(parsing: $0) }
     guard steps >= 1, steps <= teacherSteps else {
       throw ValidationError("--steps is \(steps); allowed: 1…\(teacherSteps), the steps of the full runs.")
     }
@@ -132,7 +138,9 @@ struct CalibrateOLSS: AsyncParsableCommand {
 
   func run() async throws {
     let model = try options.load()
-    var calibration = OLSSCalibration(try options.request(model), steps: steps)
+    var request = try options.request(model)
+    request.accelerations = try accelerate.map { try MethodChoice(parsing: $0) }
+    var calibration = OLSSCalibration(request, steps: steps)
     (calibration.teacher, calibration.teacherSteps) = (teacher, teacherSteps)
     (calibration.rounds, calibration.batch) = (rounds, options.batch)
     let line = CalibrationProgress(isQuiet: options.quiet)
