@@ -176,6 +176,17 @@ import Testing
     #expect(try reason(["lokr_w1": [2, 2], "lora_A.weight": [2, 4], "lora_B.weight": [6, 2]]).contains("several kinds"))
   }
 
+  @Test("a Kronecker product refuses weights that its side does not divide")
+  func indivisible() throws {
+    let factors = ["k.lokr_w1": random([2, 2], 1), "k.lokr_w2": random([3, 2], 2)]
+    let keys = ["w1": "k.lokr_w1", "w2": "k.lokr_w2"]
+    let form = try #require(KroneckerForm(keys: keys) { factors[$0]?.shape ?? [] })
+    func change(_ weight: [Int]) throws -> Tensor { try form.change(weight) { try #require(factors[$0]) } }
+    #expect(try change([6, 4]).shape == [6, 4])
+    let error = #expect(throws: FormatError.self) { try change([7, 4]) }
+    #expect(error?.reason.contains("does not divide a weight [7, 4]") == true)
+  }
+
   @Test("DoRA is fused with its norms, and not kept live")
   func dora() throws {
     let path = try write(

@@ -66,6 +66,13 @@ import Testing
     #expect(own.origin?.accelerations?.count == 1 && plain.origin?.accelerations == nil)
     let refused = #expect(throws: GenerationError.self) { try plan(model, steps: 5, rounds: 0, accelerations: choices) }
     #expect("\(try #require(refused))".contains("0 rounds"))
+    // Refused before any run: the progress of full runs is never told.
+    var wrong = request
+    wrong.accelerations = [try MethodChoice(parsing: "cachequant:starts=0,9")]
+    var calibration = OLSSCalibration(wrong, steps: 5)
+    calibration.teacherSteps = 12
+    calibration.progress = { what, _ in Issue.record("\(what) was begun") }
+    #expect(throws: (any Error).self) { try calibration.fit(model) }
   }
 
   @Test("several plans come from the same full runs, each the one that is fitted by itself")

@@ -21,6 +21,7 @@ public protocol AdapterForm: Sendable {
   func fits(_ weight: [Int], shape: (String) -> [Int]) -> Bool
   /// ΔW without any scale, in the shape of the weight.
   /// - Parameter factor: a key's tensor in float32.
+  /// - Throws: `TensorError` or `FormatError` for a weight that the factors do not fit; what reading throws.
   func change(_ weight: [Int], factor: (String) throws -> Tensor) throws -> Tensor
 }
 

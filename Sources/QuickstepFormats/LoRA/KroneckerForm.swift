@@ -85,7 +85,9 @@ public struct KroneckerForm: AdapterForm {
   }
 
   public func change(_ weight: [Int], factor: (String) throws -> Tensor) throws -> Tensor {
-    guard let inner = inner(weight) else { return .zeros(weight) }
+    guard let inner = inner(weight) else {
+      throw FormatError(keys[0], "a side of \(outer[0])×\(outer[1]) does not divide a weight \(weight)")
+    }
     let (first, second) = (try first.value(outer, factor: factor), try second.value(inner, factor: factor))
     return try withTensorErrors {
       // [a, 1, b, 1, 1] · [1, c, 1, d, kernel] = [a, c, b, d, kernel]

@@ -50,6 +50,12 @@ public struct OLSSCalibration: Sendable {
       throw GenerationError("with 0 rounds a plan never sees what methods of acceleration do to its runs; fit it in order, or in rounds")
     }
     let pipeline = ImagePipeline(model)
+    // Methods that do not fit the runs are refused before the full runs are made.
+    for count in steps where !request.accelerations.isEmpty {
+      var own = request
+      (own.solver, own.steps) = (teacher, count)
+      _ = try pipeline.evaluations(of: own)
+    }
     let (products, targets) = try teach(pipeline)
     guard let products else { throw GenerationError("no run was recorded") }
     return try steps.map { count in

@@ -44,8 +44,11 @@ struct TuningJudges {
 
   private var recognisers: [any RecognisingNet] { nets.compactMap { $0 as? any RecognisingNet } }
 
-  /// What a judge tells apart: what there is to ask the model for.
-  var known: [String] { recognisers.first?.classNames.shuffled(seed: 1) ?? [] }
+  /// What all judges tell apart: what there is to ask the model for.
+  var known: [String] {
+    let others = recognisers.dropFirst()
+    return (recognisers.first?.classNames ?? []).filter { name in others.allSatisfy { $0.classIndex(name) != nil } }.shuffled(seed: 1)
+  }
 
   /// The figures to keep, and what pictures for them are made of.
   /// - Parameter unseen: prompts that neither the search nor fits use.
