@@ -134,6 +134,7 @@ def main():
         for name, tensor in tensors.items():
             assert torch.equal(restored[name], tensor), name
         path = FIXTURES / "single-file" / f"{network}.safetensors"
+        path.parent.mkdir(parents=True, exist_ok=True)
         save_file(whole, path, metadata={"script": "Parity/original_transformers.py", "format": "pt"})
         print(f"{network:8}", len(whole), "tensors,", path.stat().st_size, "bytes")
 
