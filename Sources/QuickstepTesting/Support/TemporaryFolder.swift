@@ -1,13 +1,13 @@
 import Foundation
 
-/// A folder that goes away with the object.
+/// A folder that goes away with the object, and with the process where something was written after that: Swift lets an object go at its last use.
 public final class TemporaryFolder: Sendable {
   /// Its absolute path.
   public let path: String
 
   /// Makes an empty folder below the system's place for temporary files.
   public init() throws {
-    path = FileManager.default.temporaryDirectory.appendingPathComponent("quickstep-\(UUID().uuidString)").path
+    path = ofProcess.appendingPathComponent(UUID().uuidString).path
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
   }
 
@@ -30,3 +30,11 @@ public final class TemporaryFolder: Sendable {
   @discardableResult
   public func write(_ text: String, to name: String) throws -> String { try write(text.utf8, to: name) }
 }
+
+/// The folder of all temporary folders of this process.
+private let ofProcess: URL = {
+  atexit { try? FileManager.default.removeItem(at: place) }
+  return place
+}()
+
+private let place = FileManager.default.temporaryDirectory.appendingPathComponent("quickstep-\(ProcessInfo.processInfo.processIdentifier)")
