@@ -38,21 +38,31 @@ struct ComparisonTable {
 
   private static let heads = [
     "contender", "ms", "middle half", "times", "evaluations", "modules", "PSNR", "SSIM", "perceptual", "Fréchet", "rival", "its PSNR",
-    "its SSIM", "its ms",
+    "its SSIM", "its ms", "verdict",
   ]
 
+  /// Whether the exact run with fewer steps comes as near in the time of this way, by the interval of the paired difference of SSIM: what cannot be
+  /// told from chance is "even".
+  private func verdict(_ way: ComparedRuns.Way, _ rival: ComparedRuns.Way?) -> String? {
+    guard let own = way.likeness?.ssim, let other = rival?.likeness?.ssim, own.count > 1,
+      let loss = try? PairedDifference(candidate: own, baseline: other, direction: .higherIsBetter).estimate()
+    else { return nil }
+    return loss.upper < 0 ? "better" : loss.lower > 0 ? "worse" : "even"
+  }
+
   private func cells(_ way: ComparedRuns.Way, _ rival: ComparedRuns.Way?) -> [String] {
-    guard let likeness = way.likeness else { return [way.label, "cannot: \(way.problem ?? "")"] }
+    guard let likeness = way.likeness else { return [Contender.shown(way.label), "cannot: \(way.problem ?? "")"] }
     func text(_ format: String, _ value: Double?) -> String { value.map { String(format: format, $0) } ?? "-" }
     let times = Spread(way.run.loopSeconds)
     let spread = [times.lower, times.upper].map { text("%.0f", $0 * 1000) }.joined(separator: "-")
     let isExact = way.label == runs.exact.label
     return [
-      way.label, text("%.0f", way.median * 1000), spread, text("%.2f", speed(way)),
+      Contender.shown(way.label), text("%.0f", way.median * 1000), spread, text("%.2f", speed(way)),
       "\(way.run.evaluations / max(1, way.run.pictures.count))", text("%.0f %%", computed(way) * 100),
       isExact ? "-" : text("%.2f", likeness.meanPSNR), isExact ? "-" : text("%.4f", likeness.meanSSIM),
       isExact ? "-" : text("%.4f", likeness.meanPerceptual), isExact ? "-" : text("%.2f", likeness.frechet), rival?.label ?? "-",
       text("%.2f", rival?.likeness?.meanPSNR), text("%.4f", rival?.likeness?.meanSSIM), text("%.0f", rival.map { $0.median * 1000 }),
+      verdict(way, rival) ?? "-",
     ]
   }
 
@@ -85,7 +95,8 @@ struct ComparisonTable {
     }
     let line = runs.rivals.compactMap { $0 }.compactMap(point).sorted { $0.x < $1.x }
     // Long names would leave no room for the plot.
-    var series = runs.contenders.compactMap { way in point(way).map { LinePlot.Series(String(way.label.prefix(48)), [$0]) } }
+    var series = runs.contenders.compactMap { way in point(way).map { LinePlot.Series(String(Contender.shown(way.label).prefix(48)), [$0]) }
+    }
     if !line.isEmpty { series.append(LinePlot.Series("fewer steps", line, color: RGBColor(120, 120, 130))) }
     var plot = LinePlot(title: title, xLabel: "ms per picture", yLabel: "1 - SSIM to the exact run", isLogarithmic: true, series: series)
     (plot.marksPoints, plot.hasLegendOutside) = (true, true)
@@ -115,6 +126,7 @@ struct ComparisonTable {
         zip(runs.contenders, runs.rivals).map { contender, rival in
           var members = way(contender)
           if contender.problem == nil { members["speedup"] = .number(speed(contender)) }
+          if let verdict = verdict(contender, rival) { members["verdict"] = .string(verdict) }
           if let rival { members["rival"] = .object(way(rival)) }
           return .object(members)
         }),

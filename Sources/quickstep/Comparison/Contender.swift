@@ -11,6 +11,11 @@ struct Contender {
     _ = try settings(evaluations: 1)
   }
 
+  /// A label for tables: files without the folders they lie in.
+  static func shown(_ label: String) -> String {
+    label.replacing(/=[^,\s]*\/([^,\/\s]+\.(?:json|safetensors))/) { "=\($0.1)" }
+  }
+
   /// A request that samples this way; what the contender does not name is the model's own.
   func applied(to request: GenerationRequest, evaluations: Int) throws -> GenerationRequest {
     var request = request

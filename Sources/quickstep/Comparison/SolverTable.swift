@@ -37,10 +37,10 @@ final class SolverTable {
 
   private func cells(_ row: (label: String, wanted: Int, verdict: SolverJudge.Verdict?, problem: String?)) -> [String] {
     guard let verdict = row.verdict else {
-      return ["\(row.wanted)", row.label, "–", row.problem ?? ""] + columns.dropFirst(4).map { _ in "" }
+      return ["\(row.wanted)", Contender.shown(row.label), "–", row.problem ?? ""] + columns.dropFirst(4).map { _ in "" }
     }
     let figures = [(verdict.psnr, 2), (verdict.ssim, 4), (verdict.perceptual, 4), (verdict.frechet, 3)]
-    return ["\(row.wanted)", row.label, "\(verdict.evaluations)"] + figures.map { String(format: "%.\($0.1)f", $0.0) }
+    return ["\(row.wanted)", Contender.shown(row.label), "\(verdict.evaluations)"] + figures.map { String(format: "%.\($0.1)f", $0.0) }
       + extra(verdict.frechetToData, verdict.accuracy) + [String(format: "%.1f", verdict.seconds * 1000)]
   }
 
