@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 
 from checkpoints import disturb, noise, quiet
 from pipelines import FOLDER, PROMPTS, ROOT, STEPS, autoencoder, recorded, save, text_encoder, tokenizer
@@ -195,6 +196,35 @@ def sana(name):
         path.write_text(json.dumps(json.loads(path.read_text()) | {"padding_side": "left"}, indent=2, sort_keys=True) + "\n")
 
 
+def size_bins():
+    """The sizes that PixArt and Sana work at, and a picture of a size that is not one of them, from seeds."""
+    from diffusers import PixArtSigmaPipeline, PixArtTransformer2DModel
+    from diffusers.image_processor import PixArtImageProcessor
+    from diffusers.pipelines.pixart_alpha import pipeline_pixart_sigma as published
+    from diffusers.pipelines.sana.pipeline_sana import ASPECT_RATIO_4096_BIN
+
+    tables = {side: getattr(published, f"ASPECT_RATIO_{side}_BIN") for side in (256, 512, 1024, 2048)} | {4096: ASPECT_RATIO_4096_BIN}
+    asked = torch.randint(1, 4097, (200, 2), generator=torch.Generator().manual_seed(1))
+    golden = {"asked": asked.to(torch.int32)}
+    for side, table in tables.items():
+        golden[f"worked.{side}"] = torch.tensor(
+            [PixArtImageProcessor.classify_height_width_bin(height, width, table) for height, width in asked.tolist()], dtype=torch.int32)
+
+    folder = FOLDER / "pixart-sigma"
+    network = PixArtTransformer2DModel.from_pretrained(folder / "transformer")
+    larger = PixArtTransformer2DModel.from_config(dict(network.config, sample_size=32))
+    larger.load_state_dict(network.state_dict())
+    pipeline = PixArtSigmaPipeline.from_pretrained(folder, transformer=larger.eval(), tokenizer=t5_tokenizer(), torch_dtype=torch.float32)
+    pipeline.set_progress_bar_config(disable=True)
+    with torch.inference_mode():
+        picture = pipeline(
+            prompt=PROMPTS[0], height=24, width=40, num_inference_steps=2, guidance_scale=4.5, clean_caption=False, output_type="pt",
+            generator=torch.Generator().manual_seed(7)).images
+    golden["picture"] = picture[0] * 2 - 1
+    save_file({key: value.contiguous().clone() for key, value in golden.items()}, FOLDER / "size-bins.safetensors", metadata={
+        "script": "Parity/pipelines_transformers.py", "prompt": PROMPTS[0]})
+
+
 CASES = {"dit": dit, "pixart-alpha": pixart, "pixart-sigma": pixart, "sd3": sd3, "sd3-clip": sd3, "flux-dev": flux, "flux-schnell": flux,
          "sana": sana, "sana-gemma": sana}
 
@@ -202,6 +232,7 @@ CASES = {"dit": dit, "pixart-alpha": pixart, "pixart-sigma": pixart, "sd3": sd3,
 def write_all(names=CASES):
     for name in names:
         CASES[name](name)
+    size_bins()
 
 
 if __name__ == "__main__":

@@ -41,6 +41,9 @@ public struct GenerationRequest: Sendable {
   public var width: Int?
   /// In pixels: a multiple of the backbone's `sizeMultiple`, at most 4096.
   public var height: Int?
+  /// Models that were trained on several sizes (PixArt, Sana) work at the one with the nearest ratio of sides, and their pictures are then scaled
+  /// and cut to what was asked for, which may be any size up to 4096. False works at exactly that one. Pictures to begin with decide by themselves.
+  public var usesTrainedSizes = true
   /// Pictures computed together.
   public var batch = 1
   /// Initial state and, possibly, encoded prompts in place of the text encoder.
@@ -167,6 +170,7 @@ extension GenerationRequest {
     accelerations = settings.accelerations ?? []
     width = settings.width
     height = settings.height
+    usesTrainedSizes = settings.usesTrainedSizes ?? true
     tiling = settings.worksInStrips.map { $0 ? .on : .off } ?? .auto
   }
 }

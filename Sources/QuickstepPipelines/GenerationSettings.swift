@@ -45,6 +45,8 @@ public struct GenerationSettings: Codable, Sendable, Hashable {
   public var width: Int
   /// In pixels.
   public var height: Int
+  /// Whether it was worked at the nearest size the model was trained on; `nil` for models without such sizes.
+  public var usesTrainedSizes: Bool?
   /// Element type of the computation.
   public var dtype: String
   /// What its layers computed with: a name of `KernelChoice`; `nil` in pictures of version 0.1.0, which had plain layers only.

@@ -108,7 +108,7 @@ public struct ImagePipeline: Sendable {
     if request.stopsAtLatents { result.latents = try withTensorErrors { result.latents.map { .cat([$0, state]) } ?? state } }
     for (offset, index) in range.enumerated() where !request.stopsAtLatents {
       let pixels = try withInference {
-        try withTensorErrors { try decoded(state.narrow(0, start: offset, length: 1), inStrips: plan.worksInStrips) }
+        try withTensorErrors { try decoded(state.narrow(0, start: offset, length: 1), plan) }
       }
       result.images.append(.init(pixels: pixels, settings: plan.settings(index, request, model: model)))
     }
@@ -118,15 +118,15 @@ public struct ImagePipeline: Sendable {
     result.seconds.decode += (clock.now - denoised).inSeconds
   }
 
-  /// One sample `[1, C, H, W]` to a picture `[C, H, W]` in main memory.
-  func decoded(_ sample: Tensor, inStrips: Bool) throws -> Tensor {
+  /// One sample `[1, C, H, W]` to a picture `[C, H, W]` of the size it shall have, in main memory.
+  func decoded(_ sample: Tensor, _ plan: ResolvedRequest) throws -> Tensor {
     try Task.checkCancellation()
     let picture =
       try model.codec.map { codec in
         let latents = sample.to(model.computeType)
-        return try inStrips ? codec.pictureInStrips(latents) : codec.picture(latents)
+        return try plan.worksInStrips ? codec.pictureInStrips(latents) : codec.picture(latents)
       } ?? sample
-    return picture.squeeze(0).to(.cpu).to(.float32).contiguous().clone()
+    return try plan.size.shown(picture.squeeze(0).to(.cpu).to(.float32).contiguous()).clone()
   }
 
   /// The guided network of a request of one batch, with nothing in it that gradients could not pass through: not made in inference mode.

@@ -26,6 +26,8 @@ public struct LoadedModel: Sendable {
   public let codec: (any PictureCodec)?
   /// The noise schedule and what the network predicts.
   public let scheduler: SchedulerConfiguration
+  /// The sizes it was trained on, where there are several.
+  package let sizeBins: SizeBins?
   /// What is used where a request says nothing.
   public let defaults: ModelDefaults
   /// Where the weights are and the network runs.
@@ -70,6 +72,7 @@ public struct LoadedModel: Sendable {
     backbone = try loader.component(backboneName, as: (any Backbone).self)
     conditioner = try kind.conditioner(&loader, backbone, index)
     codec = kind.hasCodec ? try loader.component("vae", as: (any PictureCodec).self) : nil
+    sizeBins = kind.binSides[backbone.sampleShape[1]].map { SizeBins(side: $0) }
     scheduler = try SchedulerConfiguration(files.scheduler(), flowSpacing: kind.flowSpacing)
     defaults = ModelDefaults(index, kind: kind, scheduler: scheduler)
     name = loader.name

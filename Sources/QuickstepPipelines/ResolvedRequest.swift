@@ -27,8 +27,11 @@ struct ResolvedRequest {
   /// Those asked for, or the model's own.
   private let correctionChoices: [MethodChoice]
   let style: String?
-  let width: Int
-  let height: Int
+  let size: WorkingSize
+  /// Of what is worked at, in pixels.
+  var width: Int { size.width }
+  /// Of what is worked at, in pixels.
+  var height: Int { size.height }
   /// `[C, H, W]` of what is denoised: latents where there is a codec.
   let sampleShape: [Int]
   let batch: Int
@@ -56,14 +59,14 @@ struct ResolvedRequest {
     }
     guard request.batch >= 1 else { throw GenerationError("the batch is \(request.batch); allowed: 1 and above") }
     batch = request.batch
-    (width, height) = try Self.size(request, model)
-    worksInStrips = try request.tiling.worksInStrips(model, width: width, height: height)
-    sampleShape = [model.backbone.stateChannels, height / model.pixelsPerSample, width / model.pixelsPerSample]
+    size = try WorkingSize(request, model)
+    worksInStrips = try request.tiling.worksInStrips(model, width: size.width, height: size.height)
+    sampleShape = [model.backbone.stateChannels, size.height / model.pixelsPerSample, size.width / model.pixelsPerSample]
     given = try request.given.checked(
       count: request.prompts.count, latentShape: sampleShape, model: model)
-    if sampleShape.dropFirst() != model.backbone.sampleShape.dropFirst() {
-      let side = model.backbone.sampleShape.dropFirst().map { $0 * model.pixelsPerSample }
-      warnings.append("'\(model.name)' was trained on \(side[1])x\(side[0]); other sizes look worse")
+    if let warning = size.warning { warnings.append(warning) }
+    if !request.usesTrainedSizes, model.sizeBins == nil {
+      warnings.append("'\(model.name)' works at the size it is asked for; the exact size has no effect")
     }
     style = try Self.style(request, model)
     let match =
@@ -122,7 +125,7 @@ struct ResolvedRequest {
     }
     if request.solver == nil { warnings += model.scheduler.warnings }
     pictures = try ResolvedPictures(
-      request, model: model, grid: grid, schedule: schedule, width: width, height: height, sampleShape: sampleShape)
+      request, model: model, grid: grid, schedule: schedule, width: size.width, height: size.height, sampleShape: sampleShape)
     let (last, beginning) = (pictures.steps.upperBound, try Self.start(request, method, model, grid, sampleShape, pictures))
     start = beginning
     steps = beginning.map { $0.skippedSteps..<last } ?? pictures.steps
@@ -221,19 +224,6 @@ struct ResolvedRequest {
     return frame
   }
 
-  private static func size(_ request: GenerationRequest, _ model: LoadedModel) throws -> (Int, Int) {
-    let shape = model.backbone.sampleShape.map { $0 * model.pixelsPerSample }
-    // A picture that is not to be resized says the size.
-    let picture = request.pictures.fit == .exact ? request.pictures.start?.picture ?? request.pictures.controls.first?.picture : nil
-    let (width, height) = (request.width ?? picture?.width ?? shape[2], request.height ?? picture?.height ?? shape[1])
-    let multiple = model.backbone.sizeMultiple * model.pixelsPerSample
-    guard width > 0, height > 0, width % multiple == 0, height % multiple == 0, width <= 4096, height <= 4096 else {
-      throw GenerationError(
-        "the size \(width)x\(height) does not suit '\(model.name)': both sides must be multiples of \(multiple), at most 4096")
-    }
-    return (width, height)
-  }
-
   private static func style(_ request: GenerationRequest, _ model: LoadedModel) throws -> String? {
     guard let style = request.style ?? model.defaults.style else { return nil }
     if style == "none" || !model.conditioner.hasStyles { return nil }
@@ -278,7 +268,8 @@ struct ResolvedRequest {
       start: request.start, spacing: spacingName, spacingParameters: spacingParameters, steps: grid.steps, guidanceScale: guidanceScale,
       guidanceStart: request.guidanceInterval.lowerBound, guidanceEnd: request.guidanceInterval.upperBound,
       corrections: correctionChoices, accelerations: request.accelerations.isEmpty ? nil : request.accelerations,
-      width: width, height: height, dtype: "\(model.dtype)", kernels: "\(model.kernels)", device: "\(model.device)",
+      width: size.shown.width, height: size.shown.height, usesTrainedSizes: model.sizeBins == nil ? nil : request.usesTrainedSizes,
+      dtype: "\(model.dtype)", kernels: "\(model.kernels)", device: "\(model.device)",
       threads: Machine.threads, batch: batch, alterations: model.options.isEmpty ? nil : model.options,
       hasGivenTensors: !given.isEmpty, pictures: pictures.record, worksInStrips: model.codec == nil ? nil : worksInStrips,
       version: ImagePipeline.version)

@@ -89,6 +89,7 @@ extension ResolvedRequest {
     own.span = 0...1
     own.corrections = []
     (own.width, own.height, own.style) = (width, height, style ?? "none")
+    own.usesTrainedSizes = companion.sizeBins == nil
     own.guidanceScale = scale ?? guidanceScale
     if own.ownSolver == nil { (own.solver, own.solverParameters) = (solverName, solverParameters) }
     if try solver.ownGrid(schedule: schedule) == nil {

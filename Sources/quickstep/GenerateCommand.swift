@@ -50,6 +50,8 @@ struct GenerateCommand: AsyncParsableCommand {
   var count = 1
   @Option(help: "WIDTHxHEIGHT in pixels.")
   var size: String?
+  @Flag(help: "Work at just that size where a model (PixArt, Sana) would work at the nearest one it was trained on and scale the picture.")
+  var exactSize = false
   @Option(help: "A style the model knows, or none.")
   var style: String?
   @Option(
@@ -120,7 +122,8 @@ struct GenerateCommand: AsyncParsableCommand {
         [
           ("--solver", solver != nil), ("--grid", grid != nil), ("--start", start != nil), ("--steps", steps != nil),
           ("--guidance", guidance != nil),
-          ("--negative", negative != nil), ("--seed", seed != nil), ("--size", size != nil), ("--style", style != nil),
+          ("--negative", negative != nil), ("--seed", seed != nil), ("--size", size != nil), ("--exact-size", exactSize),
+          ("--style", style != nil),
           ("--count", count != 1),
           ("--latents", latents != nil), ("--correct", !correct.isEmpty), ("--accelerate", !accelerate.isEmpty),
           ("--guidance-interval", guidanceInterval != nil),

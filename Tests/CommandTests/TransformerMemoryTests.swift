@@ -23,15 +23,17 @@ import Testing
     "num_attention_heads": .integer(8), "attention_head_dim": .integer(64), "num_layers": .integer(1),
   ]
 
-  private static func network(_ model: String, _ changes: [String: JSONValue], batch: Int = 8, kernels: String = "plain") -> Case {
+  private static func network(
+    _ model: String, _ changes: [String: JSONValue], batch: Int = 8, kernels: String = "plain", more: [String] = []
+  ) -> Case {
     Case(
       model: model, part: "transformer", changes: heads.merging(changes) { $1 },
-      arguments: ["--size", "128x128", "--count", "\(batch)", "--batch", "\(batch)", "--kernels", kernels])
+      arguments: ["--size", "128x128", "--count", "\(batch)", "--batch", "\(batch)", "--kernels", kernels] + more)
   }
 
   static let cases: [Case] = [
     network("dit", [:]), network("dit", [:], kernels: "winograd"),
-    network("pixart-alpha", ["attention_head_dim": .integer(72), "cross_attention_dim": .integer(576)]),
+    network("pixart-alpha", ["attention_head_dim": .integer(72), "cross_attention_dim": .integer(576)], more: ["--exact-size"]),
     network("sd3", ["caption_projection_dim": .integer(512), "pos_embed_max_size": .integer(40)]),
     network("flux-dev", ["axes_dims_rope": .array([.integer(16), .integer(24), .integer(24)])]),
     network(
@@ -44,7 +46,7 @@ import Testing
       arguments: ["--size", "16x16", "--count", "2", "--batch", "2", "--kernels", "plain"], stage: "encode_bytes"),
     Case(
       model: "pixart-alpha", part: "text_encoder", changes: ["num_heads": .integer(96)],
-      arguments: ["--size", "16x16", "--count", "16", "--batch", "16", "--kernels", "plain"], stage: "encode_bytes"),
+      arguments: ["--size", "16x16", "--exact-size", "--count", "16", "--batch", "16", "--kernels", "plain"], stage: "encode_bytes"),
   ]
 
   /// Eight pixels to a latent pixel, with attention inside.

@@ -18,9 +18,11 @@ extension PipelineKind {
         model: loader.name, clip: clip, t5: try loader.t5Stage("_2", length: 512), embedsGuidance: network.configuration.embedsGuidance,
         device: loader.device)
     },
-    pixArt("PixArtAlphaPipeline", length: 120),
-    pixArt("PixArtSigmaPipeline", length: 300),
-    PipelineKind(className: "SanaPipeline", hasCodec: true, guidanceScale: 4.5, steps: 20) { loader, backbone, index in
+    pixArt("PixArtAlphaPipeline", length: 120, binSides: [32: 256, 64: 512, 128: 1024]),
+    pixArt("PixArtSigmaPipeline", length: 300, binSides: [32: 256, 64: 512, 128: 1024, 256: 2048]),
+    PipelineKind(
+      className: "SanaPipeline", hasCodec: true, guidanceScale: 4.5, steps: 20, binSides: [16: 512, 32: 1024, 64: 2048, 128: 4096]
+    ) { loader, backbone, index in
       let network = try loader.network(backbone, as: SanaTransformer.self).configuration
       let hasEncoder = index.members["text_encoder"]?.array?.last?.string != nil
       return try SanaConditioner(
@@ -36,8 +38,8 @@ extension PipelineKind {
     },
   ]
 
-  private static func pixArt(_ className: String, length: Int) -> PipelineKind {
-    PipelineKind(className: className, hasCodec: true, guidanceScale: 4.5, steps: 20) { loader, backbone, _ in
+  private static func pixArt(_ className: String, length: Int, binSides: [Int: Int]) -> PipelineKind {
+    PipelineKind(className: className, hasCodec: true, guidanceScale: 4.5, steps: 20, binSides: binSides) { loader, backbone, _ in
       let network = try loader.network(backbone, as: PixArtTransformer.self).configuration
       return PixArtConditioner(
         model: loader.name, stage: try loader.t5Stage("", length: length), hasSizes: network.hasSizes, device: loader.device)

@@ -16,6 +16,8 @@ struct PipelineKind: Sendable {
   var guidanceScale: Double, steps: Int
   /// How steps of flow-matching models are spaced where the scheduler's file does not say: the reference's pipelines choose that.
   var flowSpacing = "linspace"
+  /// The side of the sizes it was trained on (``SizeBins``) by the network's `sample_size`, where the reference works at these.
+  var binSides: [Int: Int] = [:]
   /// Reads what turns prompts into conditions.
   let conditioner: @Sendable (inout ComponentLoader, any Backbone, ConfigurationFile) throws -> any Conditioner
 

@@ -65,7 +65,7 @@ struct ChainGeneration {
         latents[index] = sample
         report.pictures += 1
         guard !request.stopsAtLatents else { continue }
-        let pixels = try withInference { try withTensorErrors { try pipeline.decoded(sample, inStrips: plan.worksInStrips) } }
+        let pixels = try withInference { try withTensorErrors { try pipeline.decoded(sample, plan) } }
         images[index] = .init(pixels: pixels, settings: settings(index, seed: seeds[offset], place: place))
       }
       decoding += (clock.now - before).inSeconds

@@ -78,6 +78,7 @@ struct GenerationJob {
       (request.spacing, request.spacingParameters) = (grid.name, grid.parameters)
     }
     if let size = command.size { (request.width, request.height) = try Self.parseSize(size) }
+    request.usesTrainedSizes = !command.exactSize
     if let interval = command.guidanceInterval {
       request.guidanceInterval = try Interval.parse(interval, option: "--guidance-interval")
     }
