@@ -145,6 +145,9 @@ struct ResolvedRequest {
     warnings += acceleration.warnings
     for row in table.rows { if let call = row.evaluation { _ = try model.scheduler.parametrisation.coefficients(at: call.level) } }
     warnings += solver.fallbacks(steps: steps.count)
+    warnings += solver.concerns(
+      fingerprint: model.fingerprint, guidanceScale: model.conditioner.guidance == .none ? nil : guidanceScale,
+      accelerations: request.accelerations.map(\.description))
     AmplificationWarning.text(table, match.solver, solverParameters, schedule: schedule, grid: part).map { warnings.append($0) }
   }
 

@@ -95,8 +95,8 @@ public struct SchedulerConfiguration: Sendable {
       ?? .named(
         try keys.text("beta_schedule", kind.betas.schedule), start: try keys.number("beta_start", kind.betas.start),
         end: try keys.number("beta_end", kind.betas.end))
-    let rescaled = try keys.flag("rescale_betas_zero_snr")
-    schedule = try DiscreteVPSchedule(betas, trainSteps: steps, terminalSNR: rescaled ? .zero : .trained, interpolation: kind.interpolation)
+    let terminal: DiscreteVPSchedule.TerminalSNR = try keys.flag("rescale_betas_zero_snr") ? kind.rescaled : .trained
+    schedule = try DiscreteVPSchedule(betas, trainSteps: steps, terminalSNR: terminal, interpolation: kind.interpolation)
     (spacing, spacingParameters) = try kind.spacing(keys)
   }
 }

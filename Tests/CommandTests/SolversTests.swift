@@ -47,6 +47,45 @@ import Testing
     #expect(result.status == status && result.output.isEmpty && result.errors.contains(reason), "\(result.errors)")
   }
 
+  /// A plan of `olss` for two steps of flow models.
+  private static let plan = #"""
+    {"version": 1, "initial": [0.5, 0.1], "noises": [[0.5], [-0.2, 0.1]], "errors": [0, 0],
+     "levels": [{"timestep": 900, "alpha": 0.1, "sigma": 0.9}, {"timestep": 500, "alpha": 0.5, "sigma": 0.5},
+                {"timestep": 0, "alpha": 1, "sigma": 0}]}
+    """#
+
+  /// Levels that are none of any spacing's: those a solver brings.
+  @Test func ownLevelsAreUsed() throws {
+    let place = try Workplace()
+    try place.write(Self.plan, "plan.json")
+    try place.write(#"{"sigmas": [10, 2, 0.5, 0], "steps": [{}, {"order": 2}, {}]}"#, "decisions.json")
+    let fitted = try place.run("solvers", "--print", "olss:plan=plan.json", "--schedule", "flow")
+    #expect(fitted.status == 0 && fitted.output.contains("grid fitted"), "\(fitted.errors)")
+    #expect(fitted.output.contains("olss: 2 steps, 2 evaluations"))
+    let same = try place.run("solvers", "--print", "olss:plan=plan.json", "--schedule", "flow", "--steps", "2")
+    #expect(same.output == fitted.output)
+    let decided = try place.run("solvers", "--print", "usf:decisions=decisions.json")
+    #expect(decided.status == 0 && decided.output.contains("usf: 3 steps, 3 evaluations"), "\(decided.errors)")
+    let drawn = try place.run(
+      "solvers", "--plot", "c.png", "--solver", "olss:plan=plan.json", "--solver", "ddim", "--schedule", "flow", "--json")
+    #expect(drawn.status == 0, "\(drawn.errors)")
+    let curves = try #require(try drawn.json()["curves"]?.array)
+    #expect(curves.map { $0["points"]?.array?.count } == [1, 15])
+    #expect(curves[0]["points"]?.array?[0]["work"]?.double == 2)
+  }
+
+  @Test(arguments: [
+    (["--print", "olss:plan=plan.json", "--steps", "3"], "brings its own levels, of 2 steps"),
+    (["--print", "olss:plan=plan.json", "--grid", "karras"], "--grid karras has no effect on 'olss'"),
+    (["--plot", "c.png", "--solver", "olss:plan=plan.json", "--grid", "linspace"], "--grid linspace has no effect on 'olss'"),
+  ])
+  func otherLevelsAreRefused(_ arguments: [String], _ reason: String) throws {
+    let place = try Workplace()
+    try place.write(Self.plan, "plan.json")
+    let result = try place.run(["solvers", "--schedule", "flow"] + arguments)
+    #expect(result.status == 64 && result.output.isEmpty && result.errors.contains(reason), "\(result.errors)")
+  }
+
   @Test func convergenceIsDrawn() throws {
     let place = try Workplace()
     let result = try place.run("solvers", "--plot", "c.png", "--solver", "ddim", "--solver", "heun", "--solver", "ddpm", "--json")

@@ -100,6 +100,29 @@ import Testing
     #expect(table.description.contains("~"))
   }
 
+  /// The first half of a run ends amid its times, whatever their zero is: those of EDM are ln(σ)/4.
+  @Test(arguments: [("never", 0), ("first-half", 3), ("always", 4)]) func firstHalfOnEDM(_ corrector: String, _ corrections: Int) throws {
+    let schedule = try EDMSchedule()
+    let grid = try Grid(sigmas: [1, 0.5, 0.2, 0.05, 0.01, 0.002], on: schedule)
+    let table = try AllSolvers.make("dpm-v3", ["corrector": corrector]).compile(schedule: schedule, grid: grid)
+    #expect(table.rows.count { !$0.finishesStep } == corrections)
+  }
+
+  /// Statistics that say what they were taken from are asked about it.
+  @Test func anotherModelIsTold() throws {
+    func concerns(_ fingerprint: String?) throws -> [String] {
+      let statistics = try ModelStatistics(
+        lambdas: [-5, 5], shape: [1], l: [1, 1], s: [0, 0], b: [0, 0], fingerprint: fingerprint)
+      return try AllSolvers.make("dpm-v3", ["statistics": file(statistics)])
+        .concerns(fingerprint: "aaaa", guidanceScale: 2, accelerations: [])
+    }
+    #expect(try concerns("aaaa") == [])
+    #expect(try concerns(nil) == [])
+    let told = try concerns("bbbb")
+    #expect(told.count == 1 && told.allSatisfy { $0.contains("another model") && $0.contains("bbbb") }, "\(told)")
+    #expect(try AllSolvers.make("dpm-v3").concerns(fingerprint: "aaaa", guidanceScale: nil, accelerations: []) == [])
+  }
+
   @Test func refusesWhatDoesNotFit() throws {
     #expect(throws: ScheduleError.self) { try ModelStatistics(lambdas: [0], shape: [1], l: [1], s: [0], b: [0]) }
     #expect(throws: ScheduleError.self) { try ModelStatistics(lambdas: [0, 0], shape: [1], l: [1, 1], s: [0, 0], b: [0, 0]) }

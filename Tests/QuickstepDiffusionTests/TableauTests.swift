@@ -147,6 +147,19 @@ import Testing
     #expect(try AllSolvers.named("PLMS").alias?.parameters == ["start": "improved-euler"])
   }
 
+  /// What ComfyUI's names imply.
+  @Test func namesOfComfyUI() throws {
+    for name in ["dpmpp_sde", "dpmpp_2m_sde", "dpmpp_3m_sde"] {
+      let (plain, gpu) = (try AllSolvers.named(name), try AllSolvers.named(name + "_gpu"))
+      #expect(plain.solver.declaration.name == gpu.solver.declaration.name && plain.alias?.parameters == gpu.alias?.parameters, "\(name)")
+    }
+    let variable = try AllSolvers.named("ipndm_v")
+    #expect(variable.alias?.parameters == ["start": "none", "weights": "variable", "euler-at-final": "true"])
+    _ = try variable.make()
+    let beta = try AllGrids.match("BetaSamplingScheduler")
+    #expect(beta.spacing.declaration.name == "beta" && beta.parameters([:]) == ["of": "time"])
+  }
+
   @Test func mistakesAreExplained() {
     #expect { try AllSolvers.named("hune") } throws: { "\($0)".contains("did you mean 'heun'") && "\($0)".contains("ddim") }
     #expect { try AllSolvers.make("ddim", ["etta": "1"]) } throws: { "\($0)".contains("etta") }

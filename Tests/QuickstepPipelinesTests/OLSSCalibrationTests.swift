@@ -75,6 +75,35 @@ import Testing
     #expect(throws: (any Error).self) { try calibration.fit(model) }
   }
 
+  @Test("a plan that runs with what it was not fitted to is warned about; one that does not say, or runs as it was fitted, is not")
+  func otherRuns() throws {
+    let model = try LoadedModel(folder: "\(Goldens.root)/dit", kernels: .plain)
+    let cache = try MethodChoice(parsing: "guidance-cache:interval=2,start=0")
+    let other = try MethodChoice(parsing: "guidance-cache:interval=3,start=0")
+    let fitted = try plan(model, steps: 5, rounds: nil, accelerations: [cache])
+    func warnings(_ plan: OLSSPlan, _ accelerations: [MethodChoice], guidanceScale: Double = 2) throws -> [String] {
+      var own = GenerationRequest(prompts: ["0"], seeds: [0])
+      (own.ownSolver, own.steps, own.accelerations, own.guidanceScale) = (try OLSS(plan), 5, accelerations, guidanceScale)
+      own.stopsAtLatents = true
+      return try ImagePipeline(model).generate(own).warnings.filter { $0.contains("the plan was fitted") }
+    }
+    #expect(try warnings(fitted, [cache]) == [])
+    let guided = try warnings(fitted, [cache], guidanceScale: 3)
+    #expect(guided.count == 1 && guided.allSatisfy { $0.contains("guidance scale 2") }, "\(guided)")
+    let alone = try warnings(fitted, [])
+    #expect(alone.count == 1 && alone.allSatisfy { $0.contains(cache.description + ", which this run lacks") }, "\(alone)")
+    let changed = try warnings(fitted, [other])
+    #expect(changed.count == 2 && changed.contains { $0.contains("without " + other.description) }, "\(changed)")
+    var foreign = fitted
+    foreign.origin?.fingerprint = "0123456789"
+    let told = try warnings(foreign, [cache])
+    #expect(told.count == 1 && told.allSatisfy { $0.contains("another model") && $0.contains("0123456789") }, "\(told)")
+    foreign.origin = nil
+    #expect(try warnings(foreign, [], guidanceScale: 3) == [])
+    // Fitted without acceleration, it may run with any.
+    #expect(try warnings(plan(model, steps: 5, rounds: 0), [cache]) == [])
+  }
+
   @Test("several plans come from the same full runs, each the one that is fitted by itself")
   func several() throws {
     let model = try LoadedModel(folder: "\(Goldens.root)/dit", kernels: .plain)

@@ -37,6 +37,25 @@ import Testing
     #expect(v.solverParameters(for: "pndm")["averages"] == "v")
   }
 
+  @Test("rescaled betas leave next to no signal, or none, as the class's own program has it")
+  func rescaled() throws {
+    let members: [String: JSONValue] = [
+      "rescale_betas_zero_snr": .bool(true), "prediction_type": .string("v_prediction"), "timestep_spacing": .string("trailing"),
+      "beta_schedule": .string("scaled_linear"),
+    ]
+    for name in ["EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler", "DPMSolverMultistepScheduler", "UniPCMultistepScheduler"] {
+      let read = try read(name, members)
+      #expect(try abs(read.schedule.level(at: 999).alpha - 0x1p-12) < 1e-9, "\(name)")
+      // σ/α = 4096 is a place to begin from, for the solver and for Karras' grid.
+      #expect(try compiled(read).evaluationCount == 10, "\(name)")
+      let karras = try self.read(name, members.merging(["use_karras_sigmas": .bool(true)]) { $1 })
+      #expect(try name == "EulerAncestralDiscreteScheduler" || compiled(karras).evaluationCount == 10, "\(name)")
+    }
+    for name in ["DDIMScheduler", "DDPMScheduler", "LCMScheduler", "TCDScheduler"] {
+      #expect(try read(name, members).schedule.level(at: 999).alpha == 0, "\(name)")
+    }
+  }
+
   @Test func classesChooseSolvers() throws {
     let cases: [(String, [String: JSONValue], String, [String: String], String)] = [
       ("DDPMScheduler", [:], "ddpm", ["variance": "fixed-small"], "leading"),

@@ -37,7 +37,7 @@ struct UnifiedCompiler {
       decision.prediction, start: index - decision.start, to: step.landing, derivatives: decision.derivatives, newest: index,
       eta: decision.eta)
     let noise = step.addedNoise > 0 ? step.addedNoise : form.noise * decision.noiseScale
-    let sum = form.sum + anchored(decision, index, to: step.landing)
+    let sum = form.sum + anchored(decision.anchor, start: index - decision.start, to: step.landing)
     let state = table.combine(sum, noise: noise, to: step.level, finishing: step.finishesStep)
     visits.append(Visit(level: step.level, state: state))
   }
@@ -52,7 +52,9 @@ struct UnifiedCompiler {
     let decision = plan[index].decision
     let form = try taylor(
       decision.prediction, start: start, to: visits[new].level, derivatives: corrector.derivatives, newest: index, eta: decision.eta)
-    visits[new].continued = table.combine(form.sum, to: visits[new].level, finishing: false)
+    // The correction rebuilds the state from the first-order term, which an anchor is part of.
+    let sum = form.sum + anchored(decision.anchor, start: start, to: visits[new].level)
+    visits[new].continued = table.combine(sum, to: visits[new].level, finishing: false)
     if corrector.kind == .implicit {
       visits[new].state = visits[new].continued
       visits[new].denoised = nil
@@ -110,12 +112,12 @@ struct UnifiedCompiler {
     return (sum, step.noise)
   }
 
-  /// What an anchor adds: −(α'σ/α − σ')·c·(ε̂ − ε̂_τ), whichever prediction the step is written in.
-  private func anchored(_ decision: UnifiedStep, _ index: Int, to level: NoiseLevel) -> LinearForm {
-    guard let anchor = decision.anchor, anchor.strength != 0 else { return LinearForm() }
-    let start = visits[index - decision.start]
-    let point = anchor.point == .first ? 0 : index - decision.start - 1
-    guard start.level.alpha > 0, point >= 0, point < index - decision.start else { return LinearForm() }
+  /// What an anchor adds to a step from visit `index`: −(α'σ/α − σ')·c·(ε̂ − ε̂_τ), whichever prediction the step is written in.
+  private func anchored(_ anchor: Anchor?, start index: Int, to level: NoiseLevel) -> LinearForm {
+    guard let anchor, anchor.strength != 0 else { return LinearForm() }
+    let start = visits[index]
+    let point = anchor.point == .first ? 0 : index - 1
+    guard start.level.alpha > 0, point >= 0, point < index else { return LinearForm() }
     let weight = -(level.alpha * start.level.sigma / start.level.alpha - level.sigma) * anchor.strength
     return weight * (start.value(.epsilon) - visits[point].value(.epsilon))
   }

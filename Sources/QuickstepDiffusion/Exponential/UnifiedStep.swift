@@ -102,7 +102,7 @@ public struct Corrector: Hashable, Sendable {
   }
 }
 
-/// ε̂ + c·(ε̂ − ε̂_τ) in place of ε̂ in the step's first term, with an earlier ε̂_τ (DualFast, arXiv 2506.13058).
+/// ε̂ + c·(ε̂ − ε̂_τ) in place of ε̂ in the first term of a step and of its correction, with an earlier ε̂_τ (DualFast, arXiv 2506.13058).
 public struct Anchor: Hashable, Sendable {
   /// Which earlier evaluation.
   public enum Point: String, Sendable, Codable, CaseIterable {

@@ -15,6 +15,9 @@ public struct Beta: Spacing {
       ParameterDeclaration(name: "beta", summary: "Shape at the noisy end.", domain: .number(0.05...20), standard: .number(0.6)),
     ] + SigmaRange.parameters, exactness: .approximate, reference: "arXiv 2407.12173; diffusers, use_beta_sigmas")
 
+  /// Name of ComfyUI's node. Its scheduler is called `beta` as well, which is ours for what diffusers and A1111 mean by it.
+  public static let aliases = [SpacingAlias("BetaSamplingScheduler", tool: "ComfyUI", parameters: ["of": "time"])]
+
   let isOfTime: Bool
   let distribution: BetaDistribution
   let range: SigmaRange

@@ -55,6 +55,9 @@ extension NoiseSchedule {
     return try level(lambda: lambda)
   }
 
+  /// Where timesteps end: 0, or the least trained one where they go below (ln(σ)/4 of EDM).
+  var endOfTime: Double { min(0, timeRange.lowerBound) }
+
   func checked(_ timestep: Double) throws {
     guard timestep.isFinite, timeRange.contains(timestep) else {
       throw ScheduleError(

@@ -49,6 +49,9 @@ public struct DEIS: PlannedSolver {
   /// As asked for.
   public var order: Int { greatest }
 
+  /// Orders above the number of steps.
+  public func fallbacks(steps: Int) -> [String] { orders.fallbacks(Self.name, order: greatest, steps: steps) }
+
   /// One evaluation per step; reads the noise predictions of the steps before.
   public func plan(schedule: any NoiseSchedule, grid: Grid) throws -> [PlannedStep] {
     (0..<grid.steps).map { index in

@@ -27,6 +27,9 @@ public struct DPMSolverMultistep: PlannedSolver {
   /// That of the method without noise.
   public var order: Int { method.convergence }
 
+  /// Orders above the number of steps.
+  public func fallbacks(steps: Int) -> [String] { method.fallbacks(Self.name, steps: steps) }
+
   /// One evaluation per step; reads the noise predictions of the steps before.
   public func plan(schedule: any NoiseSchedule, grid: Grid) throws -> [PlannedStep] { method.plan(grid) }
 }

@@ -30,6 +30,9 @@ public struct DPMSolverPP2M: PlannedSolver {
   /// 2.
   public var order: Int { 2 }
 
+  /// Orders above the number of steps.
+  public func fallbacks(steps: Int) -> [String] { method.fallbacks(Self.name, steps: steps) }
+
   /// One evaluation per step; reads the prediction of the step before.
   public func plan(schedule: any NoiseSchedule, grid: Grid) throws -> [PlannedStep] { method.plan(grid) }
 }

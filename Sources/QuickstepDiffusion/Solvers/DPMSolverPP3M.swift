@@ -22,6 +22,9 @@ public struct DPMSolverPP3M: PlannedSolver {
   /// 3 with the exact third term, 2 with the published one.
   public var order: Int { method.convergence }
 
+  /// Orders above the number of steps.
+  public func fallbacks(steps: Int) -> [String] { method.fallbacks(Self.name, steps: steps) }
+
   /// One evaluation per step; reads the predictions of the two steps before.
   public func plan(schedule: any NoiseSchedule, grid: Grid) throws -> [PlannedStep] { method.plan(grid) }
 }

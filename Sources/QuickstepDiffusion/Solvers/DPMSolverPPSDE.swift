@@ -20,6 +20,8 @@ public struct DPMSolverPPSDE: Solver {
     SolverAlias("DPMSolverSDEScheduler", tool: "diffusers"),
     SolverAlias("sample_dpmpp_sde", tool: "k-diffusion"),
     SolverAlias("dpmpp_sde", tool: "ComfyUI"),
+    // The same, with noise drawn on the GPU.
+    SolverAlias("dpmpp_sde_gpu", tool: "ComfyUI"),
     SolverAlias("DPM++ SDE", tool: "A1111"),
     SolverAlias("DPM++ SDE Karras", tool: "A1111", spacing: "karras"),
   ]

@@ -53,6 +53,19 @@ public struct DPMSolverV3: Solver {
   /// At most 2: the first step is of first order, and what it errs, h², stays. The corrector takes most of that away at few steps.
   public var order: Int { min(maximumOrder, 2) }
 
+  /// Orders above the number of steps.
+  public func fallbacks(steps: Int) -> [String] {
+    OrderFallback.sentences(Self.name, order: maximumOrder, steps: steps) {
+      min(maximumOrder, $0 + 1, lowersFinal ? steps - $0 : maximumOrder)
+    }
+  }
+
+  /// Another model than the one the statistics were taken from, where they say which.
+  public func concerns(fingerprint: String, guidanceScale: Double?, accelerations: [String]) -> [String] {
+    guard let origin = statistics?.fingerprint, origin != fingerprint else { return [] }
+    return ["the statistics were taken from another model (weights \(origin)) than this one (\(fingerprint))"]
+  }
+
   /// One evaluation per step. A first step from pure noise, where λ is infinite, is of first order, and its prediction is not used again.
   public func compile(schedule: any NoiseSchedule, grid: Grid) throws -> Tableau {
     let finite = grid.levels.map(\.lambda).filter(\.isFinite)
@@ -71,7 +84,7 @@ public struct DPMSolverV3: Solver {
       }
       history.append(state: x, denoised: m, level: from)
       let correctorOrder = previousOrder + (pseudoCorrector ? 1 : 0)
-      if correctorOrder > 1, corrects(step, grid) {
+      if correctorOrder > 1, corrects(step, grid, schedule) {
         let form = history.corrected(order: min(correctorOrder, history.count), pseudo: pseudoCorrector)
         x = table.combine(form, to: from, finishing: false)
         history.replaceState(x)
@@ -87,10 +100,10 @@ public struct DPMSolverV3: Solver {
     return try table.build()
   }
 
-  private func corrects(_ step: Int, _ grid: Grid) -> Bool {
+  private func corrects(_ step: Int, _ grid: Grid, _ schedule: any NoiseSchedule) -> Bool {
     switch corrector {
     case "never": false
-    case "first-half": grid.levels[step - 1].timestep > grid.levels[0].timestep / 2
+    case "first-half": grid.levels[step - 1].timestep > (grid.levels[0].timestep + schedule.endOfTime) / 2
     default: true
     }
   }

@@ -47,6 +47,9 @@ public struct DualFast: PlannedSolver {
   /// The base's at strength 0; otherwise at most 1, the way c falls with the step.
   public var order: Int { strength == 0 ? base.order : 1 }
 
+  /// Those of the base.
+  public func fallbacks(steps: Int) -> [String] { base.fallbacks(steps: steps) }
+
   /// That of the base.
   public var skipsFirstEvaluation: Bool { base.skipsFirstEvaluation }
 
@@ -67,9 +70,13 @@ public struct DualFast: PlannedSolver {
     return plan
   }
 
-  /// 0 at the run's first level, 1 at clean data or the last level with noise.
+  /// 0 at the run's first level, 1 where the schedule's times end (in time) or at the last level with noise (in log-SNR).
   private func progress(_ level: NoiseLevel, _ levels: [NoiseLevel], _ schedule: any NoiseSchedule) -> Double {
-    if isInTime { return 1 - level.timestep / max(levels[0].timestep, .leastNonzeroMagnitude) }
+    if isInTime {
+      let end = schedule.endOfTime
+      let whole = max(levels[0].timestep - end, .leastNonzeroMagnitude)
+      return min(max(1 - (level.timestep - end) / whole, 0), 1)
+    }
     let noisy = levels.filter { $0.sigma > 0 && $0.alpha > 0 }.map(\.lambda)
     guard let first = noisy.first, let last = noisy.last, last > first, level.alpha > 0 else { return 0 }
     return (level.lambda - first) / (last - first)

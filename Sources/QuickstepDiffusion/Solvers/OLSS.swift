@@ -44,6 +44,25 @@ public struct OLSS: FittedSolver {
   /// Not an order of convergence: the weights are those of one grid. First-order steps are among what is fitted.
   public var order: Int { 1 }
 
+  /// Another model, guidance scale or acceleration than the plan says it was fitted to. Plans that were fitted without acceleration may
+  /// run with any; what plans do not say is not asked about.
+  public func concerns(fingerprint: String, guidanceScale: Double?, accelerations: [String]) -> [String] {
+    guard let origin = plan?.origin else { return [] }
+    var concerns: [String] = []
+    if origin.fingerprint != fingerprint {
+      concerns.append(
+        "the plan was fitted to another model ('\(origin.model)', weights \(origin.fingerprint)) than this one (\(fingerprint))")
+    }
+    if let guidanceScale, abs(origin.guidanceScale - guidanceScale) > 1e-6 {
+      concerns.append("the plan was fitted at guidance scale \(origin.guidanceScale); this run's is \(guidanceScale)")
+    }
+    guard let fitted = origin.accelerations, !fitted.isEmpty else { return concerns }
+    let (missing, added) = (fitted.filter { !accelerations.contains($0) }, accelerations.filter { !fitted.contains($0) })
+    if !missing.isEmpty { concerns.append("the plan was fitted with \(missing.joined(separator: ", ")), which this run lacks") }
+    if !added.isEmpty { concerns.append("the plan was fitted without \(added.joined(separator: ", ")), which this run has") }
+    return concerns
+  }
+
   public func grid(on schedule: any NoiseSchedule) throws -> Grid {
     let plan = try needed()
     for level in plan.levels.dropLast() {

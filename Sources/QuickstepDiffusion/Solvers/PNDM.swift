@@ -37,6 +37,8 @@ public struct PNDM: Solver {
     SolverAlias("PNDMScheduler", tool: "diffusers"),
     SolverAlias("PLMS", tool: "A1111", parameters: ["start": "improved-euler"]),
     SolverAlias("ipndm", tool: "ComfyUI", parameters: ["start": "none", "euler-at-final": "true"]),
+    // Its weights above the second order have a parenthesis amiss and are only those of the spacing where that is even; these are right.
+    SolverAlias("ipndm_v", tool: "ComfyUI", parameters: ["start": "none", "weights": "variable", "euler-at-final": "true"]),
   ]
 
   enum Start: String { case rungeKutta = "runge-kutta", improvedEuler = "improved-euler", none }

@@ -22,6 +22,9 @@ public struct SDEDPMSolverPP: PlannedSolver {
     SolverAlias("sample_dpmpp_3m_sde", tool: "k-diffusion", parameters: third),
     SolverAlias("dpmpp_2m_sde", tool: "ComfyUI", parameters: kDiffusion),
     SolverAlias("dpmpp_3m_sde", tool: "ComfyUI", parameters: third),
+    // The same, with noise drawn on the GPU.
+    SolverAlias("dpmpp_2m_sde_gpu", tool: "ComfyUI", parameters: kDiffusion),
+    SolverAlias("dpmpp_3m_sde_gpu", tool: "ComfyUI", parameters: third),
     SolverAlias("DPM++ 2M SDE", tool: "A1111", parameters: kDiffusion),
     SolverAlias("DPM++ 2M SDE Karras", tool: "A1111", parameters: kDiffusion, spacing: "karras"),
     SolverAlias("DPM++ 2M SDE Heun", tool: "A1111", parameters: kDiffusion.merging(["variant": "taylor"]) { $1 }),
@@ -43,6 +46,9 @@ public struct SDEDPMSolverPP: PlannedSolver {
 
   /// That of the method without noise.
   public var order: Int { method.convergence }
+
+  /// Orders above the number of steps.
+  public func fallbacks(steps: Int) -> [String] { method.fallbacks(Self.name, steps: steps) }
 
   /// One evaluation per step, and a draw of noise in every step that does not end at σ = 0.
   public func plan(schedule: any NoiseSchedule, grid: Grid) throws -> [PlannedStep] { method.plan(grid) }

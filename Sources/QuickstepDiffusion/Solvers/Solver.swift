@@ -24,6 +24,12 @@ public protocol Solver: Sendable {
   static func resolved(_ parameters: [String: String]) throws -> [String: String]
   /// What of the asked-for method runs of so few steps do not reach, in sentences for the user.
   func fallbacks(steps: Int) -> [String]
+  /// What of a run is not what the solver was fitted to, in sentences for the user.
+  /// - Parameters:
+  ///   - fingerprint: checksum of the model's weights.
+  ///   - guidanceScale: of the run; `nil` for models that are not guided.
+  ///   - accelerations: the methods of acceleration that run, each with its parameters.
+  func concerns(fingerprint: String, guidanceScale: Double?, accelerations: [String]) -> [String]
 }
 
 extension Solver {
@@ -39,6 +45,9 @@ extension Solver {
 
   /// None.
   public func fallbacks(steps: Int) -> [String] { [] }
+
+  /// None: it was fitted to nothing.
+  public func concerns(fingerprint: String, guidanceScale: Double?, accelerations: [String]) -> [String] { [] }
 
   /// A solver with standard parameters, some of them replaced by raw texts.
   /// - Throws: `ParameterError` for unknown names and values.

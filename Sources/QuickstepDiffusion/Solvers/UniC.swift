@@ -35,6 +35,11 @@ public struct UniC: PlannedSolver {
   /// One more than the base's, as far as its own reaches.
   public var order: Int { greatest == 0 ? base.order : max(base.order, min(base.order, greatest) + 1) }
 
+  /// Those of the base, and a corrector's order above the number of steps: it is that of its step, and the last one has none.
+  public func fallbacks(steps: Int) -> [String] {
+    base.fallbacks(steps: steps) + OrderFallback.sentences(Self.name, order: greatest, steps: steps) { min(greatest, $0) }
+  }
+
   /// That of the base.
   public var skipsFirstEvaluation: Bool { base.skipsFirstEvaluation }
 

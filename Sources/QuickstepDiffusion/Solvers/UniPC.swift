@@ -54,13 +54,20 @@ public struct UniPC: PlannedSolver {
     return lowersFinal ? min(2, order) : order
   }
 
+  /// Orders above the number of steps.
+  public func fallbacks(steps: Int) -> [String] {
+    OrderFallback.sentences(Self.name, order: greatest, steps: steps) { predictorOrder($0, of: steps) }
+  }
+
+  /// The predictor's order in a step.
+  private func predictorOrder(_ index: Int, of steps: Int) -> Int { min(greatest, index + 1, lowersFinal ? steps - index : greatest) }
+
   /// One evaluation per step.
   public func plan(schedule: any NoiseSchedule, grid: Grid) throws -> [PlannedStep] {
     (0..<grid.steps).map { index in
-      let left = grid.steps - index
-      let order = min(greatest, index + 1, lowersFinal ? left : greatest)
+      let order = predictorOrder(index, of: grid.steps)
       var decision = method.predictor(prediction, order: order)
-      if corrects, left > 1, !uncorrected.contains(index) { decision.corrector = method.corrector(order: order) }
+      if corrects, index + 1 < grid.steps, !uncorrected.contains(index) { decision.corrector = method.corrector(order: order) }
       return PlannedStep(to: grid.levels[index + 1], decision)
     }
   }

@@ -6,7 +6,7 @@ extension SchedulerKind {
   static let exponential = [multistep, singlestep, sde, unipc, deis]
 
   private static let multistep = SchedulerKind(
-    prefix: "DPMSolverMultistep", spacing: { try shared($0, roundsAlways: false) },
+    prefix: "DPMSolverMultistep", rescaled: .nearZero, spacing: { try shared($0, roundsAlways: false) },
     parameters: { keys in
       let (order, algorithm) = try (order(keys), algorithm(keys))
       if order == 1 { return algorithm.hasPrefix("sde") ? ["eta": "1"] : [:] }
@@ -80,7 +80,7 @@ extension SchedulerKind {
     spacing: { try sigmaSpacing($0) ?? plainSpacing($0, standard: "linspace", more: [:]) })
 
   private static let unipc = SchedulerKind(
-    prefix: "UniPC",
+    prefix: "UniPC", rescaled: .nearZero,
     spacing: { keys in
       var (name, parameters) = try shared(keys, roundsAlways: true)
       for (key, ours) in [("sigma_min", "sigma-min"), ("sigma_max", "sigma-max")] where ["karras", "exponential"].contains(name) {

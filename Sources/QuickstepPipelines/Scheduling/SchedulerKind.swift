@@ -9,6 +9,8 @@ struct SchedulerKind: Sendable {
   var betas = (schedule: "linear", start: 0.0001, end: 0.02)
   /// How levels between two trained timesteps are found.
   var interpolation = DiscreteVPSchedule.Interpolation.lambda
+  /// What `rescale_betas_zero_snr` makes of the last timestep: no signal at all, or so little that σ/α is still a number.
+  var rescaled = DiscreteVPSchedule.TerminalSNR.zero
   /// The registered spacing and its parameters, for schedules of trained timesteps.
   var spacing: @Sendable (SchedulerKeys) throws -> (String, [String: String]) = {
     try Self.plainSpacing($0, standard: "leading", more: [:])
@@ -39,7 +41,7 @@ struct SchedulerKind: Sendable {
   private static let classical = [
     SchedulerKind(prefix: "DDIM", endsAtLeastNoise: { try !$0.flag("set_alpha_to_one", true) }, warnings: { try unused($0, clipping) }),
     ddpm,
-    SchedulerKind(prefix: "Euler", interpolation: .sigma, spacing: sigmaOrPlain),
+    SchedulerKind(prefix: "Euler", interpolation: .sigma, rescaled: .nearZero, spacing: sigmaOrPlain),
     SchedulerKind(
       prefix: "FlowMatch",
       // Jumping to clean data and noising it anew is what a consistency model's sampler does without boundary conditions.

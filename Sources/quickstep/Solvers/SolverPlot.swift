@@ -30,10 +30,11 @@ struct SolverPlot {
         ? AllGrids.make("log-snr", setting.schedule.frame == .flow ? ["final": "smallest", "lambda-min": "-5"] : ["final": "smallest"])
         : setting.spacing(for: match).0
       let solver = try match.make(choice.parameters)
+      let own = try setting.ownGrid(of: solver, match)
       let study = GaussianConvergence(schedule: setting.schedule, spacing: spacing)
-      let counts = spacing.fixedSteps.map { [$0] } ?? steps
+      let counts = (own?.steps ?? spacing.fixedSteps).map { [$0] } ?? steps
       curves.append(.init(choice.description, try counts.map { try study.point(solver, steps: $0) }))
-      spacings.append(type(of: spacing).declaration.name)
+      spacings.append(own?.spacing ?? type(of: spacing).declaration.name)
     }
     let title = "Normal data, \(setting.schedule.summary), grid \(Set(spacings).sorted().joined(separator: ", "))"
     return SolverPlot(plot: ConvergencePlot(title: title, error: "Wasserstein-2 distance to the exact marginal", curves: curves))
@@ -43,6 +44,11 @@ struct SolverPlot {
   static func model(
     _ choices: [MethodChoice], setting: SolverSetting, prompts: [String], seed: UInt64, grid: String?, referenceSteps: Int
   ) throws -> SolverPlot {
+    // A grid that some solver cannot take is refused before anything is run.
+    let ownSteps = try choices.map { choice -> Int? in
+      let match = try AllSolvers.named(choice.name)
+      return try setting.ownGrid(of: match.make(choice.parameters), match)?.steps
+    }
     let model = try LoadedModel(folder: setting.folder ?? "")
     let asked = try grid.map { try MethodChoice(parsing: $0) }
     func run(_ choice: MethodChoice, _ steps: Int) throws -> (pixels: Tensor, work: Double) {
@@ -58,7 +64,7 @@ struct SolverPlot {
     line.show("reference, \(referenceSteps) steps of \(reference)")
     let wanted = try run(reference, referenceSteps).pixels
     var curves: [ConvergencePlot.Curve] = []
-    for choice in choices {
+    for (choice, own) in zip(choices, ownSteps) {
       let match = try AllSolvers.named(choice.name)
       var parameters = choice.parameters
       // Paths with fresh noise have nothing in common with the reference's.
@@ -69,7 +75,7 @@ struct SolverPlot {
       }
       let used = MethodChoice(choice.name, parameters: parameters)
       var points: [(work: Double, error: Double)] = []
-      for steps in modelSteps {
+      for steps in own.map({ [$0] }) ?? modelSteps {
         line.show("\(used), \(steps) steps")
         let (pixels, work) = try run(used, steps)
         let error = try withTensorErrors {

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import QuickstepDiffusion
 import QuickstepFormats
@@ -84,6 +85,28 @@ struct SolverSetting {
   func spacing(for match: AllSolvers.Match) throws -> (any Spacing, String) {
     let choice = asked ?? match.alias?.spacing.map { MethodChoice($0) } ?? own(match.solver.declaration.name)
     return (try AllGrids.make(choice.name, choice.parameters), choice.description)
+  }
+
+  /// The levels that a solver brings along, if it brings any.
+  /// - Throws: `ValidationError` where others are asked for; what the solver throws where the schedule lacks its levels.
+  func ownGrid(of solver: any Solver, _ match: AllSolvers.Match, steps: Int? = nil) throws -> Grid? {
+    guard let own = try solver.ownGrid(schedule: schedule) else { return nil }
+    let name = match.solver.declaration.name
+    if let asked {
+      throw ValidationError("--grid \(asked.description) has no effect on '\(name)', whose levels are its own; leave it out.")
+    }
+    if let steps, steps != own.steps {
+      throw ValidationError("--steps is \(steps); '\(name)' brings its own levels, of \(own.steps) steps. Leave --steps out.")
+    }
+    return own
+  }
+
+  /// The levels that a solver is looked at on, its own or a spacing's, and what they are called.
+  /// - Throws: as ``ownGrid(of:_:steps:)``; what the spacing throws.
+  func grid(for solver: any Solver, _ match: AllSolvers.Match, steps: Int?) throws -> (Grid, String) {
+    if let own = try ownGrid(of: solver, match, steps: steps) { return (own, own.spacing) }
+    let (rule, name) = try spacing(for: match)
+    return (try rule.grid(schedule: schedule, steps: steps ?? rule.fixedSteps ?? defaultSteps), name)
   }
 }
 

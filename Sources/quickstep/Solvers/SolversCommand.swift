@@ -17,7 +17,7 @@ struct SolversCommand: ParsableCommand {
       a spacing, such as "DPM++ 2M Karras" or dpmpp_2m_sgm_uniform. --names prints all of them.
 
       --print shows the table of coefficients that a run executes: x are states, m denoised predictions, z noises. A dot after the step \
-      marks rows that do not finish it.
+      marks rows that do not finish it. Solvers that bring their own levels, such as a fitted plan, are shown and drawn on those.
 
       --plot draws error against evaluations. Without a model on normal data, where the exact result is known: the Wasserstein-2 \
       distance to it. With --model the RMSE of pictures to those of many evaluations from the same seeds.
@@ -97,10 +97,9 @@ struct SolversCommand: ParsableCommand {
     let match = try AllSolvers.named(choice.name)
     let solver = try match.make(choice.parameters)
     let setting = try setting()
-    let (spacing, name) = try setting.spacing(for: match)
-    let count = steps ?? spacing.fixedSteps ?? setting.defaultSteps
-    let table = try solver.compile(schedule: setting.schedule, grid: spacing.grid(schedule: setting.schedule, steps: count))
-    for warning in solver.fallbacks(steps: count) { note("warning: \(warning)") }
+    let (levels, name) = try setting.grid(for: solver, match, steps: steps)
+    let table = try solver.compile(schedule: setting.schedule, grid: levels)
+    for warning in solver.fallbacks(steps: levels.steps) { note("warning: \(warning)") }
     guard json else {
       print(Screen.faint("on \(setting.schedule.summary), grid \(name)"))
       print(table)
