@@ -82,7 +82,18 @@ public struct Acceleration: Sendable {
   public func plan(for run: RunOutline) throws -> SitePlan {
     var actions: [String: [SiteAction]] = [:]
     for entry in parts { actions.merge(entry.part.planned(run) ?? [:]) { first, _ in first } }
-    return try SitePlan(evaluations: run.evaluations, actions: actions)
+    return try SitePlan(evaluations: run.evaluations, actions: actions, keeps: keeps(for: run).filter { actions[$0.key] != nil })
+  }
+
+  /// What is kept where that is no output, by the names of plans; also of methods that decide while running.
+  public func keeps(for run: RunOutline) -> [String: SitePlan.Kept] {
+    parts.reduce(into: [:]) { $0.merge($1.part.keeps(run)) { first, _ in first } }
+  }
+
+  /// What of the methods a ``SitePlan`` does not hold, so that following it gives something else; in sentences.
+  public var beyondPlans: [String] {
+    var seen: Set<String> = []
+    return parts.compactMap { entry in entry.part.beyondPlans.map { "'\(entry.method)' \($0)" } }.filter { seen.insert($0).inserted }
   }
 
   /// Whether some decisions are taken while running, so that ``plan(for:)`` does not tell all.
@@ -101,6 +112,7 @@ public struct Acceleration: Sendable {
   private static func check(_ parts: [(method: String, part: Part)]) throws {
     var owners: [Site: String] = [:]
     var (listOwner, callOwner, modelOwner): (String?, String?, String?)
+    var branchOwners: [String: String] = [:]
     for (method, part) in parts {
       switch part {
       case .sites(let cache):
@@ -111,13 +123,17 @@ public struct Acceleration: Sendable {
       case .range, .list:
         if let other = listOwner { throw conflict(other, method, "on the list of blocks") }
         listOwner = method
-      case .call(let call) where call.isExclusive:
-        if let other = callOwner { throw conflict(other, method, "whether the network is called at all") }
-        callOwner = method
+      case .call(let call):
+        if call.isExclusive, let other = callOwner { throw conflict(other, method, "whether the network is called at all") }
+        if call.isExclusive { callOwner = method }
+        for branch in call.branches.sorted() {
+          if let other = branchOwners[branch] { throw conflict(other, method, "when guidance's branch '\(branch)' is evaluated") }
+          branchOwners[branch] = method
+        }
       case .models:
         if let other = modelOwner { throw conflict(other, method, "which model is evaluated") }
         modelOwner = method
-      case .call, .table: break
+      case .table: break
       }
     }
     for case (let method, .list(let list)) in parts {
@@ -173,6 +189,39 @@ public protocol ReportingCallPolicy: CallPolicy {
 }
 
 extension Part {
+  /// What is kept where that is no output, by the names of plans.
+  func keeps(_ run: RunOutline) -> [String: SitePlan.Kept] {
+    switch self {
+    case .range(let cache) where cache.value == .residual: [cache.name(blocks: run.blocks.count): .residual]
+    case .call(let method): method.keeps
+    case .sites, .range, .list, .models, .table: [:]
+    }
+  }
+
+  /// What a plan cannot say of it.
+  var beyondPlans: String? {
+    switch self {
+    case .sites(let cache):
+      if cache.correction != nil || cache.tokens != nil { return "changes what it keeps by rules of its own" }
+      return Self.beyondPlans(cache.rule, cache.abscissa, order: cache.order)
+    case .range(let cache):
+      if cache.correction != nil { return "corrects what it keeps" }
+      return Self.beyondPlans(cache.rule, cache.abscissa, order: cache.order)
+    case .call(let method):
+      if method.isExclusive { return "answers whole evaluations by a rule of its own" }
+      return Self.beyondPlans(method.rule, .evaluation, order: 1)
+    case .list: return "runs the blocks by itself"
+    case .models: return "changes the model, which is not in a plan"
+    case .table: return "changes the solver's table, which is not in a plan"
+    }
+  }
+
+  private static func beyondPlans(_ rule: any Extrapolation, _ abscissa: Abscissa, order: Int) -> String? {
+    if order > 0, abscissa != .evaluation { return "forecasts against another distance than evaluations" }
+    if order > 0, rule is NewtonExtrapolation { return "forecasts by Newton's rule, which needs rule=newton beside the plan" }
+    return rule is TaylorExtrapolation || rule is Hold || order == 0 ? nil : "forecasts by a rule of its own"
+  }
+
   /// Actions by name, where they are known beforehand.
   func planned(_ run: RunOutline) -> [String: [SiteAction]]? {
     switch self {

@@ -83,11 +83,13 @@ public struct ImagePipeline: Sendable {
     return try plan.run(start: .given(.undefined)).tableau.evaluationCount + (plan.start?.chains?.evaluationsPerPicture ?? 0)
   }
 
-  /// What the request's methods of acceleration plan, and whether some of them decide while running. Checks the request as ``generate(_:)`` does,
-  /// but for prompts.
-  public func plan(of request: GenerationRequest) throws -> (plan: SitePlan, decidesWhileRunning: Bool) {
+  /// What the request's methods of acceleration plan. Checks the request as ``generate(_:)`` does, but for prompts.
+  public func plan(of request: GenerationRequest) throws -> RequestPlan {
     let resolved = try ResolvedRequest(request, model: model)
-    return (try resolved.acceleration.plan(for: resolved.outline), resolved.acceleration.decidesWhileRunning)
+    let methods = resolved.acceleration
+    return RequestPlan(
+      plan: try methods.plan(for: resolved.outline), decidesWhileRunning: methods.decidesWhileRunning,
+      keeps: methods.keeps(for: resolved.outline), beyondPlans: methods.beyondPlans)
   }
 
   private func generate(
@@ -185,12 +187,29 @@ extension GenerationResult {
     accelerations =
       accelerations.count == reports.count ? zip(accelerations, reports).map { $0.adding($1) } : accelerations + reports
     computedModules += denoiser.computedModules
-    for method in acceleration.methods where !accelerations.contains(where: { $0.method == method && $0.hasActed }) {
+    for method in acceleration.methods where !accelerations.contains(where: { $0.isOf(method) && $0.hasActed }) {
       let warning = "'\(method)' had no effect: nothing was left out"
       if acceleration.changesTable(by: method) || method == acceleration.models?.method || warnings.contains(warning) { continue }
       warnings.append(warning)
     }
   }
+}
+
+extension AccelerationReport {
+  /// Whether a method made it, in the request's own model or in one that shares the run.
+  fileprivate func isOf(_ name: String) -> Bool { method == name || method.hasPrefix(name + " (") }
+}
+
+/// What a request's methods of acceleration plan.
+public struct RequestPlan: Sendable {
+  /// What is known before the run.
+  public var plan: SitePlan
+  /// Whether some of the methods decide while running, so that ``plan`` does not tell all.
+  public var decidesWhileRunning: Bool
+  /// What is kept where that is no output, by the names of plans; also of methods that decide while running.
+  public var keeps: [String: SitePlan.Kept]
+  /// What a plan cannot say of the methods, so that following it gives something else; in sentences.
+  public var beyondPlans: [String]
 }
 
 extension Duration {

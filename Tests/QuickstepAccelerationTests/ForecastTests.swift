@@ -123,10 +123,13 @@ import Testing
     let network = try ToyNetwork.random(seed: 1)
     let run = outline(network, steps: 8)
     for text in [
-      "dbcache:first=3,last=1", "pab:from=0.1,to=0.5", "dbcache:order=3", "speca:least=9,most=2", "teacache:file=x,coefficients=1",
+      "dbcache:first=3,last=1", "pab:from=0.1,to=0.5", "speca:least=9,most=2", "teacache:file=x,coefficients=1",
     ] {
       #expect(throws: AccelerationError.self, "\(text)") { try acceleration(text, run) }
     }
+    let idle = ["dbcache:order=3", "deepcache:centre=0.5", "deepcache:power=2", "faster-diffusion:interval=2"]
+    #expect(throws: AccelerationError.self) { try acceleration("faster-diffusion:schedule=pro,keys=0/2", run) }
+    for text in idle { #expect(throws: ParameterError.self, "\(text)") { try acceleration(text, run) } }
     #expect(try acceleration("teacache:threshold=1", run).warnings.contains { $0.contains("no coefficients") })
     var plain = run
     plain.sites = []

@@ -30,7 +30,8 @@ import Testing
     let network = try ToyNetwork.random(seed: 1)
     let acceleration = try acceleration("\(name):\(parameter.name)=\(value)", network, steps: Self.steps)
     let session = acceleration.makeSession()
-    // What does nothing adds nothing to the run.
+    // What does nothing adds nothing to the run, its calls and its table.
+    #expect(session.calls.isEmpty && acceleration.models == nil && !acceleration.changesTable(by: name))
     guard session.sites != nil else { return }
     try SitePolicyLaws.checkNeutral(name, model: network.callAsFunction, initial: network.sample(seed: 2), steps: Self.steps) {
       try #require(acceleration.makeSession().sites)

@@ -99,9 +99,16 @@ import Testing
     }
     #expect(throws: AccelerationError.self) { try method("layer-skip") }
     #expect(throws: AccelerationError.self) { try method("layer-skip:layers=1,start=0.8,end=0.2") }
-    for list in ["{}", "{\"skip\": [[1.5]]}", "{\"skip\": [[], []], \"evaluations\": 3}", "{\"skip\": [], \"more\": 1}"] {
+    for list in [
+      "{}", "{\"skip\": [[1.5]]}", "{\"skip\": [[], []], \"evaluations\": 3}", "{\"skip\": [], \"more\": 1}",
+      "{\"skip\": [[]], \"timesteps\": [\"901\"]}", "{\"skip\": [[]], \"evaluations\": \"1\"}",
+    ] {
       #expect(throws: AccelerationError.self) { try AllAccelerators.make("layer-skip", ["file": list]) }
     }
+    let idle = #expect(throws: AccelerationError.self) {
+      try AllAccelerators.make("layer-skip", ["file": "{\"skip\": [[0]]}", "start": "0.5"])
+    }
+    #expect(try #require(idle).description.contains("no effect"))
     #expect(throws: AccelerationError.self) {
       try fixture.run([AllAccelerators.make("layer-skip", ["file": "{\"skip\": [[0]]}"])], timesteps: Self.steps)
     }

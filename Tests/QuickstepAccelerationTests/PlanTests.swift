@@ -15,5 +15,10 @@ import Testing
     #expect(throws: AccelerationError.self) { try SitePlan(evaluations: 2, actions: ["a": [.reuse, .compute]]) }
     #expect(throws: AccelerationError.self) { try SitePlan(source: "{\"evaluations\": 2, \"sites\": {\"a\": \"CX\"}}") }
     #expect(throws: AccelerationError.self) { try SitePlan(source: "/nowhere/at/all.json") }
+    #expect(throws: AccelerationError.self) { try SitePlan(source: #"{"evaluations": 0, "sites": {"a": ""}}"#) }
+    for keeps in [#"{"a": "residual"}"#, #"{"blocks[0..<2]": "residual"}"#, #"{"call.negative": "residual"}"#] {
+      let text = #"{"evaluations": 2, "sites": {"a": "CR", "call.negative": "CR"}, "keeps": \#(keeps)}"#
+      #expect(throws: AccelerationError.self, "\(keeps)") { try SitePlan(source: text) }
+    }
   }
 }

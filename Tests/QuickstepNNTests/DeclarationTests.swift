@@ -52,6 +52,17 @@ import Testing
     #expect(try #require(other).description.contains("it has none"))
   }
 
+  @Test func valuesWithoutEffectAreRefused() throws {
+    var declaration = Self.declaration
+    declaration.parameters[1].condition = .init("kind", ["a", "b"])
+    let error = #expect(throws: ParameterError.self) { try ParameterValues(["order": "3"], for: declaration) }
+    #expect(try #require(error).description == "grid 'toy+1': 'order' has no effect with kind=3; it needs kind=a or kind=b")
+    #expect(try ParameterValues(["order": "3", "kind": "b"], for: declaration).integer("order") == 3)
+    #expect(try ParameterValues(["order": "2"], for: declaration).integer("order") == 2, "what holds anyway may be said")
+    let copy = try JSONDecoder().decode(MethodDeclaration.self, from: JSONEncoder().encode(declaration))
+    #expect(copy.parameters[1].condition == declaration.parameters[1].condition && copy.parameters[0].condition == nil)
+  }
+
   @Test func declarationsSurviveJSON() throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys

@@ -130,6 +130,42 @@ import Testing
     }
   }
 
+  @Test("each model does its own steps, in the order asked for")
+  func stitchingSeveral() throws {
+    let folders = try [1, 11, 12].map { try TinyFolder(.transformer, seed: $0) }
+    let model = try folders[0].load()
+    func made(_ model: LoadedModel, _ stitch: String? = nil) throws -> [String: Tensor] {
+      let choices = try stitch.map { [try MethodChoice(parsing: $0)] } ?? []
+      let request = request {
+        ($0.steps, $0.recordsTrajectory) = (10, true)
+        $0.accelerations = choices
+      }
+      let pipeline = try ImagePipeline(model, companions: ImagePipeline.companions(of: request, like: model))
+      return Dictionary(uniqueKeysWithValues: try pipeline.generate(request).trajectory)
+    }
+    let (own, second) = (try made(model), try made(folders[1].load()))
+    func same(_ first: [String: Tensor], _ other: [String: Tensor], _ step: Int) throws -> Bool {
+      let key = String(format: "step_%03d", step)
+      return try #require(first[key]).hasBits(of: #require(other[key]))
+    }
+    #expect(try !same(own, second, 0))
+    let none = try made(model, "stitch:models=\(folders[1].path),fraction=0")
+    let all = try made(model, "stitch:models=\(folders[1].path),fraction=1")
+    for step in 0..<10 {
+      #expect(try same(none, own, step) && same(all, second, step))
+    }
+    let part = try made(model, "stitch:models=\(folders[1].path),fraction=0.4")
+    for step in 0..<4 { #expect(try same(part, second, step)) }
+    #expect(try !same(part, second, 4) && !same(part, own, 4))
+    // The third model's steps begin where the second one's state is, whoever goes on.
+    let three = try made(model, "stitch:models=\(folders[1].path)+\(folders[2].path),fraction=0.2/0.3")
+    let two = try made(folders[2].load(), "stitch:models=\(folders[1].path),fraction=0.2")
+    for step in 0..<2 { #expect(try same(three, second, step)) }
+    for step in 2..<5 { #expect(try same(three, two, step) && !same(three, second, step)) }
+    #expect(try !same(three, two, 5))
+    withExtendedLifetime(folders) {}
+  }
+
   @Test("what does not fit is refused before any work")
   func refusals() throws {
     let model = try TinyFolder(.transformer).load()

@@ -22,11 +22,12 @@ final class TinyFolder: Sendable {
 
   static let words = ["<pad>", "<unk>", "<start>", "<style:flat>", "<style:mono>", "red", "fox", "apple", "green", "cat", "a"]
 
-  init(_ kind: Kind = .transformer) throws {
+  /// - Parameter seed: of the transformer's weights.
+  init(_ kind: Kind = .transformer, seed: UInt64 = 1) throws {
     folder = try TemporaryFolder()
     switch kind {
     case .transformer:
-      try write("transformer", Self.transformer, seed: 1)
+      try write("transformer", Self.transformer, seed: seed)
       try writeScheduler("DDIMScheduler", prediction: "sample")
     case .unet:
       try write("unet", Self.unet.merging(["cross_attention_dim": .integer(8), "in_channels": .integer(3)]) { $1 }, seed: 2)

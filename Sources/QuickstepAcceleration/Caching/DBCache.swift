@@ -19,7 +19,8 @@ public struct DBCache: Accelerator {
       ParameterDeclaration(
         name: "estimate", summary: "of the residual: as it was, by a Taylor polynomial, or forecast and corrected",
         domain: .choice(["hold", "taylor", "foca"]), standard: .choice("hold"), searched: .choice(["hold", "taylor", "foca"])),
-      ParameterDeclaration(name: "order", summary: "of 'taylor'", domain: .integer(1...4), standard: .integer(1)),
+      ParameterDeclaration(
+        name: "order", summary: "of 'taylor'", domain: .integer(1...4), standard: .integer(1), condition: .init("estimate", ["taylor"])),
       ParameterDeclaration(
         name: "warmup", summary: "full evaluations at the beginning, W", domain: .integer(0...1000), standard: .integer(4)),
       ParameterDeclaration(
@@ -36,17 +37,13 @@ public struct DBCache: Accelerator {
   let order: Int
   let limits: GateLimits
 
-  /// - Throws: ``AccelerationError`` for an order of an estimate that has none.
-  public init(_ values: ParameterValues) throws {
+  public init(_ values: ParameterValues) {
     (threshold, first, last) = (values.number("threshold"), values.integer("first") ?? 1, values.integer("last") ?? 0)
     let given = values.integer("order") ?? 1
     switch values.choice("estimate") {
     case "taylor": (rule, order) = (TaylorExtrapolation(), given)
     case "foca": (rule, order) = (HeunExtrapolation(), 1)
     default: (rule, order) = (Hold(), 0)
-    }
-    guard given == 1 || values.choice("estimate") == "taylor" else {
-      throw AccelerationError("'dbcache': an order of \(given) has no effect without estimate=taylor")
     }
     limits = GateLimits(
       warmup: values.integer("warmup") ?? 0, continuous: values.integer("continuous") ?? 0, total: values.integer("total") ?? 0)

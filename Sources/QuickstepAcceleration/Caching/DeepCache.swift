@@ -20,9 +20,10 @@ public struct DeepCache: Accelerator {
         standard: .choice("uniform")),
       ParameterDeclaration(
         name: "centre", summary: "evaluation around which they are densest, of 'centred', as a share of the run", domain: .number(0...1),
-        standard: .number(0.3)),
+        standard: .number(0.3), condition: .init("schedule", ["centred"])),
       ParameterDeclaration(
-        name: "power", summary: "how much denser, of 'centred', p", domain: .number(1.02...5), standard: .number(1.2)),
+        name: "power", summary: "how much denser, of 'centred', p", domain: .number(1.02...5), standard: .number(1.2),
+        condition: .init("schedule", ["centred"])),
       ParameterDeclaration(
         name: "order", summary: "of the forecast of the deep feature; 0 takes it as it is", domain: .integer(0...4), standard: .integer(0),
         searched: .integer(0...2)),

@@ -57,13 +57,20 @@ public struct FasterCache: Accelerator {
       parts.append(.sites(SiteCache(method: "fastercache", sites: attentions, actions: actions, rule: rule)))
     }
     let settings = branches
-    if settings.interval > 1, run.calls.contains(where: { $0.branches.count == 2 }) {
-      let call = CallMethod(method: "fastercache", planned: settings.planned(run.calls), held: { 2 * $0.answer }) {
+    if settings.interval > 1, let pair = run.calls.first(where: { $0.branches.count == 2 })?.branches {
+      let call = CallMethod(
+        method: "fastercache", branches: [pair[0]], planned: settings.planned(run.calls), held: { 2 * $0.answer }
+      ) {
         FrequencyBranchPolicy(method: "fastercache", settings)
       }
       parts.append(.call(call))
     }
     return parts
+  }
+
+  public func warnings(for run: RunOutline) -> [String] {
+    branches.interval > 1 && !run.calls.contains { $0.branches.count == 2 }
+      ? ["'fastercache': this run compares no two branches, so that attentions alone are extrapolated"] : []
   }
 
   func actions(_ calls: [RunOutline.Call]) -> [SiteAction] {

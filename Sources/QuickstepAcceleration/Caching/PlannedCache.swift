@@ -43,15 +43,23 @@ public struct PlannedCache: Accelerator {
         throw AccelerationError("the plan of '\(name)' has single tokens (T), which need a rule that chooses them, as 'toca' has")
       }
       if let site = known[name] {
+        guard !list.contains(.identity) || LayerSkip.kinds.contains(site.kind) else {
+          throw AccelerationError("the plan leaves '\(name)' out (I), which only layers and blocks can be: it has no input to pass on")
+        }
         actions[site] = list
       } else if let range = try range(name, run) {
         parts.append(
           .range(
             RangeCache(
-              method: "plan", first: range.lowerBound, last: run.blocks.count - range.upperBound, value: .output, actions: list, rule: rule)
-          ))
-      } else if let branch = run.calls.flatMap(\.branches).first(where: { "call.\($0)" == name }) {
-        parts.append(.call(BranchPlan(branch: branch, actions: list).method("plan", rule: rule)))
+              method: "plan", first: range.lowerBound, last: run.blocks.count - range.upperBound,
+              value: plan.keeps[name] == .residual ? .residual : .output, actions: list, rule: rule)))
+      } else if let branches = run.calls.map(\.branches).first(where: { $0.contains { "call.\($0)" == name } }) {
+        let branch = String(name.dropFirst("call.".count))
+        guard branches.count > 1, branches.last != branch || list.allSatisfy({ $0 != .identity }) else {
+          throw AccelerationError("the plan leaves '\(name)' out, and there is no other branch to take its place")
+        }
+        let base = plan.keeps[name] == .difference ? branches.last : nil
+        parts.append(.call(BranchPlan(branch: branch, base: base, actions: list).method("plan", rule: rule)))
       } else {
         throw AccelerationError("the plan names '\(name)', which \(run.network) does not have in this run")
       }
@@ -79,6 +87,6 @@ extension SitePlan {
       evaluations: count,
       actions: actions.mapValues { list in
         (0..<count).map { list[min(list.count - 1, ($0 * list.count + count / 2) / count)] }
-      })
+      }, keeps: keeps)
   }
 }

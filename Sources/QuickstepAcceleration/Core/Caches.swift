@@ -187,8 +187,14 @@ public struct CallMethod: Sendable {
   public var method: String
   /// Whether only one such method may act: it decides whether the network is called at all.
   public var isExclusive: Bool
+  /// Branches of guidance whose evaluation it decides by themselves: no other method may decide these.
+  public var branches: Set<String>
   /// What it decides, by name as in plans, where that is known beforehand.
   public var planned: [String: [SiteAction]]?
+  /// What it keeps where that is no output, by the same names.
+  public var keeps: [String: SitePlan.Kept]
+  /// How it forecasts.
+  public var rule: any Extrapolation
   /// Bytes it will hold at most.
   public var held: @Sendable (RunSizes) -> Int
   /// Who acts: a fresh one for every request.
@@ -196,9 +202,11 @@ public struct CallMethod: Sendable {
 
   /// A method between guidance and the network.
   public init(
-    method: String, isExclusive: Bool = true, planned: [String: [SiteAction]]? = nil,
+    method: String, isExclusive: Bool = true, branches: Set<String> = [], planned: [String: [SiteAction]]? = nil,
+    keeps: [String: SitePlan.Kept] = [:], rule: any Extrapolation = Hold(),
     held: @escaping @Sendable (RunSizes) -> Int = { _ in 0 }, make: @escaping @Sendable () -> any CallPolicy
   ) {
-    (self.method, self.isExclusive, self.planned, self.held, self.make) = (method, isExclusive, planned, held, make)
+    (self.method, self.isExclusive, self.branches, self.planned) = (method, isExclusive, branches, planned)
+    (self.keeps, self.rule, self.held, self.make) = (keeps, rule, held, make)
   }
 }

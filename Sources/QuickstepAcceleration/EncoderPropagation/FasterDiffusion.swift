@@ -16,7 +16,7 @@ public struct FasterDiffusion: Accelerator {
         neutral: .choice(KeySchedule.all.rawValue), searched: .choice([KeySchedule.uniform.rawValue])),
       ParameterDeclaration(
         name: "interval", summary: "of schedule 'uniform': evaluations per full one", domain: .integer(2...1000), standard: .integer(3),
-        searched: .integer(2...5)),
+        searched: .integer(2...5), condition: .init("schedule", [KeySchedule.uniform.rawValue])),
       ParameterDeclaration(
         name: "keys", summary: "the full evaluations one by one, from 0, in place of a schedule", domain: .list(0...100_000),
         standard: .list([])),
@@ -45,6 +45,9 @@ public struct FasterDiffusion: Accelerator {
     given = values.list("keys")
     (noise, below) = (values.number("noise"), values.number("below"))
     span = values.integer("span") ?? 1
+    guard given.isEmpty || schedule == .fifty else {
+      throw AccelerationError("'faster-diffusion': schedule=\(schedule.rawValue) has no effect beside keys, which are given one by one")
+    }
     if let odd = given.first(where: { $0 != $0.rounded() }) {
       throw AccelerationError("'faster-diffusion': key \(odd) is no whole number; keys are indices of evaluations")
     }
@@ -69,7 +72,9 @@ public struct FasterDiffusion: Accelerator {
       parts.append(
         .call(
           CallMethod(
-            method: "faster-diffusion", held: { tensors * $0.answer }, make: { SpanDecoder(keys: keys, calls: calls, span: span) })))
+            // What is decoded at once has the branches of one evaluation.
+            method: "faster-diffusion", branches: Set(calls.flatMap(\.branches)), held: { tensors * $0.answer },
+            make: { SpanDecoder(keys: keys, calls: calls, span: span) })))
     }
     return parts
   }

@@ -79,7 +79,9 @@ public struct BranchPlan: Sendable, Hashable {
     let computed = actions.enumerated().count { $1 == .compute && actions[$0...].contains(where: \.readsHistory) }
     let depth = min(computed, rule.depth(order: actions.map(\.order).max() ?? 0))
     return CallMethod(
-      method: name, isExclusive: false, planned: [self.name: actions], held: { depth * $0.answer },
+      method: name, isExclusive: false, branches: [branch], planned: [self.name: actions],
+      keeps: base == nil ? [:] : [self.name: .difference],
+      rule: rule, held: { depth * $0.answer },
       make: { BranchCache(method: name, plan: plan, rule: rule) })
   }
 }
@@ -106,6 +108,14 @@ final class BranchCache: ReportingCallPolicy {
     guard let place = branches.firstIndex(of: plan.branch), branches.count > 1 else { return try evaluate(input, branches, context) }
     let action = context.evaluation < plan.actions.count ? plan.actions[context.evaluation] : .compute
     let target = Double(context.evaluation)
+    if action == .identity {
+      // Guidance between a branch and itself is that branch: nothing is led away from.
+      let others = branches.filter { $0 != plan.branch }
+      var outputs = try evaluate(input, others, context)
+      if let prompt = outputs.last { outputs.insert(prompt, at: place) }
+      log.note(action, at: plan.name, context)
+      return outputs
+    }
     if action != .compute, let kept = try history.estimate(rule, target: target, order: action.order)?.first {
       let others = branches.filter { $0 != plan.branch }
       var outputs = try evaluate(input, others, context)

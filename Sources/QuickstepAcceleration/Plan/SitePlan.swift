@@ -3,18 +3,36 @@ internal import Foundation
 /// What is done at which site in which evaluation: a plan as data. Printable, storable in a recipe, searchable.
 ///
 /// As JSON: `{"evaluations": 6, "sites": {"blocks.0.ff": "CRRCRR"}}`, one letter of ``SiteAction`` per evaluation. A name is the path of a site, or
-/// `blocks[1..<12]` for a range of the list of blocks, or `call` and `call.negative` for the network as a whole and one branch of guidance.
+/// `blocks[1..<12]` for a range of the list of blocks, or `call` and `call.negative` for the network as a whole and one branch of guidance. Where
+/// something else than an output is kept, a member `keeps` says so: `{"blocks[1..<12]": "residual", "call.negative": "difference"}`.
 public struct SitePlan: Hashable, Sendable {
+  /// What is kept of an entry, where that is not its output.
+  public enum Kept: String, Sendable, Codable {
+    /// What a range of blocks adds to what comes in.
+    case residual
+    /// How far a branch of guidance is from the prompt's.
+    case difference
+  }
+
   /// Evaluations of the run it is for.
   public let evaluations: Int
   /// Actions by name, one for each evaluation. What is not named is computed.
   public private(set) var actions: [String: [SiteAction]]
+  /// By name, for entries that keep something else than their output.
+  public private(set) var keeps: [String: Kept]
 
   /// - Parameters:
-  ///   - evaluations: of the run.
+  ///   - evaluations: of the run, at least 1.
   ///   - actions: by name, one for each evaluation.
-  /// - Throws: ``AccelerationError`` naming the entry that has another number of actions, or reads what was never computed.
-  public init(evaluations: Int, actions: [String: [SiteAction]]) throws {
+  ///   - keeps: what is kept of entries, where that is not their output.
+  /// - Throws: ``AccelerationError`` naming the entry that has another number of actions, reads what was never computed, or keeps what it cannot.
+  public init(evaluations: Int, actions: [String: [SiteAction]], keeps: [String: Kept] = [:]) throws {
+    guard evaluations >= 1 else { throw AccelerationError("the plan is for \(evaluations) evaluations; a run has at least one") }
+    for (name, kept) in keeps.sorted(by: { $0.key < $1.key }) {
+      guard actions[name] != nil, name.hasPrefix(kept == .residual ? "blocks[" : "call.") else {
+        throw AccelerationError("the plan keeps the \(kept.rawValue) of '\(name)', which has none or is not in the plan")
+      }
+    }
     for (name, list) in actions.sorted(by: { $0.key < $1.key }) {
       guard list.count == evaluations else {
         throw AccelerationError("the plan has \(list.count) actions for '\(name)'; its run has \(evaluations) evaluations")
@@ -23,7 +41,7 @@ public struct SitePlan: Hashable, Sendable {
         throw AccelerationError("the plan of '\(name)' reads a value in evaluation \(early) that was not computed before: \(list.codes)")
       }
     }
-    (self.evaluations, self.actions) = (evaluations, actions)
+    (self.evaluations, self.actions, self.keeps) = (evaluations, actions, keeps)
   }
 
   /// Share of the entries' evaluations that are computed, 0…1; 1 for a plan without entries.
@@ -34,7 +52,7 @@ public struct SitePlan: Hashable, Sendable {
 }
 
 extension SitePlan: Codable {
-  private enum CodingKeys: String, CodingKey { case evaluations, sites }
+  private enum CodingKeys: String, CodingKey { case evaluations, sites, keeps }
 
   /// Reads the JSON form.
   /// - Throws: `DecodingError`; ``AccelerationError`` as the initialiser.
@@ -43,13 +61,16 @@ extension SitePlan: Codable {
     let codes = try container.decode([String: String].self, forKey: .sites)
     var actions: [String: [SiteAction]] = [:]
     for (name, text) in codes { actions[name] = try [SiteAction](codes: text, of: name) }
-    try self.init(evaluations: container.decode(Int.self, forKey: .evaluations), actions: actions)
+    try self.init(
+      evaluations: container.decode(Int.self, forKey: .evaluations), actions: actions,
+      keeps: container.decodeIfPresent([String: Kept].self, forKey: .keeps) ?? [:])
   }
 
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(evaluations, forKey: .evaluations)
     try container.encode(actions.mapValues(\.codes), forKey: .sites)
+    if !keeps.isEmpty { try container.encode(keeps, forKey: .keeps) }
   }
 
   /// The JSON form with sorted keys.

@@ -34,6 +34,9 @@ public struct LayerSkip: Accelerator {
     share = start...end
     file = try values.text("file").map { try SkipList(source: $0) }
     guard layers.isEmpty || file == nil else { throw AccelerationError("'layer-skip': give 'layers' or 'file', not both") }
+    guard file == nil || share == 0...1 else {
+      throw AccelerationError("'layer-skip': start and end have no effect on the lists of a file, which say what is left out when")
+    }
     guard !layers.isEmpty || file != nil else {
       throw AccelerationError("'layer-skip' does not say what to leave out: give 'layers=…' (parts of paths or numbers) or 'file=…'")
     }
@@ -116,6 +119,9 @@ struct SkipList: Hashable, Sendable {
       }
     }
     (evaluations, timesteps) = (members["evaluations"] as? Int, members["timesteps"] as? [Double])
+    guard members["evaluations"] == nil || evaluations != nil, members["timesteps"] == nil || timesteps != nil else {
+      throw AccelerationError("'layer-skip': in \(place) 'evaluations' must be a whole number and 'timesteps' a list of numbers")
+    }
     guard evaluations ?? skip.count == skip.count, timesteps?.count ?? skip.count == skip.count else {
       throw AccelerationError(
         "'layer-skip': \(place) has \(skip.count) lists for \(evaluations ?? timesteps?.count ?? 0) evaluations; one each is needed")

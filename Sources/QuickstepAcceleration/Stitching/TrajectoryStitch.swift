@@ -50,6 +50,13 @@ public struct TrajectoryStitch: Accelerator {
     return [.models(ModelSchedule(method: Self.declaration.name, segments: segments))]
   }
 
+  public func warnings(for run: RunOutline) -> [String] {
+    let bounds = fractions.reduce(into: [0.0]) { $0.append($0[$0.count - 1] + $1) }.map { Int(($0 * Double(run.stepCount)).rounded()) }
+    return zip(models, zip(bounds, bounds.dropFirst())).filter { $1.0 == $1.1 }.map {
+      "'stitch': the share of '\($0.0)' is less than half of one of \(run.stepCount) steps; it does none and has no effect"
+    }
+  }
+
   public var companions: [String] { fractions.contains { $0 > 0 } ? models : [] }
 }
 

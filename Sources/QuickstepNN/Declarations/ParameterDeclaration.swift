@@ -70,6 +70,19 @@ public struct ParameterDeclaration: Sendable, Codable {
     case list(ClosedRange<Double>)
   }
 
+  /// Values of another parameter without which one has no effect: `centre` of a schedule that is `centred`.
+  public struct Condition: Sendable, Codable, Hashable {
+    /// The other parameter.
+    public var parameter: String
+    /// Those of its values, as they are written, that let this one act.
+    public var values: [String]
+
+    /// - Parameters:
+    ///   - parameter: the other parameter.
+    ///   - values: as they are written on a command line.
+    public init(_ parameter: String, _ values: [String]) { (self.parameter, self.values) = (parameter, values) }
+  }
+
   /// The key before `=` on a command line; unique within the method.
   public var name: String
   /// A phrase for help and tables, with the symbol of the paper where it has one.
@@ -83,6 +96,8 @@ public struct ParameterDeclaration: Sendable, Codable {
   /// The part of `domain` in which a search for good values looks; `nil` where the standard value is the one to take. A range of numbers for a
   /// list means a list of one number.
   public var searched: Domain?
+  /// When it acts; `nil` where it always does. Another value than the standard one is refused where it would not act.
+  public var condition: Condition?
 
   /// - Parameters:
   ///   - name: the key before `=` on a command line.
@@ -91,8 +106,10 @@ public struct ParameterDeclaration: Sendable, Codable {
   ///   - standard: the value where the user gives none; it is not checked against `domain`.
   ///   - neutral: the value at which the method reduces to its baseline bit for bit; `nil` when there is none.
   ///   - searched: the part of `domain` in which a search looks; `nil` where it leaves the standard value.
+  ///   - condition: values of another parameter without which it has no effect.
   public init(
-    name: String, summary: String, domain: Domain, standard: ParameterValue, neutral: ParameterValue? = nil, searched: Domain? = nil
+    name: String, summary: String, domain: Domain, standard: ParameterValue, neutral: ParameterValue? = nil, searched: Domain? = nil,
+    condition: Condition? = nil
   ) {
     self.name = name
     self.summary = summary
@@ -100,6 +117,7 @@ public struct ParameterDeclaration: Sendable, Codable {
     self.standard = standard
     self.neutral = neutral
     self.searched = searched
+    self.condition = condition
   }
 
   /// Reads what the synthesised encoder writes. Values of a real-valued domain become ``ParameterValue/number(_:)`` again.
@@ -119,6 +137,7 @@ public struct ParameterDeclaration: Sendable, Codable {
     standard = restored(try container.decode(ParameterValue.self, forKey: .standard))
     neutral = try container.decodeIfPresent(ParameterValue.self, forKey: .neutral).map(restored)
     searched = try container.decodeIfPresent(Domain.self, forKey: .searched)
+    condition = try container.decodeIfPresent(Condition.self, forKey: .condition)
   }
 
   /// Reads `text` as a value of this parameter's domain.
@@ -180,7 +199,7 @@ public struct ParameterValues: Sendable, Hashable, Codable {
   /// - Parameters:
   ///   - given: raw texts by parameter name.
   ///   - declaration: the method they are for.
-  /// - Throws: ``ParameterError`` for unknown names and values outside the declared range.
+  /// - Throws: ``ParameterError`` for unknown names, values outside the declared range and values without effect.
   public init(_ given: [String: String] = [:], for declaration: MethodDeclaration) throws {
     try self.init(given, of: declaration.parameters, owner: "\(declaration.family) '\(declaration.name)'")
   }
@@ -190,7 +209,7 @@ public struct ParameterValues: Sendable, Hashable, Codable {
   ///   - given: raw texts by parameter name.
   ///   - parameters: what may be given.
   ///   - owner: what messages call the thing: `metric 'ssim'`.
-  /// - Throws: ``ParameterError`` for unknown names and values outside the declared range.
+  /// - Throws: ``ParameterError`` for unknown names, values outside the declared range and values without effect.
   public init(_ given: [String: String], of parameters: [ParameterDeclaration], owner: String) throws {
     var values: [String: ParameterValue] = [:]
     for parameter in parameters { values[parameter.name] = parameter.standard }
@@ -201,6 +220,14 @@ public struct ParameterValues: Sendable, Hashable, Codable {
           "\(owner) has no parameter '\(name)'" + (known.isEmpty ? "; it has none" : "; it has \(known.joined(separator: ", "))"))
       }
       values[name] = try parameter.parse(text)
+    }
+    for parameter in parameters {
+      guard let condition = parameter.condition, values[parameter.name] != parameter.standard, let other = values[condition.parameter],
+        !condition.values.contains(other.description)
+      else { continue }
+      throw ParameterError(
+        "\(owner): '\(parameter.name)' has no effect with \(condition.parameter)=\(other); it needs "
+          + condition.values.map { "\(condition.parameter)=\($0)" }.joined(separator: " or "))
     }
     self.values = values
   }

@@ -12,8 +12,9 @@ struct CompareCommand: AsyncParsableCommand {
     abstract: "What caches and other accelerations gain and cost, beside fewer steps at equal time.",
     discussion: """
       Every contender makes the same pictures from the same noise as the exact run, picture by picture in turn, so that a machine that is slow for \
-      a while is slow for all. Beside each stands its rival: the exact run with as many steps as take the same time, and whether the \
-      contender is better, worse or even by the interval of the paired difference of SSIM. The perceptual and the Fréchet \
+      a while is slow for all. 'modules' is the share of attentions, feed-forward layers and residual blocks that methods inside the network \
+      left to be computed, 'work' that of all multiplications. Beside each stands its rival: the exact run with as many steps as take the same \
+      time, and whether the contender is better, worse or even by the interval of the paired difference of SSIM. The perceptual and the Fréchet \
       distance need the data location's SqueezeNet and are left out without it.
 
       A contender is one method or several joined by ' + '; besides accelerations it may name a solver, a grid, a start method and steps=N.

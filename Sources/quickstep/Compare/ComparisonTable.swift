@@ -32,12 +32,19 @@ struct ComparisonTable {
     Spread(zip(runs.exact.run.loopSeconds, way.run.loopSeconds).map { $0 / $1 }).median
   }
 
-  private func computed(_ way: ComparedRuns.Way) -> Double {
-    way.run.modules == 0 ? 1 : Double(way.run.modules) / Double(max(1, modules * way.run.evaluations))
+  /// Share of the modules of all evaluations; `nil` where nobody acts inside the network, who would count them.
+  private func computed(_ way: ComparedRuns.Way) -> Double? {
+    way.run.modules == 0 ? nil : Double(way.run.modules) / Double(max(1, modules * way.run.evaluations))
+  }
+
+  /// Multiplications relative to the exact run, by the first picture: branches, calls and models that are left out count as well.
+  private func work(_ way: ComparedRuns.Way) -> Double? {
+    runs.exact.run.multiplications > 0 ? way.run.multiplications / runs.exact.run.multiplications : nil
   }
 
   private static let heads = [
-    "contender", "ms", "middle half", "times", "evaluations", "modules", "PSNR", "SSIM", "perceptual", "Fréchet", "rival", "its PSNR",
+    "contender", "ms", "middle half", "times", "evaluations", "modules", "work", "PSNR", "SSIM", "perceptual", "Fréchet", "rival",
+    "its PSNR",
     "its SSIM", "its ms", "verdict",
   ]
 
@@ -58,7 +65,8 @@ struct ComparisonTable {
     let isExact = way.label == runs.exact.label
     return [
       Contender.shown(way.label), text("%.0f", way.median * 1000), spread, text("%.2f", speed(way)),
-      "\(way.run.evaluations / max(1, way.run.pictures.count))", text("%.0f %%", computed(way) * 100),
+      "\(way.run.evaluations / max(1, way.run.pictures.count))", text("%.0f %%", computed(way).map { $0 * 100 }),
+      text("%.0f %%", work(way).map { $0 * 100 }),
       isExact ? "-" : text("%.2f", likeness.meanPSNR), isExact ? "-" : text("%.4f", likeness.meanSSIM),
       isExact ? "-" : text("%.4f", likeness.meanPerceptual), isExact ? "-" : text("%.2f", likeness.frechet), rival?.label ?? "-",
       text("%.2f", rival?.likeness?.meanPSNR), text("%.4f", rival?.likeness?.meanSSIM), text("%.0f", rival.map { $0.median * 1000 }),
@@ -108,7 +116,8 @@ struct ComparisonTable {
       var members: [String: JSONValue] = [
         "label": .string(way.label), "seconds": .array(way.run.loopSeconds.map { .number($0) }),
         "evaluations": .integer(way.run.evaluations),
-        "computed_modules": .number(computed(way)), "accelerators": .array(way.run.reports.map(\.json)),
+        "computed_modules": computed(way).map { .number($0) } ?? .null, "work": work(way).map { .number($0) } ?? .null,
+        "accelerators": .array(way.run.reports.map(\.json)),
         "warnings": .strings(way.run.warnings),
       ]
       if let problem = way.problem { members["problem"] = .string(problem) }

@@ -13,7 +13,8 @@ struct PlanCommand: AsyncParsableCommand {
     abstract: "Which site is computed, reused or forecast in which evaluation.",
     discussion: """
       Methods that plan ahead are printed as they are planned. Methods that decide while running, and all methods with --prompt, are shown as they \
-      decided for one picture. What is printed with --json can be given back: --accelerate plan:file=FILE.
+      decided for one picture. What is printed with --json can be given back: --accelerate plan:file=FILE. What of a method a plan cannot say \
+      (a correction, another rule of forecasts, a second model) is told beside it.
 
       Examples:
         quickstep plan --steps 50 --accelerate taylorseer:level=module --png plan.png
@@ -53,22 +54,27 @@ struct PlanCommand: AsyncParsableCommand {
     if let solver = try solver.map({ try MethodChoice(parsing: $0) }) {
       (request.solver, request.solverParameters) = (solver.name, solver.parameters)
     }
-    let rows = try await rows(request, folder)
+    let (rows, planned) = try await rows(request, folder)
     if let png {
       let title = "\(accelerate.joined(separator: " + ")), \(rows.map(\.codes.count).max() ?? 0) evaluations"
       try PNG.write(PlanPicture(title: title, rows: rows).image(), to: png, makeFolder: true)
     }
-    if json { return print(try plan(rows).json()) }
+    if json {
+      for problem in planned.beyondPlans { note("warning: the plan by itself does something else: \(problem)") }
+      return print(try plan(rows, planned.keeps).json())
+    }
     let width = rows.map(\.name.count).max() ?? 0
     for row in rows { print(row.name.padding(toLength: width + 2, withPad: " ", startingAt: 0) + row.codes) }
     print("\nC computed · R reused · 1…9 forecast of that order · A corrected · I left out · - not visited")
   }
 
   /// In the order of the network's sites, whatever else is named behind them.
-  private func rows(_ request: GenerationRequest, _ folder: String) async throws -> [(name: String, codes: String)] {
+  private func rows(
+    _ request: GenerationRequest, _ folder: String
+  ) async throws -> (rows: [(name: String, codes: String)], planned: RequestPlan) {
     let outline = try LoadedModel.outline(folder: folder)
-    let (planned, decides) = try ImagePipeline(outline).plan(of: request)
-    guard decides || prompt != nil else { return ordered(planned.actions.mapValues(\.codes), outline) }
+    let planned = try ImagePipeline(outline).plan(of: request)
+    guard planned.decidesWhileRunning || prompt != nil else { return (ordered(planned.plan.actions.mapValues(\.codes), outline), planned) }
     guard prompt != nil else {
       throw ValidationError("Some of these methods decide while running; --prompt makes a picture and shows what they did.")
     }
@@ -76,7 +82,7 @@ struct PlanCommand: AsyncParsableCommand {
     let companions = try ImagePipeline.companions(of: request, like: model)
     let result = try await Interruption.ending { [request] in try ImagePipeline(model, companions: companions).generate(request) }
     for warning in result.warnings { note("warning: \(warning)") }
-    return ordered(result.accelerations.reduce(into: [:]) { $0.merge($1.actions) { first, _ in first } }, outline)
+    return (ordered(result.accelerations.reduce(into: [:]) { $0.merge($1.actions) { first, _ in first } }, outline), planned)
   }
 
   private func ordered(_ codes: [String: String], _ model: LoadedModel) -> [(name: String, codes: String)] {
@@ -85,7 +91,7 @@ struct PlanCommand: AsyncParsableCommand {
       .sorted { (places[$0.name] ?? .max, $0.name) < (places[$1.name] ?? .max, $1.name) }
   }
 
-  private func plan(_ rows: [(name: String, codes: String)]) throws -> SitePlan {
+  private func plan(_ rows: [(name: String, codes: String)], _ keeps: [String: SitePlan.Kept]) throws -> SitePlan {
     let count = rows.map(\.codes.count).max() ?? 0
     let actions = try rows.map { row in
       // What was not visited need not be computed either; a plan says so by computing it.
@@ -94,6 +100,8 @@ struct PlanCommand: AsyncParsableCommand {
         try [SiteAction](codes: row.codes.replacing("-", with: "C").padding(toLength: count, withPad: "C", startingAt: 0), of: row.name)
       )
     }
-    return try SitePlan(evaluations: count, actions: Dictionary(actions) { first, _ in first })
+    let named = Set(rows.map(\.name))
+    return try SitePlan(
+      evaluations: count, actions: Dictionary(actions) { first, _ in first }, keeps: keeps.filter { named.contains($0.key) })
   }
 }
