@@ -19,9 +19,14 @@ public struct GaussianConvergence: Sendable {
   public init(schedule: any NoiseSchedule, spacing: any Spacing) { (self.schedule, self.spacing) = (schedule, spacing) }
 
   /// Evaluations and the Wasserstein-2 distance √(Δmean² + Δdeviation²) to the exact marginal at the end of the grid.
+  ///
+  /// A solver that brings its own levels is measured on those; ``spacing`` and `steps` have no say then.
+  /// - Parameters:
+  ///   - solver: what is measured.
+  ///   - steps: of the grid, 1 and above.
   /// - Throws: what grid and solver throw.
   public func point(_ solver: any Solver, steps: Int) throws -> (work: Double, error: Double) {
-    let grid = try spacing.grid(schedule: schedule, steps: steps)
+    let grid = try solver.ownGrid(schedule: schedule) ?? spacing.grid(schedule: schedule, steps: steps)
     let table = try solver.compile(schedule: schedule, grid: grid)
     let found = table.moments(mean: mean, deviation: deviation)
     let end = grid.levels[grid.steps]

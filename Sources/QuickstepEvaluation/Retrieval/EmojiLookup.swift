@@ -1,5 +1,5 @@
 public import QuickstepFormats
-public import QuickstepNN
+import QuickstepNN
 public import QuickstepTensor
 
 /// Real emoji as a judge: a picture shows the thing whose real pictures it is most like, in any style, in a network's features.
