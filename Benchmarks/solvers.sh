@@ -38,7 +38,7 @@ digits() {
   [ -f "$work/statistics.safetensors" ] ||
     "$program" calibrate statistics --model digits --samples 64 --batch 16 -q -o "$work/statistics.safetensors"
   measure digits "${budgets[@]}" --count 40 --batch 20 -- ddim heun lms pndm dpm2 "${flow[@]}" dpm++-2m dpm++-3m dpm++-2s dpm++-3s dpm-multistep \
-    dpm-singlestep:order=2 unipc unic:base=ddim deis dualfast:base=ddim dualfast dpm-v3 "dpm-v3:statistics=$work/statistics.safetensors" \
+    dpm-singlestep:order=2 unipc unic:base=ddim deis dualfast:base=ddim dualfast dualfast:base=unipc dpm-v3 "dpm-v3:statistics=$work/statistics.safetensors" \
     "olss:plan=$work/plan-{n}.json" "ddim + teleport:data=$work/moments.safetensors,skip=1" "dpm++-2m + karras" euler-ancestral sde-dpm++ \
     lcm tcd euler:s-churn=10 "heun + karras:sigma-max=40" ddpm dpm++-sde "dpm2-ancestral + karras:sigma-max=40" dpm-singlestep:order=3 \
     unipc:order=3 unipc:variant=bh1
