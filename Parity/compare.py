@@ -114,7 +114,7 @@ def compare(fresh, committed):
 
 def maker(path):
     """The script that makes a golden with the authors' program, or None."""
-    return next((script.name for script in AUTHORS if path.stem in script.read_text()), None)
+    return next((script.name for script in AUTHORS if f'"{path.name}"' in script.read_text() or f"/{path.name}" in script.read_text()), None)
 
 
 def files(root):

@@ -209,7 +209,7 @@ extension Part {
       return Self.beyondPlans(cache.rule, cache.abscissa, order: cache.order)
     case .call(let method):
       if method.isExclusive { return "answers whole evaluations by a rule of its own" }
-      return Self.beyondPlans(method.rule, .evaluation, order: 1)
+      return Self.beyondPlans(method.rule, .evaluation, order: method.planned?.values.joined().map(\.order).max() ?? 1)
     case .list: return "runs the blocks by itself"
     case .models: return "changes the model, which is not in a plan"
     case .table: return "changes the solver's table, which is not in a plan"

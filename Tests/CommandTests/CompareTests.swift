@@ -24,11 +24,32 @@ import Testing
     #expect(contenders.count == 3)
     #expect(contenders[0]["psnr"]?.double ?? 0 > 10 && contenders[0]["evaluations"]?.integer == 24)
     #expect(contenders[1]["evaluations"]?.integer == 16)
+    // Multiplications tell what is left out around the network too, where nobody counts modules.
+    let works = contenders.prefix(2).compactMap { $0["work"]?.double }
+    #expect(works.count == 2 && works.allSatisfy { $0 > 0.05 && $0 < 0.9 } && works[1] < 8.0 / 12, "\(works)")
+    #expect(contenders[0]["computed_modules"]?.double != nil && contenders[1]["computed_modules"] == .null)
+    let verdicts = contenders.prefix(2).compactMap { $0["rival"] == nil ? "none" : $0["verdict"]?.string }
+    #expect(verdicts.count == 2 && verdicts.allSatisfy { ["better", "worse", "even", "none"].contains($0) }, "\(verdicts)")
     #expect(contenders[2]["problem"]?.string?.contains("list of at least 2 blocks") == true)
     let sheet = try PNG.read(place.path + "/sheet.png")
     #expect(sheet.image.width > 2 * 28)
     #expect(try PNG.read(place.path + "/plot.png").image.width == 1800)
     #expect(try String(contentsOfFile: place.path + "/table.md", encoding: .utf8).contains("| deepcache:interval=3 |"))
+  }
+
+  @Test(
+    "plans hold what a method keeps: residuals, differences", arguments: ["guidance-cache:interval=3", "magcache:threshold=1,ratios=1"])
+  func plansAreFollowed(_ method: String) throws {
+    let place = try Workplace()
+    let plan = try run(place, "plan", "--steps", "9", "--accelerate", method, "--prompt", "owl", "--json")
+    #expect(plan.status == 0 && plan.output.contains("keeps") && !plan.errors.contains("something else"), "\(plan.errors)")
+    try plan.output.write(toFile: place.path + "/plan.json", atomically: true, encoding: .utf8)
+    let pictures = try [method, "plan:file=plan.json"].enumerated().map { index, choice in
+      let made = try run(place, "generate", "owl", "--seed", "1", "--steps", "9", "--accelerate", choice, "-o", "\(index).png", "-q")
+      #expect(made.status == 0, "\(made.errors)")
+      return try PNG.read("\(place.path)/\(index).png").image.pixels
+    }
+    #expect(pictures[0] == pictures[1])
   }
 
   @Test func plansArePrintedDrawnAndTakenBack() throws {

@@ -57,6 +57,23 @@ import Testing
     #expect(told[1] == [101, 101] && told[3] == [309, 309] && told[7] == [749, 749])
     #expect(told[2] == [0, 204], "the output of evaluation 0 is kept")
     #expect(throws: AccelerationError.self) { try outputs(#"{"evaluations": 8, "sites": {"call.positive": "CIIIIIII"}}"#, run) }
+    // The prompt's branch differs from itself by nothing, which would be taken for its output.
+    let difference = #"{"evaluations": 8, "sites": {"call.positive": "CRCRCRCR"}, "keeps": {"call.positive": "difference"}}"#
+    #expect(throws: AccelerationError.self) { try outputs(difference, run) }
+  }
+
+  @Test("branches that come and go with the interval of guidance, and runs that have one") func windows() throws {
+    var run = run(try ToyNetwork.random(seed: 1))
+    for index in [0, 1, 7] { run.calls[index].branches = ["positive"] }
+    let (told, asked) = try outputs(#"{"evaluations": 8, "sites": {"call.negative": "CCCRRCRC"}}"#, run)
+    #expect(asked.map(\.count) == [1, 1, 2, 1, 1, 2, 1, 1])
+    #expect(told[3] == [4, 309] && told[6] == [25, 636] && told[7] == [749])
+    for index in run.calls.indices { run.calls[index].branches = ["positive"] }
+    let alone = #expect(throws: AccelerationError.self) {
+      try outputs(#"{"evaluations": 8, "sites": {"call.positive": "CRCRCRCR"}}"#, run)
+    }
+    #expect(try #require(alone).description.contains("does not have"))
+    #expect(try acceleration("fastercache", run).warnings.contains { $0.contains("attentions alone") })
   }
 
   @Test("a plan may keep differences") func differences() throws {
@@ -79,6 +96,8 @@ import Testing
     ] {
       #expect(try !acceleration(text, run).beyondPlans.isEmpty, "\(text)")
     }
+    let newton = ["file": #"{"evaluations": 8, "sites": {"call.negative": "CRCRCRCR"}}"#, "rule": "newton"]
+    #expect(try Acceleration([AllAccelerators.make("plan", newton)], run: run).beyondPlans.isEmpty, "it forecasts nothing")
     for text in ["fora", "deepcache", "taylorseer", "pab"] { #expect(try acceleration(text, run).beyondPlans.isEmpty, "\(text)") }
     let plan = try guided.plan(for: run)
     #expect(try SitePlan(source: plan.json()) == plan)

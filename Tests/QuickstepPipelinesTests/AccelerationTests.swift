@@ -128,6 +128,33 @@ import Testing
       let alone = try made { $0.accelerations = [MethodChoice("stitch", parameters: ["models": folder.path, "fraction": share])] }
       #expect(try alone.images[0].pixels.hasBits(of: base.images[0].pixels))
     }
+    // What acts in the other model's part alone has an effect.
+    let whole = try made {
+      $0.accelerations = [MethodChoice("stitch", parameters: ["models": folder.path, "fraction": "1"]), "fora"]
+    }
+    #expect(whole.accelerations[0].saved > 0 && !whole.warnings.contains { $0.contains("no effect") }, "\(whole.warnings)")
+  }
+
+  @Test("plans count evaluations, not steps, under solvers of two evaluations", arguments: ["heun:frame=flow", "dpm++-2s"])
+  func severalEvaluations(_ solver: String) throws {
+    for (kind, method, name) in [
+      (TinyFolder.Kind.transformer, "fora", "blocks.0.ff"), (.unet, "deepcache", "inner.0"),
+      (.transformer, "guidance-cache", "call.negative"),
+    ] {
+      let model = try TinyFolder(kind).load()
+      let choice = try MethodChoice(parsing: solver)
+      func made(_ accelerations: [MethodChoice]) throws -> GenerationResult {
+        try model.generate(
+          request {
+            ($0.steps, $0.solver, $0.solverParameters, $0.accelerations) = (6, choice.name, choice.parameters, accelerations)
+          })
+      }
+      let (exact, cached) = try (made([]), made([MethodChoice(method, parameters: ["interval": "3"])]))
+      let actions = try #require(cached.accelerations.first?.actions[name])
+      #expect(exact.evaluations > 6 && cached.evaluations == exact.evaluations && actions.count == exact.evaluations)
+      #expect(actions.contains("CRRCRRC"), "\(actions)")
+      #expect(try !cached.images[0].pixels.hasBits(of: exact.images[0].pixels))
+    }
   }
 
   @Test("each model does its own steps, in the order asked for")

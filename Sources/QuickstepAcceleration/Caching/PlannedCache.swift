@@ -53,18 +53,24 @@ public struct PlannedCache: Accelerator {
             RangeCache(
               method: "plan", first: range.lowerBound, last: run.blocks.count - range.upperBound,
               value: plan.keeps[name] == .residual ? .residual : .output, actions: list, rule: rule)))
-      } else if let branches = run.calls.map(\.branches).first(where: { $0.contains { "call.\($0)" == name } }) {
-        let branch = String(name.dropFirst("call.".count))
-        guard branches.count > 1, branches.last != branch || list.allSatisfy({ $0 != .identity }) else {
-          throw AccelerationError("the plan leaves '\(name)' out, and there is no other branch to take its place")
-        }
-        let base = plan.keeps[name] == .difference ? branches.last : nil
-        parts.append(.call(BranchPlan(branch: branch, base: base, actions: list).method("plan", rule: rule)))
+      } else if let branches = try branchPlan(name, list, plan.keeps[name], run) {
+        parts.append(.call(branches.method("plan", rule: rule)))
       } else {
         throw AccelerationError("the plan names '\(name)', which \(run.network) does not have in this run")
       }
     }
     return (actions.isEmpty ? [] : [.sites(SiteCache(method: "plan", plan: actions, rule: rule))]) + parts
+  }
+
+  /// `call.negative`; `nil` for names of no branch of the run.
+  private func branchPlan(_ name: String, _ actions: [SiteAction], _ kept: SitePlan.Kept?, _ run: RunOutline) throws -> BranchPlan? {
+    let compared = run.calls.map(\.branches).filter { $0.count > 1 }
+    guard let branches = compared.first(where: { $0.contains { "call.\($0)" == name } }), let prompt = branches.last else { return nil }
+    let branch = String(name.dropFirst("call.".count))
+    guard branch != prompt || (kept == nil && !actions.contains(.identity)) else {
+      throw AccelerationError("the plan leaves '\(name)' out, or keeps its difference from the prompt's branch, which it is itself")
+    }
+    return BranchPlan(branch: branch, base: kept == .difference ? prompt : nil, actions: actions)
   }
 
   /// `blocks[1..<12]`; `nil` for names of another form.

@@ -17,8 +17,7 @@ package struct SizeBins: Sendable, Hashable {
   private static let shapes = [
     (8, 32), (8, 31), (8, 30), (8, 29), (9, 28), (9, 27), (9, 26), (10, 25), (10, 24), (11, 23), (11, 22), (11, 21), (12, 21), (12, 20),
     (13, 19), (13, 18), (14, 18), (14, 17), (15, 17), (15, 16), (16, 16), (16, 15), (17, 15), (17, 14), (18, 14), (18, 13), (19, 13),
-    (20, 12),
-    (21, 12), (22, 11), (23, 11), (24, 10), (25, 10), (26, 9), (27, 9), (28, 9), (29, 8), (30, 8), (31, 8), (32, 8),
+    (20, 12), (21, 12), (22, 11), (23, 11), (24, 10), (25, 10), (26, 9), (27, 9), (28, 9), (29, 8), (30, 8), (31, 8), (32, 8),
   ]
   /// Ratios that came with the tables from 2048 on.
   private static let ofLargeOnes: Set = [27, 26, 289, 311, 362, 375, 388]
@@ -65,29 +64,24 @@ struct WorkingSize: Sendable {
     guard (1...4096).contains(shown.width), (1...4096).contains(shown.height) else {
       throw GenerationError("the size \(shown.width)x\(shown.height) does not suit '\(model.name)': allowed are sides of 1…4096")
     }
-    if let bins = model.sizeBins, request.usesTrainedSizes, request.pictures.isEmpty {
-      // Latents that are brought along have a size already.
-      let given = request.given.latents.flatMap { $0.rank == 4 ? $0.shape.map { $0 * model.pixelsPerSample } : nil }
-      (width, height) = given.map { ($0[3], $0[2]) } ?? bins.nearest(width: shown.width, height: shown.height)
-      let multiple = model.backbone.sizeMultiple * model.pixelsPerSample
-      guard width % multiple == 0, height % multiple == 0, (1...8192).contains(width), (1...8192).contains(height) else {
-        throw GenerationError(
-          "latents of \(width)x\(height) pixels do not suit '\(model.name)': both sides must be multiples of \(multiple)")
-      }
-      warning =
-        (width, height) == shown
-        ? nil
-        : "'\(model.name)' works at \(width)x\(height); pictures are scaled and cut to \(shown.width)x\(shown.height)"
-      return
-    }
-    (width, height) = shown
+    let asked = shown
+    let bins = request.usesTrainedSizes && request.pictures.isEmpty ? model.sizeBins : nil
+    // Latents that are brought along have a size already.
+    let given = request.given.latents.flatMap { $0.rank == 4 ? $0.shape.map { $0 * model.pixelsPerSample } : nil }
+    let worked = bins.map { bins in given.map { ($0[3], $0[2]) } ?? bins.nearest(width: asked.width, height: asked.height) }
+    (width, height) = worked ?? asked
     let multiple = model.backbone.sizeMultiple * model.pixelsPerSample
-    guard width % multiple == 0, height % multiple == 0 else {
+    // The longest side of the sizes of Sana's largest models.
+    guard width % multiple == 0, height % multiple == 0, (1...8192).contains(width), (1...8192).contains(height) else {
       throw GenerationError(
         "the size \(width)x\(height) does not suit '\(model.name)': both sides must be multiples of \(multiple), at most 4096")
     }
-    let isTrained = (height, width) == (shape[1], shape[2])
-    warning = isTrained ? nil : "'\(model.name)' was trained on \(shape[2])x\(shape[1]); other sizes look worse"
+    if (width, height) != shown {
+      warning = "'\(model.name)' works at \(width)x\(height); pictures are scaled and cut to \(shown.width)x\(shown.height)"
+    } else {
+      let isTrained = bins != nil || (height, width) == (shape[1], shape[2])
+      warning = isTrained ? nil : "'\(model.name)' was trained on \(shape[2])x\(shape[1]); other sizes look worse"
+    }
   }
 
   /// A picture `[C, H, W]` of the size that was worked at, in the size it shall have.
