@@ -1,10 +1,12 @@
 """Components of published sizes: Quickstep, OpenVINO and diffusers in turns on one machine.
 
-    python bench.py --program PATH --work FOLDER --rounds N --markdown FILE [NAME …]
+    python bench.py --program PATH --work FOLDER --rounds N --markdown FILE.md [NAME …]
 
 Every round runs every contender as a process of its own: one evaluation that is not counted, then `--runs` that are. A contender's time in a
 round is the median of those; its ratio is formed within the round, so that what slows the machine down slows both. Peak memory is that of
-the whole process. Differences are the largest one to diffusers eager in units of its output's standard deviation.
+the whole process. Differences are the largest one to diffusers eager in units of its output's standard deviation. What is measured is also kept
+in FILE.json after every round; networks that are not named keep what stands there. A contender that fails, or would not fit into memory, is
+told of in the table and does not end the run.
 """
 import argparse
 import json
@@ -21,6 +23,12 @@ PEERS = {
     "OpenVINO": ["run_openvino.py"], "diffusers": ["run_diffusers.py", "eager"], "diffusers, channels-last": ["run_diffusers.py", "channels-last"],
     "diffusers, compiled and frozen": ["run_diffusers.py", "compiled"],
 }
+# Peak memory as a multiple of the weights, where it was seen to be more than twice as much.
+MULTIPLE = {"diffusers, compiled and frozen": 3.1}
+
+
+class Failure(Exception):
+    """A contender that did not finish."""
 
 
 def run(command, threads):
@@ -31,7 +39,7 @@ def run(command, threads):
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        sys.exit(f"{' '.join(map(str, command))} ended with {process.returncode}:\n{errors.decode()[-2000:]}")
+        raise Failure(f"{' '.join(map(str, command))} ended with {process.returncode}:\n{errors.decode()[-2000:]}")
     return output.decode(), usage.ru_maxrss * 1024
 
 
@@ -58,25 +66,51 @@ def difference(folder, contender):
     return float(abs(actual - expected).max() / expected.std())
 
 
-def bench(name, options):
+def available():
+    """Bytes that a process may take."""
+    line = next(line for line in open("/proc/meminfo") if line.startswith("MemAvailable"))
+    return int(line.split()[1]) * 1024
+
+
+def prepare(name, contenders, options):
+    """The network's folder with weights, inputs, the reference's answer and OpenVINO's form."""
     folder = options.work / name
-    contenders = [key for key in (*OURS, *PEERS) if not options.only or key in options.only]
     run([sys.executable, str(HERE / "models.py"), name, str(options.work)], options.threads)
     if "OpenVINO" in contenders:
         run([sys.executable, str(HERE / "convert.py"), str(folder)], options.threads)
     if not (folder / "expected.safetensors").exists():
         run([sys.executable, str(HERE / "run_diffusers.py"), str(folder), "1", str(options.threads), "eager"], options.threads)
         (folder / "diffusers.safetensors").rename(folder / "expected.safetensors")
-    times, peaks, gaps = {key: [] for key in contenders}, {}, {}
+    return folder
+
+
+def bench(name, options, keep):
+    """Measures one network; `keep` is called with what is there after every round."""
+    contenders = [key for key in (*OURS, *PEERS) if not options.only or key in options.only]
+    folder = prepare(name, contenders, options)
+    weights = sum(file.stat().st_size for file in folder.glob("diffusion_pytorch_model*.safetensors"))
+    result = {"name": name, "weights": weights, "runs": options.runs, "threads": options.threads,
+              "times": {key: [] for key in contenders}, "peaks": {}, "differences": {}, "missing": {}}
+    for contender, multiple in MULTIPLE.items():
+        if contender in contenders and multiple * weights > available():
+            result["missing"][contender] = f"needs about {multiple * weights / 1e9:.0f} GB, {available() / 1e9:.0f} GB are free"
     for index in range(options.rounds):
         for contender in contenders:
-            seconds, peak = one(name, contender, folder, options)
-            times[contender].append(statistics.median(seconds))
-            peaks[contender] = max(peak, peaks.get(contender, 0))
-            gaps[contender] = difference(folder, contender)
-            print(f"{name}, round {index + 1}: {contender} {times[contender][-1]:.2f} s, {peak / 1e9:.2f} GB", file=sys.stderr, flush=True)
-    weights = sum(file.stat().st_size for file in folder.glob("diffusion_pytorch_model*.safetensors"))
-    return {"name": name, "times": times, "peaks": peaks, "differences": gaps, "weights": weights}
+            if contender in result["missing"]:
+                continue
+            try:
+                seconds, peak = one(name, contender, folder, options)
+            except Failure as failure:
+                result["missing"][contender] = str(failure).splitlines()[-1]
+                print(f"{name}, round {index + 1}: {contender} failed: {failure}", file=sys.stderr, flush=True)
+                continue
+            result["times"][contender].append(statistics.median(seconds))
+            result["peaks"][contender] = max(peak, result["peaks"].get(contender, 0))
+            result["differences"][contender] = difference(folder, contender)
+            print(f"{name}, round {index + 1}: {contender} {result['times'][contender][-1]:.2f} s, {peak / 1e9:.2f} GB",
+                  file=sys.stderr, flush=True)
+        keep(result)
+    return result
 
 
 def span(values, digits):
@@ -84,17 +118,23 @@ def span(values, digits):
     return f"{statistics.median(values):.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
 
 
-def markdown(results, options):
+def markdown(results):
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
-    lines = [f"Machine: {cpu}, {os.cpu_count()} cores, {options.threads} threads, load at the end {os.getloadavg()[0]:.2f}. {options.rounds} rounds; "
-             f"median and, in brackets, least and most. Times are seconds of one evaluation, batch 1."]
+    lines = [f"Machine: {cpu}, {os.cpu_count()} cores, load at the end {os.getloadavg()[0]:.2f}. Seconds of one evaluation, batch 1, float32: "
+             "median of the rounds and, in brackets, least and most; ratios are formed within a round."]
     for result in results:
+        ours = result["times"].get("quickstep", [])
+        rounds = max(map(len, result["times"].values()))
         lines += ["", f"### {result['name']}, weights {result['weights'] / 1e9:.2f} GB", "",
+                  f"{rounds} rounds of {result['runs']} counted evaluations, {result['threads']} threads.", "",
                   "| contender | seconds | quickstep / contender | peak memory, GB | largest difference, σ |", "|---|---|---|---|---|"]
         for contender, times in result["times"].items():
-            ratios = [ours / theirs for ours, theirs in zip(result["times"].get("quickstep", []), times)]
-            lines.append(f"| {contender} | {span(times, 2)} | {span(ratios, 2) if ratios else ''} | {result['peaks'][contender] / 1e9:.2f} | "
-                         f"{result['differences'][contender]:.1e} |")
+            if contender in result["missing"]:
+                lines.append(f"| {contender} | {result['missing'][contender]} | | | |")
+            elif times:
+                ratios = [mine / theirs for mine, theirs in zip(ours, times)]
+                lines.append(f"| {contender} | {span(times, 2)} | {span(ratios, 2) if ratios else ''} | "
+                             f"{result['peaks'][contender] / 1e9:.2f} | {result['differences'][contender]:.1e} |")
     return "\n".join(lines) + "\n"
 
 
@@ -115,13 +155,22 @@ def main():
     unknown = [name for name in options.names if name not in MODELS]
     if unknown:
         sys.exit(f"unknown: {', '.join(unknown)}; there is {', '.join(MODELS)}")
-    results = []
+    stored = options.markdown.with_suffix(".json") if options.markdown else None
+    results = {item["name"]: item for item in json.loads(stored.read_text())} if stored and stored.exists() else {}
+
+    def keep(result):
+        results[result["name"]] = result
+        ordered = [results[name] for name in MODELS if name in results]
+        if stored:
+            stored.write_text(json.dumps(ordered, indent=1))
+            options.markdown.write_text(markdown(ordered))
+
     for name in options.names or MODELS:
-        results.append(bench(name, options))
-        if options.markdown:
-            options.markdown.with_suffix(".json").write_text(json.dumps(results, indent=1))
-            options.markdown.write_text(markdown(results, options))
-    print(markdown(results, options))
+        try:
+            bench(name, options, keep)
+        except Failure as failure:
+            sys.exit(f"{name} could not be prepared: {failure}")
+    print(markdown([results[name] for name in MODELS if name in results]))
 
 
 if __name__ == "__main__":

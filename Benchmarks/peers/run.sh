@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Components of published sizes against OpenVINO, diffusers and torch.compile, in turns: `make bench-peers`.
 #
-#   ROUNDS=5 WORK=FOLDER Benchmarks/peers/run.sh [NAME …]     names: sd15-unet vae sdxl-unet pixart flux
+#   ROUNDS=5 WORK=FOLDER Benchmarks/peers/run.sh [NAME …]     names: sd15-unet vae sdxl-unet pixart flux; --only CONTENDER
 #
-# Needs about 40 GB of disk in WORK (default: out/peers), 24 GB of memory and an idle machine. Writes out/bench-peers.md and replaces the section
-# of RESULTS.md when all models were run.
+# Needs about 40 GB of disk in WORK (default: out/peers), 24 GB of memory and an idle machine. Writes out/bench-peers.md, with what earlier calls
+# measured of other networks, and replaces the section of RESULTS.md by it. ROUNDS and RUNS count the rounds and the evaluations within one.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 python=$(Parity/environment.sh)
@@ -18,7 +18,5 @@ fi
 export PYTHONPATH="$openvino${PYTHONPATH:+:$PYTHONPATH}"
 work="${WORK:-out/peers}"
 mkdir -p "$work" out
-"$python" Benchmarks/peers/bench.py --program "${PROGRAM:-.build/release/quickstep}" --work "$work" --rounds "${ROUNDS:-5}" --markdown out/bench-peers.md "$@"
-if [ $# -eq 0 ]; then
-  python3 Benchmarks/section.py Benchmarks/RESULTS.md peers out/bench-peers.md
-fi
+"$python" Benchmarks/peers/bench.py --program "${PROGRAM:-.build/release/quickstep}" --work "$work" --rounds "${ROUNDS:-5}" --runs "${RUNS:-3}" --markdown out/bench-peers.md "$@"
+python3 Benchmarks/section.py Benchmarks/RESULTS.md peers out/bench-peers.md
