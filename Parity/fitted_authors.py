@@ -2,15 +2,17 @@
 
     python Parity/fitted_authors.py FOLDER [output.json]
 
-FOLDER holds copies of three files, which are not part of this repository:
+FOLDER holds copies of files which are not part of this repository:
 
     dpm_solver_v3.py                github.com/thu-ml/DPM-Solver-v3   ba168717cef161d3b0b0fae1d69f8ff66838aee3
     olss.py                         github.com/alibaba/EasyNLP        a4ee9568fa094f5825346f3acd0d65b15f1e3a95 (diffusion/olss_scheduler)
+    uni_sampler.py, dpm_solver_pytorch.py   those of schedulers_authors.py
     edm_analytical_massprod_O2.py   github.com/Animadversio/GaussianTeleportationDiffusion
                                     77cbd43c0ce2b077da7fbb59bbbeb6053716473b (benchmark)
 
 DPM-Solver-v3 runs on the linear VP schedule in continuous time with the network of schedulers.py told 999 t, and with statistics by formula, which
-the tests compute as well; its steps begin and end at points of the statistics, as the program rounds them. OLSS is fitted to DDIM runs of
+the tests compute as well; its steps begin and end at points of the statistics, as the program rounds them. So does the unified framework's program
+with decisions drawn at random, most of them in the basis of the statistics. OLSS is fitted to DDIM runs of
 60 steps of the same network on the scaled-linear schedule and then run from other starts.
 """
 import ast
@@ -19,6 +21,7 @@ import importlib.util
 import io
 import json
 import math
+import random
 import sys
 import tempfile
 from pathlib import Path
@@ -27,7 +30,8 @@ import numpy
 import torch
 
 import schedulers
-from schedulers import INITIAL
+from schedulers import INITIAL, Double
+from schedulers_authors import decisions
 
 torch.set_default_dtype(torch.float64)
 INTERVALS = 600
@@ -49,6 +53,15 @@ def statistics(lambdas):
     return [f.astype(numpy.float32).astype(numpy.float64).reshape(-1, 1, 1, 6) for f in fields]
 
 
+def write_statistics(place, l, s, b):
+    numpy.savez(Path(place) / "l.npz", l=l)
+    numpy.savez(Path(place) / "sb.npz", s=s, b=b)
+
+
+def network(x, t):
+    return schedulers.model(x, 999 * t.reshape(-1)[0].item(), "epsilon")
+
+
 def v3(folder):
     code = load(folder, "dpm_solver_v3")
     # The program is written for a GPU and for float32 lists of times.
@@ -58,11 +71,9 @@ def v3(folder):
     ends = [schedule.marginal_lambda(torch.tensor(t)).item() for t in (1.0, 1e-3)]
     lambdas = numpy.linspace(*ends, INTERVALS + 1)
     l, s, b = statistics(lambdas)
-    network = lambda x, t: schedulers.model(x, 999 * t.reshape(-1)[0].item(), "epsilon")
     cases = []
     with tempfile.TemporaryDirectory() as place:
-        numpy.savez(Path(place) / "l.npz", l=l)
-        numpy.savez(Path(place) / "sb.npz", s=s, b=b)
+        write_statistics(place, l, s, b)
         for skip in ["logSNR", "time_uniform", "time_quadratic"]:
             for steps in STEPS:
                 with contextlib.redirect_stdout(io.StringIO()):
@@ -80,6 +91,35 @@ def v3(folder):
                                 }
                                 text = {k: str(v).lower() for k, v in parameters.items()}
                                 cases.append(dict(timesteps=[999 * float(t) for t in solver.timesteps], parameters=text, end=end))
+    return dict(lambdas=ends, intervals=INTERVALS, cases=cases)
+
+
+def usf(folder):
+    code, vp = load(folder, "uni_sampler"), load(folder, "dpm_solver_pytorch")
+    code.np = Double(numpy)
+    torch.Tensor.cuda = lambda self, *_, **__: self
+    sampler_class = next(c for c in vars(code).values() if isinstance(c, type) and hasattr(c, "get_diff_derivative"))
+    sampler = object.__new__(sampler_class)
+    sampler.noise_schedule = vp.NoiseScheduleVP("linear", dtype=torch.float64)
+    sampler.correcting_x0_fn = sampler.correcting_xt_fn = None
+    sampler.model, sampler.exp_coeffs = network, {}
+    ends = [sampler.noise_schedule.marginal_lambda(torch.tensor([t])).item() for t in (1.0, 1e-3)]
+    lambdas = numpy.linspace(*ends, INTERVALS + 1)
+    with tempfile.TemporaryDirectory() as place:
+        write_statistics(place, *statistics(lambdas))
+        sampler.statistics_init(place, t_start=1.0, t_end=1e-3)
+    numbers, cases = random.Random(11), []
+    for steps in [4, 5, 8]:
+        for repetition in range(18):
+            skip = ["logSNR", "time_uniform", "time_quadratic"][repetition % 3]
+            times = sampler.get_time_steps(skip_type=skip, t_T=1.0, t_0=1e-3, N=steps, device="cpu")
+            times = sampler.convert_to_timesteps(sampler.convert_to_ems_indexes(times), "cpu")
+            theirs, ours = decisions(numbers, steps, ["statistics"] if repetition % 2 else ["statistics", "statistics", "denoised", "epsilon"])
+            x = torch.tensor(INITIAL).reshape(1, 1, 1, -1)
+            end = sampler.sample(x, dict(theirs, afs="no_afs", timesteps=times), t_start=1.0, t_end=1e-3).flatten().tolist()
+            if max(map(abs, end)) < 50:
+                text = json.dumps({"steps": ours}, separators=(",", ":"))
+                cases.append(dict(timesteps=[999 * float(t) for t in times], parameters=dict(decisions=text, quadrature="trapezoid"), end=end))
     return dict(lambdas=ends, intervals=INTERVALS, cases=cases)
 
 
@@ -136,12 +176,12 @@ def teleportation(folder):
 
 def main():
     folder = sys.argv[1]
-    golden = dict(versions=dict(torch=torch.__version__, numpy=numpy.__version__), initial=INITIAL, v3=v3(folder), olss=olss(folder),
-                  teleportation=teleportation(folder))
+    golden = dict(versions=dict(torch=torch.__version__, numpy=numpy.__version__), initial=INITIAL, v3=v3(folder), usf=usf(folder),
+                  olss=olss(folder), teleportation=teleportation(folder))
     target = Path(sys.argv[2]) if len(sys.argv) > 2 else (
         Path(__file__).resolve().parent.parent / "Tests/QuickstepDiffusionTests/Fixtures/fitted-authors.json")
     target.write_text(json.dumps(golden, separators=(",", ":")) + "\n")
-    print(f"{len(golden['v3']['cases'])} trajectories, {len(golden['olss']['plans'])} plans, {target.stat().st_size} bytes")
+    print(f"{len(golden['v3']['cases'])} and {len(golden['usf']['cases'])} trajectories, {len(golden['olss']['plans'])} plans, {target.stat().st_size} bytes")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ cp -R "$here" "$scratch/Parity"
 for fixtures in "$root"/Tests/*/Fixtures; do mkdir -p "$scratch${fixtures#"$root"}"; done
 
 failed=()
-for name in models checkpoints original_transformers tokenizers_clip tokenizers_subword pipelines prompt_weighting pipelines_image single_files lycoris_changes gguf_files schedulers schedulers_exponential schedulers_classical schedulers_files statistics_formulas fixtures_formats goldens_evaluation goldens_metrics goldens_nets caches; do
+for name in models checkpoints original_transformers tokenizers_clip tokenizers_subword pipelines prompt_weighting pipelines_image single_files lycoris_changes gguf_files schedulers schedulers_exponential schedulers_classical schedulers_grids schedulers_files schedulers_chosen statistics_formulas fixtures_formats goldens_evaluation goldens_metrics goldens_nets caches; do
   [ -f "$scratch/Parity/$name.py" ] || continue
   echo "== $name.py"
   (cd "$scratch" && "$python" "Parity/$name.py") || failed+=("$name.py")

@@ -171,8 +171,11 @@ def k_diffusion(folder):
                     run("sample_dpmpp_sde", f"dpm++-sde eta={eta} r=0.4 s-noise=1.1", eta=eta, r=0.4, s_noise=1.1)
 
 
-def decisions(random_numbers, steps):
-    """Free choices of every kind that the program has and that need no statistics; in its words and in ours."""
+WORDS = {"denoised": "data_prediction", "epsilon": "noise_prediction", "statistics": "dpmsolver_v3_prediction"}
+
+
+def decisions(random_numbers, steps, kinds=("denoised", "epsilon")):
+    """Free choices of every kind that the program has, predictions among `kinds`; in its words and in ours."""
     theirs, ours = dict(orders=[], prediction_types=[], start_points=[], derivative_types=[], corrector_types=[]), []
 
     def estimates(order, start, ages, corrector):
@@ -200,10 +203,10 @@ def decisions(random_numbers, steps):
     for step in range(steps):
         start_age = random_numbers.choice([0, 0, 0, min(1, step)])
         order = random_numbers.randint(1, min(4, step + 1))
-        kind = random_numbers.choice(["denoised", "epsilon"])
+        kind = random_numbers.choice(kinds)
         given, own = estimates(order, start_age, range(step + 1), False)
         theirs["orders"].append(order)
-        theirs["prediction_types"].append({"denoised": "data_prediction", "epsilon": "noise_prediction"}[kind])
+        theirs["prediction_types"].append(WORDS[kind])
         theirs["start_points"].append(-1 - start_age)
         theirs["derivative_types"].append(given)
         decision = dict(prediction=kind, order=order, start=start_age, derivatives=own)

@@ -55,15 +55,6 @@ import Testing
     #expect(abs(measured - variant.order) < 0.15, "\(variant.text) has order \(measured)")
   }
 
-  /// DEIS in time has its order in time, on times that are evenly spaced.
-  @Test(arguments: [2, 3]) func orderInTime(_ order: Int) throws {
-    let solver = try AllSolvers.make("deis", ["order": "\(order)", "variable": "time"])
-    let measured = try SolverLaws.measuredOrder(
-      solver, schedule: ContinuousVPSchedule.linear(), spacing: AllGrids.make("quadratic", ["final": "smallest"]), density: ToyMixture(),
-      state: [0.6], steps: [40, 80, 160])
-    #expect(abs(measured - Double(order)) < 0.35, "deis in time of order \(order) has order \(measured)")
-  }
-
   private func rows(_ text: String, steps: Int = 12, spacing: String = "linspace", final: String = "zero") throws -> [Tableau.Row] {
     let schedule = try DiscreteVPSchedule()
     let grid = try AllGrids.make(spacing, ["final": final]).grid(schedule: schedule, steps: steps)

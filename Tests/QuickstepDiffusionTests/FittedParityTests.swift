@@ -5,7 +5,7 @@ import QuickstepTensor
 import QuickstepTesting
 import Testing
 
-/// DPM-Solver-v3, OLSS and teleportation against the authors' programs, see Parity/fitted_authors.py.
+/// DPM-Solver-v3, the unified framework with its statistics, OLSS and teleportation against the authors' programs, see Parity/fitted_authors.py.
 @Suite struct FittedParityTests {
   struct Fixture: Decodable {
     struct V3: Decodable {
@@ -45,6 +45,7 @@ import Testing
     var teleportation: Teleportation
     var initial: [Double]
     var v3: V3
+    var usf: V3
     var olss: Fitted
 
     static func read() throws -> Fixture {
@@ -98,6 +99,20 @@ import Testing
       #expect(off < 1e-6, "\(golden.parameters), \(levels.count - 1) steps: \(off)")
     }
     print("dpm-v3 against the authors' program: at most \(worst)")
+  }
+
+  /// Steps that decide for themselves, most of them in the basis of the statistics; what the program keeps of ε̂ and x̂0 goes on beside it.
+  @Test func unifiedStatistics() throws {
+    let fixture = try Fixture.read()
+    let schedule = try ContinuousVPSchedule.linear()
+    let path = try statistics(fixture.usf)
+    #expect(fixture.usf.cases.count > 20)
+    for golden in fixture.usf.cases {
+      let grid = try Grid(levels: golden.timesteps.map { try schedule.level(at: $0) }, spacing: "explicit")
+      let solver = try AllSolvers.make("usf", golden.parameters.merging(["statistics": path]) { $1 })
+      let off = distance(try end(solver.compile(schedule: schedule, grid: grid), from: fixture.initial), golden.end)
+      #expect(off < 1e-6, "\(golden.parameters): \(off)")
+    }
   }
 
   /// The program's jump in its own variables, and the same scaled to levels with less signal. Ours is computed in float32.

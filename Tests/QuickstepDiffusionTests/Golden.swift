@@ -32,6 +32,8 @@ struct Golden: Decodable {
     var grid: String?
     /// What is done to every x̂0, in words.
     var correction: String?
+    /// After how many steps `end` was taken, where the program's last step has no length; after all of them otherwise.
+    var compared: Int?
     var testDescription: String { "\(solver) \(scheduler) \(grid ?? spacing) \(prediction) \(steps) η \(eta) \(correction ?? "")" }
   }
 
@@ -80,7 +82,7 @@ struct Translation {
   let schedule: any NoiseSchedule
   let spacing: any Spacing
 
-  /// Words such as `flow-3 linspace` or `leading offset=1`; without a flow it is the scaled-linear schedule.
+  /// Words such as `flow-3 linspace`, `zero-snr trailing` or `leading offset=1`; without a flow it is the scaled-linear schedule.
   init(words: String) throws {
     var words = words.split(separator: " ").map(String.init)
     if let shift = words.first.flatMap({ $0.hasPrefix("flow-") ? Double($0.dropFirst(5)) : nil }) {
@@ -88,6 +90,9 @@ struct Translation {
       words.removeFirst()
     } else if words.first == "edm" {
       schedule = try EDMSchedule(sigmaMin: 0.02, sigmaMax: 3)
+      words.removeFirst()
+    } else if words.first == "zero-snr" {
+      schedule = try DiscreteVPSchedule(.scaledLinear(0.00085, 0.012), terminalSNR: .zero, interpolation: .sigma)
       words.removeFirst()
     } else {
       schedule = try DiscreteVPSchedule(
@@ -141,7 +146,7 @@ struct Translation {
     case ("leading", false): self.spacing = try AllGrids.make("leading", scheduler.hasPrefix("DDIM") ? ["offset": "1"] : [:])
     case ("leading-0", _): self.spacing = try AllGrids.make("leading")
     case ("karras", true): self.spacing = try AllGrids.make("karras", ["timestep": "round"])
-    case ("exponential", true): self.spacing = try AllGrids.make("exponential", ["timestep": "floor"])
+    case ("exponential", true), ("beta", true): self.spacing = try AllGrids.make(spacing, ["timestep": "floor"])
     default: self.spacing = try AllGrids.make(spacing)
     }
   }

@@ -41,15 +41,6 @@ import Testing
     return zip(try executor.result.scalars(Double.self), exact).map { abs($0 - $1) }.max() ?? 0
   }
 
-  /// Any smooth basis converges with the predictor's order, at most the second, as its first step is of the first: the statistics change how fast the error begins to fall, not where to.
-  @Test(arguments: [1, 2, 3]) func anyBasisConverges(order: Int) throws {
-    let path = try file(Self.statistics())
-    let parameters = ["statistics": path, "order": "\(order)", "corrector": "never", "lower-order-final": "false"]
-    let (coarse, fine) = (try error(parameters, steps: 160), try error(parameters, steps: 320))
-    let slope = log2(coarse / fine)
-    #expect(slope > Double(min(order, 2)) - 0.3, "order \(order): \(coarse) \(fine), slope \(slope)")
-  }
-
   /// For normal data the statistics are known: l = σ²/(α²d² + σ²), and f = −l·μ changes the same way on every path. With them a single step is
   /// exact; with wrong ones it is not.
   @Test func exactStatisticsMakeOneStepExact() throws {
@@ -87,6 +78,52 @@ import Testing
       for term in row.terms {
         #expect(abs(term.coefficient.scalar - (expected[term.register] ?? 0)) < 1e-10, "\(row.step) \(term.register)")
       }
+    }
+  }
+
+  /// Decisions in the basis of the statistics are this solver's, coefficient by coefficient, where they say the same.
+  @Test func unifiedStepsInTheBasis() throws {
+    let schedule = try DiscreteVPSchedule()
+    let grid = try AllGrids.make("karras", ["final": "smallest"]).grid(schedule: schedule, steps: 7)
+    let path = try file(Self.statistics(levels: 201))
+    let decisions = #"""
+      {"every":{"prediction":"statistics","order":2,"corrector":{"order":3,"derivatives":[{"points":[-1]},{"points":[-1,1]}]}}}
+      """#
+    let unified = try AllSolvers.make("usf", ["decisions": decisions, "statistics": path]).compile(schedule: schedule, grid: grid)
+    let fitted = try AllSolvers.make("dpm-v3", ["statistics": path, "lower-order-final": "false"]).compile(schedule: schedule, grid: grid)
+    #expect(unified.rows.count == fitted.rows.count && unified.rows.count == 13)
+    for (row, other) in zip(unified.rows, fitted.rows) {
+      #expect(Set(row.terms.map(\.register)) == Set(other.terms.map(\.register)) && row.finishesStep == other.finishesStep)
+      let expected = Dictionary(uniqueKeysWithValues: other.terms.map { ($0.register, $0.coefficient) })
+      for term in row.terms {
+        let (found, wanted) = (try #require(term.coefficient.field).values, try #require(expected[term.register]?.field).values)
+        #expect(zip(found, wanted).allSatisfy { abs($0 - $1) < 1e-12 }, "\(row.step) \(term.register)")
+      }
+    }
+    // On another solver they are corrected and anchored like any others.
+    let base = #"usf:statistics=\#(path);decisions={"every":{"prediction":"statistics","order":2}}"#
+    for name in ["unic", "dualfast"] {
+      let table = try AllSolvers.make(name, ["base": base]).compile(schedule: schedule, grid: grid)
+      #expect(table.rows.contains { $0.terms.contains { $0.register == .one } }, "\(name)")
+    }
+    #expect(
+      try AllSolvers.make("usf", ["decisions": decisions, "statistics": path]).concerns(
+        fingerprint: "a", guidanceScale: 1, accelerations: []) == [])
+  }
+
+  /// Statistics that nobody gave or that nobody asks for are told of.
+  @Test func unifiedStepsWithoutStatistics() throws {
+    let schedule = try DiscreteVPSchedule()
+    let grid = try AllGrids.make("karras").grid(schedule: schedule, steps: 3)
+    let asking = ["decisions": #"{"every":{"prediction":"statistics"}}"#]
+    #expect { try AllSolvers.make("usf", asking).compile(schedule: schedule, grid: grid) } throws: {
+      "\($0)".contains("step 0 of solver 'usf'") && "\($0)".contains("calibrate statistics")
+    }
+    let path = try file(Self.statistics(levels: 3))
+    #expect { try AllSolvers.make("usf", ["statistics": path]) } throws: { "\($0)".contains("'statistics' has no effect") }
+    #expect { try AllSolvers.make("usf", ["quadrature": "trapezoid"]) } throws: { "\($0)".contains("'quadrature' has no effect") }
+    #expect { try AllSolvers.make("usf", asking.merging(["statistics": folder.path + "/none"]) { $1 }) } throws: {
+      "\($0)".contains("none")
     }
   }
 

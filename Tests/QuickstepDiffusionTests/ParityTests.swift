@@ -9,7 +9,7 @@ import Testing
   @Test func goldensAreThere() throws {
     for (name, count) in [
       ("schedulers", 200), ("schedulers-classical", 400), ("schedulers-exponential", 900), ("schedulers-authors", 500),
-      ("schedulers-files", 240),
+      ("schedulers-files", 240), ("schedulers-grids", 770),
     ] {
       #expect(try Golden.named(name).cases.count > count)
     }
@@ -32,7 +32,9 @@ import Testing
   }
 
   /// Equal to 1e-9 of the largest value when diffusers computes in float64; as shipped its float32 tables and states allow 1e-5. The
-  /// exponential DPM grid differs more (1e-3): float32 rounding there moves a timestep over the integer it is truncated to.
+  /// exponential DPM grid differs more (1e-3): float32 rounding there moves a timestep over the integer it is truncated to. Runs that are
+  /// compared before a last step without length stop amid short steps, and ratios of noise reach 4096 with almost no signal: 1e-4. From pure noise
+  /// all of DDIM's noise may be fresh, and diffusers takes the root of what rounding leaves of 1 − ᾱ' − σ², some 1e-8 in place of 0.
   @Test(arguments: Golden.cases) func trajectory(_ golden: Golden.Case) throws {
     let shared = try Golden.shared
     let words = try golden.grid.map { try Translation(words: $0) } ?? Translation(scheduler: golden.scheduler, spacing: golden.spacing)
@@ -51,14 +53,21 @@ import Testing
     while let (state, context) = try executor.nextEvaluation() {
       try executor.accept(denoised: denoiser.denoised(state, context: context))
       if executor.completedSteps == golden.steps / 2, middle.isEmpty { middle = try executor.state.scalars() }
+      if executor.completedSteps == golden.compared { break }
     }
-    let end: [Double] = try executor.result.scalars()
+    try #require(executor.completedSteps == golden.compared ?? golden.steps)
+    let end: [Double] = try executor.state.scalars()
     if let expected = golden.mid, !expected.isEmpty { #expect(distance(middle, expected) < 1e-9, "middle \(middle), expected \(expected)") }
-    #expect(distance(end, golden.end) < 1e-9, "end \(end), expected \(golden.end)")
+    let hasRootOfNothing = golden.scheduler == "DDIMScheduler" && golden.grid == "zero-snr trailing" && golden.eta == 1
+    #expect(distance(end, golden.end) < (hasRootOfNothing ? 2e-8 : 1e-9), "end \(end), expected \(golden.end)")
     guard let shipped = golden.end32 else { return }
     let isTruncated = ["DPM", "UniPC"].contains { golden.scheduler.hasPrefix($0) } && golden.spacing == "exponential"
     // diffusers' DEIS subtracts logarithms of float32; its third-order singlestep solver divides small differences.
-    let bound = isTruncated || golden.scheduler.hasPrefix("DEIS") ? 1e-3 : golden.scheduler.hasPrefix("DPMSolverSinglestep") ? 2e-5 : 1e-5
+    let isSingular = golden.grid == "zero-snr trailing" || golden.spacing == "zero-snr" && golden.scheduler.hasPrefix("EulerAncestral")
+    let bound =
+      isTruncated || golden.scheduler.hasPrefix("DEIS")
+      ? 1e-3
+      : golden.compared != nil || isSingular ? 1e-4 : golden.scheduler.hasPrefix("DPMSolverSinglestep") ? 2e-5 : 1e-5
     #expect(distance(end, shipped) < bound, "end \(end), as shipped \(shipped)")
   }
 

@@ -160,6 +160,24 @@ import Testing
     #expect(beta.spacing.declaration.name == "beta" && beta.parameters([:]) == ["of": "time"])
   }
 
+  /// Names under which other tools count evaluations: as many are made, in the blocks of k-diffusion (3, …, 3 and an end of lower orders).
+  @Test(arguments: [(6, 3, [3, 2, 1]), (7, 3, [3, 3, 1]), (20, 7, [3, 3, 3, 3, 3, 3, 2]), (2, 1, [2]), (1, 1, [1])])
+  func namesThatCountEvaluations(_ evaluations: Int, _ steps: Int, _ blocks: [Int]) throws {
+    let schedule = try DiscreteVPSchedule()
+    for name in ["DPM fast", "dpm_fast", "sample_dpm_fast", "DPM fast karras"] {
+      let match = try AllSolvers.named(name)
+      let counted = try #require(match.counted(evaluations, [:]))
+      #expect(counted.steps == steps)
+      let spacing = try #require(match.alias?.spacing)
+      let grid = try AllGrids.make(spacing, ["final": "smallest"]).grid(schedule: schedule, steps: counted.steps)
+      let table = try match.make(counted.parameters).compile(schedule: schedule, grid: grid)
+      let found = (0..<steps).map { step in table.rows.count { $0.step == step && $0.evaluation != nil } }
+      #expect(found == blocks && table.evaluationCount == evaluations, "\(name)")
+    }
+    #expect(try AllSolvers.named("DPM fast").counted(6, ["evaluations": "5"]) == nil)
+    #expect(try AllSolvers.named("dpm-singlestep").counted(6, [:]) == nil)
+  }
+
   @Test func mistakesAreExplained() {
     #expect { try AllSolvers.named("hune") } throws: { "\($0)".contains("did you mean 'heun'") && "\($0)".contains("ddim") }
     #expect { try AllSolvers.make("ddim", ["etta": "1"]) } throws: { "\($0)".contains("etta") }

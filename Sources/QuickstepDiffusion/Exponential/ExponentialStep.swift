@@ -35,11 +35,12 @@ struct ExponentialStep {
   private var moment: ((Int) throws -> Double)?
 
   /// `nil` where the step has no finite length in its coordinate: from pure noise (except for ``PredictionKind/velocity``), and to clean
-  /// data in λ and in time.
+  /// data in λ and in time; and for ``PredictionKind/statistics``, whose coefficients are no numbers (``StatisticsStep``).
   init?(_ kind: PredictionKind, from: NoiseLevel, to: NoiseLevel, schedule: any NoiseSchedule, eta: Double = 0) throws {
     h = try kind.coordinate(to, schedule) - kind.coordinate(from, schedule)
     guard h.isFinite else { return nil }
     switch kind {
+    case .statistics: return nil
     case .denoised:
       state = to.sigma / from.sigma * exp(-eta * h)
       noise = to.sigma * (-expm1(-2 * eta * h)).squareRoot()

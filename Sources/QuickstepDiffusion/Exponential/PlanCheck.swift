@@ -6,13 +6,16 @@ enum PlanCheck {
   static let greatestOrder = 6
 
   /// - Throws: ``TableauError`` naming solver, step and decision.
-  static func check(_ plan: [PlannedStep], solver: String) throws {
+  static func check(_ plan: [PlannedStep], solver: String, hasStatistics: Bool) throws {
     guard !plan.isEmpty else { throw TableauError("solver '\(solver)' decides no steps; allowed: 1 and above") }
     for (index, step) in plan.enumerated() {
       let decision = step.decision
       func fail(_ problem: String) -> TableauError { TableauError("step \(index) of solver '\(solver)' \(problem)") }
       guard (0...index).contains(decision.start) else {
         throw fail("begins at the state of age \(decision.start); \(index + 1) states exist there (ages 0…\(index))")
+      }
+      guard decision.prediction != .statistics || hasStatistics else {
+        throw fail("takes its prediction in the basis of a model's statistics; give 'statistics', made by 'quickstep calibrate statistics'")
       }
       guard (0...1).contains(decision.eta) else { throw fail("has eta \(decision.eta); allowed: 0…1") }
       guard decision.noiseScale.isFinite, decision.noiseScale >= 0 else { throw fail("multiplies its noise by \(decision.noiseScale)") }

@@ -47,17 +47,21 @@ public protocol PlannedSolver: Solver {
   func plan(schedule: any NoiseSchedule, grid: Grid) throws -> [PlannedStep]
   /// Whether the first prediction is x̂0 = 0 instead of an evaluation.
   var skipsFirstEvaluation: Bool { get }
+  /// The model's statistics, for steps in ``PredictionKind/statistics``, and how they are integrated; `nil` where there are none.
+  var statistics: (ModelStatistics, ModelStatistics.Quadrature)? { get }
 }
 
 extension PlannedSolver {
   /// The first prediction is an evaluation.
   public var skipsFirstEvaluation: Bool { false }
+  /// None.
+  public var statistics: (ModelStatistics, ModelStatistics.Quadrature)? { nil }
 
   /// The table of the plan.
   /// - Throws: what the plan throws; ``TableauError`` naming the step whose decision cannot be carried out.
   public func compile(schedule: any NoiseSchedule, grid: Grid) throws -> Tableau {
     try UnifiedCompiler.compile(
       plan(schedule: schedule, grid: grid), solver: Self.name, schedule: schedule, grid: grid,
-      skipsFirstEvaluation: skipsFirstEvaluation)
+      skipsFirstEvaluation: skipsFirstEvaluation, basis: statistics.map { StatisticsStep(basis: $0.0, quadrature: $0.1) })
   }
 }

@@ -15,6 +15,8 @@ public enum PredictionKind: Hashable, Sendable {
   /// Between ``epsilon`` (0) and ``denoised`` (1): the linear part of the equation is divided between the two, and both are polynomials
   /// in λ.
   case blend(Double)
+  /// What the statistics of a model say varies least along its paths, a polynomial in λ (DPM-Solver-v3). Needs them.
+  case statistics
 }
 
 /// What an evaluation can be read as.
@@ -35,13 +37,15 @@ extension PredictionKind {
     case .epsilon, .epsilonInSigma, .epsilonInTime: [.epsilon]
     case .velocity: [.velocity]
     case .blend: [.denoised, .epsilon]
+    // Its coefficients differ from element to element: it is written on the registers themselves.
+    case .statistics: []
     }
   }
 
   /// In which the prediction is a polynomial.
   func coordinate(_ level: NoiseLevel, _ schedule: any NoiseSchedule) throws -> Double {
     switch self {
-    case .denoised, .epsilon, .blend: level.lambda
+    case .denoised, .epsilon, .blend, .statistics: level.lambda
     case .epsilonInSigma: Frame.sigma.coordinate(level)
     case .velocity: Frame.flow.coordinate(level)
     // Of the level itself: what the network is told may be rounded.
@@ -51,7 +55,7 @@ extension PredictionKind {
 
   private static let words: [(String, PredictionKind)] = [
     ("denoised", .denoised), ("epsilon", .epsilon), ("epsilon-sigma", .epsilonInSigma), ("epsilon-time", .epsilonInTime),
-    ("velocity", .velocity),
+    ("velocity", .velocity), ("statistics", .statistics),
   ]
   static var allWords: [String] { words.map(\.0) }
 
@@ -65,7 +69,7 @@ extension PredictionKind: Codable, CustomStringConvertible {
     return Self.words.first { $0.1 == self }?.0 ?? ""
   }
 
-  /// Reads `denoised`, `epsilon`, `epsilon-sigma`, `epsilon-time`, `velocity`, or the share of the denoised prediction in a blend.
+  /// Reads `denoised`, `epsilon`, `epsilon-sigma`, `epsilon-time`, `velocity`, `statistics`, or the share of the denoised prediction in a blend.
   public init?(_ text: String) {
     if let kind = Self.words.first(where: { $0.0 == text })?.1 {
       self = kind

@@ -8,20 +8,24 @@ struct UnifiedCompiler {
   private let schedule: any NoiseSchedule
   private let stored: [Int: Set<PredictedQuantity>]
   private let plan: [PlannedStep]
+  private let basis: StatisticsStep?
 
+  /// - Parameter basis: for steps in ``PredictionKind/statistics``.
   /// - Throws: ``TableauError`` naming the step whose decision cannot be carried out.
   static func compile(
-    _ plan: [PlannedStep], solver: String, schedule: any NoiseSchedule, grid: Grid, skipsFirstEvaluation: Bool = false
+    _ plan: [PlannedStep], solver: String, schedule: any NoiseSchedule, grid: Grid, skipsFirstEvaluation: Bool = false,
+    basis: StatisticsStep? = nil
   ) throws -> Tableau {
-    try PlanCheck.check(plan, solver: solver)
-    var compiler = UnifiedCompiler(plan, solver: solver, schedule: schedule, grid: grid)
+    try PlanCheck.check(plan, solver: solver, hasStatistics: basis != nil)
+    var compiler = UnifiedCompiler(plan, solver: solver, schedule: schedule, grid: grid, basis: basis)
     if skipsFirstEvaluation { compiler.visits[0].denoised = LinearForm() }
     for index in plan.indices { try compiler.step(index) }
     return try compiler.table.build()
   }
 
-  private init(_ plan: [PlannedStep], solver: String, schedule: any NoiseSchedule, grid: Grid) {
+  private init(_ plan: [PlannedStep], solver: String, schedule: any NoiseSchedule, grid: Grid, basis: StatisticsStep?) {
     self.plan = plan
+    self.basis = basis
     self.schedule = schedule
     table = TableauBuilder(solver: solver, grid: grid)
     visits = [Visit(level: grid.levels[0], state: table.initial)]
@@ -33,12 +37,17 @@ struct UnifiedCompiler {
     if visits[index].denoised == nil { visits[index].denoised = LinearForm(table.evaluate(visits[index].state, at: visits[index].level)) }
     store(index)
     let (step, decision) = (plan[index], plan[index].decision)
-    let form = try taylor(
-      decision.prediction, start: index - decision.start, to: step.landing, derivatives: decision.derivatives, newest: index,
-      eta: decision.eta)
-    let noise = step.addedNoise > 0 ? step.addedNoise : form.noise * decision.noiseScale
-    let sum = form.sum + anchored(decision.anchor, start: index - decision.start, to: step.landing)
-    let state = table.combine(sum, noise: noise, to: step.level, finishing: step.finishesStep)
+    let start = index - decision.start
+    let anchor = anchored(decision.anchor, start: start, to: step.landing)
+    let state: Register
+    if let form = fitted(decision.prediction, start: start, to: step.landing, derivatives: decision.derivatives, newest: index) {
+      state = table.combine(form.adding(anchor), to: step.level, finishing: step.finishesStep)
+    } else {
+      let form = try taylor(
+        decision.prediction, start: start, to: step.landing, derivatives: decision.derivatives, newest: index, eta: decision.eta)
+      let noise = step.addedNoise > 0 ? step.addedNoise : form.noise * decision.noiseScale
+      state = table.combine(form.sum + anchor, noise: noise, to: step.level, finishing: step.finishesStep)
+    }
     visits.append(Visit(level: step.level, state: state))
   }
 
@@ -49,16 +58,35 @@ struct UnifiedCompiler {
     // A step of infinite length has no slope, and the state stays as it was predicted.
     guard visits[start].level.alpha > 0 || plan[index].decision.prediction == .velocity else { return }
     visits[new].denoised = LinearForm(table.evaluate(visits[new].state, at: visits[new].level))
-    let decision = plan[index].decision
-    let form = try taylor(
-      decision.prediction, start: start, to: visits[new].level, derivatives: corrector.derivatives, newest: index, eta: decision.eta)
+    let (decision, level) = (plan[index].decision, visits[new].level)
     // The correction rebuilds the state from the first-order term, which an anchor is part of.
-    let sum = form.sum + anchored(decision.anchor, start: start, to: visits[new].level)
-    visits[new].continued = table.combine(sum, to: visits[new].level, finishing: false)
+    let anchor = anchored(decision.anchor, start: start, to: level)
+    if let form = fitted(decision.prediction, start: start, to: level, derivatives: corrector.derivatives, newest: index) {
+      visits[new].continued = table.combine(form.adding(anchor), to: level, finishing: false)
+    } else {
+      let form = try taylor(
+        decision.prediction, start: start, to: level, derivatives: corrector.derivatives, newest: index, eta: decision.eta)
+      visits[new].continued = table.combine(form.sum + anchor, to: level, finishing: false)
+    }
     if corrector.kind == .implicit {
       visits[new].state = visits[new].continued
       visits[new].denoised = nil
     }
+  }
+
+  /// The Taylor step in the basis of a model's statistics; `nil` for other predictions, and where λ is infinite at an end of the step.
+  private func fitted(
+    _ kind: PredictionKind, start index: Int, to level: NoiseLevel, derivatives: [DerivativeEstimate], newest: Int
+  ) -> ElementForm? {
+    let start = visits[index]
+    let h = level.lambda - start.level.lambda
+    guard kind == .statistics, let basis, h.isFinite else { return nil }
+    let estimates = derivatives.map { estimate in
+      StatisticsStep.Estimate(
+        points: estimate.points.map { visits[newest - $0].point }.filter { $0.level.lambda.isFinite },
+        factor: estimate.factor * estimate.relaxation.factor(h: h, z: h))
+    }
+    return basis.form(from: start.point, to: level, estimates)
   }
 
   /// The Taylor step: the exact step for a fixed prediction, and one term for each estimated derivative.

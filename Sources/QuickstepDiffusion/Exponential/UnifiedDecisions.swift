@@ -59,6 +59,9 @@ public struct UnifiedDecisions: Hashable, Sendable {
     }
   }
 
+  /// Whether a step is one in the basis of a model's statistics.
+  var asksForStatistics: Bool { (steps ?? every.map { [$0] } ?? []).contains { $0.prediction == .statistics } }
+
   private static func explain(_ error: DecodingError) -> String {
     func place(_ path: [any CodingKey]) -> String {
       let words = path.map { $0.intValue.map { "[\($0)]" } ?? "." + $0.stringValue }.joined()

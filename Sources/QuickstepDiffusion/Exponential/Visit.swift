@@ -22,6 +22,11 @@ struct Visit {
   /// Whether a correction has moved the state away from where it was evaluated.
   var isCorrected: Bool { state != continued }
 
+  /// The same for steps in the basis of a model's statistics.
+  var point: StatisticsStep.Point {
+    StatisticsStep.Point(state: continued, seen: state, denoised: denoised ?? LinearForm(), level: level)
+  }
+
   /// A prediction as a form over registers.
   func value(_ quantity: PredictedQuantity) -> LinearForm {
     if let register = stored[quantity] { return LinearForm(register) }

@@ -82,6 +82,12 @@ public struct ModelStatistics: Sendable {
       metadata: metadata, to: path, makeFolder: true)
   }
 
+  /// What is to be said before they are used with a model: that they were taken from another one.
+  func concerns(fingerprint other: String) -> [String] {
+    guard let fingerprint, fingerprint != other else { return [] }
+    return ["the statistics were taken from another model (weights \(fingerprint)) than this one (\(other))"]
+  }
+
   /// Elements of one level.
   var size: Int { shape.reduce(1, *) }
 
@@ -114,7 +120,7 @@ public struct ModelStatistics: Sendable {
   }
 
   /// How integrals are taken over the grid.
-  enum Quadrature {
+  public enum Quadrature: Sendable {
     /// By the trapezoidal rule over the points of the grid, as the authors' code.
     case trapezoid
     /// By Simpson's rule over its intervals.
@@ -182,4 +188,13 @@ public struct ModelStatistics: Sendable {
       (sums.l[i], sums.s[i], sums.b[i]) = (lb, sb, bb)
     }
   }
+}
+
+extension ModelStatistics.Quadrature {
+  /// How solvers are told.
+  static let parameter = ParameterDeclaration(
+    name: "quadrature", summary: "Integrals over the statistics: trapezoid is the authors' code.",
+    domain: .choice(["simpson", "trapezoid"]), standard: .choice("simpson"))
+
+  init(_ values: ParameterValues) { self = values.choice(Self.parameter.name) == "trapezoid" ? .trapezoid : .simpson }
 }

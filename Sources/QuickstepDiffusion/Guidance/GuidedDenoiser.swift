@@ -10,10 +10,10 @@ public struct GuidedDenoiser: Denoiser {
   public typealias Backbone = (_ input: Tensor, _ context: StepContext) throws -> Tensor
 
   /// How branches are evaluated.
-  public enum Batching: String, Sendable, Codable {
+  public enum Batching: String, Sendable, Codable, CaseIterable {
     /// All active branches in one call. Faster where memory allows.
     case together
-    /// One call per branch.
+    /// One call per branch, one after the other: what a call has in use at once is that of one branch.
     case split
   }
 

@@ -42,6 +42,13 @@ public enum AllSolvers {
 
     package init(solver: any Solver.Type, alias: SolverAlias?) { (self.solver, self.alias) = (solver, alias) }
 
+    /// What a number of steps is where the foreign name counts evaluations: steps of the grid, and the parameters that say how many evaluations
+    /// they have. `nil` for other names, and where the parameters say so themselves.
+    package func counted(_ steps: Int, _ parameters: [String: String]) -> (steps: Int, parameters: [String: String])? {
+      guard let order = alias?.dividedOrder, parameters["evaluations"] == nil, steps > 0 else { return nil }
+      return (SinglestepOrders.official(evaluations: steps, order: order).count, ["evaluations": "\(steps)"])
+    }
+
     /// The solver made from the alias's parameters and then the given ones.
     public func make(_ parameters: [String: String] = [:]) throws -> any Solver {
       let merged = (alias?.parameters ?? [:]).merging(parameters) { _, given in given }
@@ -59,7 +66,9 @@ public enum AllSolvers {
       .sorted { ($0.count, $0) > ($1.count, $1) }
     for spacing in spacings where wanted.hasSuffix(canonicalName(spacing)) {
       guard let match = match(String(wanted.dropLast(canonicalName(spacing).count))) else { continue }
-      let alias = SolverAlias(name, tool: match.alias?.tool ?? "", parameters: match.alias?.parameters ?? [:], spacing: spacing)
+      let own = match.alias
+      let alias = SolverAlias(
+        name, tool: own?.tool ?? "", parameters: own?.parameters ?? [:], spacing: spacing, dividedOrder: own?.dividedOrder)
       return Match(solver: match.solver, alias: alias)
     }
     let own = all.map { $0.declaration.name }

@@ -25,9 +25,7 @@ public struct DPMSolverV3: Solver {
         name: "pseudo-corrector", summary: "The same in the corrector, one order higher.", domain: .flag, standard: .flag(true)),
       ParameterDeclaration(
         name: "lower-order-final", summary: "Lower the order towards the end.", domain: .flag, standard: .flag(true)),
-      ParameterDeclaration(
-        name: "quadrature", summary: "Integrals over the statistics: trapezoid is the authors' code.",
-        domain: .choice(["simpson", "trapezoid"]), standard: .choice("simpson")),
+      ModelStatistics.Quadrature.parameter,
     ], exactness: .approximate, reference: "arXiv 2310.13268, section 3")
 
   let statistics: ModelStatistics?
@@ -47,11 +45,12 @@ public struct DPMSolverV3: Solver {
     pseudoPredictor = values.flag("pseudo-predictor")
     pseudoCorrector = values.flag("pseudo-corrector")
     lowersFinal = values.flag("lower-order-final")
-    quadrature = values.choice("quadrature") == "trapezoid" ? .trapezoid : .simpson
+    quadrature = ModelStatistics.Quadrature(values)
   }
 
   /// At most 2: the first step is of first order, and what it errs, h², stays. The corrector takes most of that away at few steps.
-  public var order: Int { min(maximumOrder, 2) }
+  /// One that corrects every step with a plain difference has that order with any predictor.
+  public var order: Int { corrector == "always" && pseudoCorrector ? 2 : min(maximumOrder, 2) }
 
   /// Orders above the number of steps.
   public func fallbacks(steps: Int) -> [String] {
@@ -62,8 +61,7 @@ public struct DPMSolverV3: Solver {
 
   /// Another model than the one the statistics were taken from, where they say which.
   public func concerns(fingerprint: String, guidanceScale: Double?, accelerations: [String]) -> [String] {
-    guard let origin = statistics?.fingerprint, origin != fingerprint else { return [] }
-    return ["the statistics were taken from another model (weights \(origin)) than this one (\(fingerprint))"]
+    statistics?.concerns(fingerprint: fingerprint) ?? []
   }
 
   /// One evaluation per step. A first step from pure noise, where λ is infinite, is of first order, and its prediction is not used again.

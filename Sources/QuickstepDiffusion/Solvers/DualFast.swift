@@ -44,14 +44,17 @@ public struct DualFast: PlannedSolver {
     changesLastStep = values.flag("last-step")
   }
 
-  /// The base's at strength 0; otherwise at most 1, the way c falls with the step.
-  public var order: Int { strength == 0 ? base.order : 1 }
+  /// The base's at strength 0. Otherwise at most what the anchor leaves: one order where c falls with the step, and one more where the
+  /// anchor is the prediction before; 0, with neither, says that small steps do not tend to the ODE's solution.
+  public var order: Int { strength == 0 ? base.order : min(base.order, (scalesWithStep ? 1 : 0) + (anchor == .previous ? 1 : 0)) }
 
   /// Those of the base.
   public func fallbacks(steps: Int) -> [String] { base.fallbacks(steps: steps) }
 
   /// That of the base.
   public var skipsFirstEvaluation: Bool { base.skipsFirstEvaluation }
+  /// Those of the base.
+  public var statistics: (ModelStatistics, ModelStatistics.Quadrature)? { base.statistics }
 
   /// As many evaluations as the base.
   /// - Throws: what the base throws.

@@ -66,12 +66,17 @@ public struct SolverAlias: Hashable, Sendable {
   public let parameters: [String: String]
   /// The spacing the name implies, if any.
   public let spacing: String?
+  /// The order whose blocks the tool divides its number of steps into, where it counts evaluations; `nil` where it counts steps.
+  public let dividedOrder: Int?
 
   /// A foreign name.
-  public init(_ name: String, tool: String, parameters: [String: String] = [:], spacing: String? = nil) {
+  public init(
+    _ name: String, tool: String, parameters: [String: String] = [:], spacing: String? = nil, dividedOrder: Int? = nil
+  ) {
     self.name = name
     self.tool = tool
     self.parameters = parameters
     self.spacing = spacing
+    self.dividedOrder = dividedOrder
   }
 }

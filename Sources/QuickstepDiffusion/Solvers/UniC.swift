@@ -42,6 +42,8 @@ public struct UniC: PlannedSolver {
 
   /// That of the base.
   public var skipsFirstEvaluation: Bool { base.skipsFirstEvaluation }
+  /// Those of the base.
+  public var statistics: (ModelStatistics, ModelStatistics.Quadrature)? { base.statistics }
 
   /// As many evaluations as the base.
   /// - Throws: what the base throws; ``TableauError`` for a base with noise or correctors of its own.
