@@ -109,6 +109,14 @@ public struct Acceleration: Sendable {
     }
   }
 
+  /// Methods that decide inside the network while running. They decide once for all branches of guidance that are evaluated together, and for
+  /// each by itself where branches are evaluated one after the other.
+  public var decidingInside: [String] {
+    var names: [String] = []
+    for entry in parts where entry.part.decidesInside && !names.contains(entry.method) { names.append(entry.method) }
+    return names
+  }
+
   private static func check(_ parts: [(method: String, part: Part)]) throws {
     var owners: [Site: String] = [:]
     var (listOwner, callOwner, modelOwner): (String?, String?, String?)
@@ -189,6 +197,16 @@ public protocol ReportingCallPolicy: CallPolicy {
 }
 
 extension Part {
+  /// Whether it decides while running by what it sees inside the network.
+  var decidesInside: Bool {
+    switch self {
+    case .sites(let cache): if case .gate = cache.decider { true } else { false }
+    case .range(let cache): cache.planned == nil
+    case .list(let method): method.decides
+    case .call, .models, .table: false
+    }
+  }
+
   /// What is kept where that is no output, by the names of plans.
   func keeps(_ run: RunOutline) -> [String: SitePlan.Kept] {
     switch self {

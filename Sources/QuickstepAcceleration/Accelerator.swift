@@ -72,6 +72,8 @@ public struct RunOutline: Sendable {
   public var tokens: TokenLayout?
   /// Makes blocks like the network's own; `nil` where nobody said how.
   public var guests: GuestMaker?
+  /// T, of which timesteps are parts: 1000 for most models; `nil` where the model counts no time, or nobody says.
+  public var trainedTime: Double?
 
   /// - Parameters:
   ///   - network: for messages.
@@ -95,6 +97,8 @@ public struct RunOutline: Sendable {
     self.init(network: network, stepCount: tableau.stepCount, calls: calls, sites: sites)
   }
 
+  /// The evaluations with which steps begin.
+  var firstCalls: [Call] { calls.indices.filter { $0 == 0 || calls[$0 - 1].step != calls[$0].step }.map { calls[$0] } }
   /// Branches of guidance that are evaluated for the same state, at most.
   var mostBranches: Int { max(1, calls.map(\.branches.count).max() ?? 1) }
   /// Number of evaluations.

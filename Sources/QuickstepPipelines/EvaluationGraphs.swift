@@ -24,7 +24,7 @@ final class EvaluationGraphs {
   /// What decides whether a recording serves an evaluation.
   struct Key: Hashable {
     var model: String
-    /// Branches of guidance in their order, and what acts in this evaluation beside the network.
+    /// Branches of guidance in their order, where there are several, and what acts in this evaluation beside the network.
     var parts: [String]
     var names: [String]
     var shapes: [[Int]]

@@ -17,8 +17,12 @@ public struct GenerationRequest: Sendable {
   public var seeds: [UInt64]
   /// Number of solver steps.
   public var steps: Int?
-  /// Name of a registered solver, or a name that other tools use.
+  /// Name of a registered solver, or a name that other tools use; also what ``scheduler`` may be. A class of diffusers is made of the
+  /// model's own scheduler file, as `CLASS.from_config(pipe.scheduler.config)` is.
   public var solver: String?
+  /// A scheduler's configuration in place of the model's own: path of a `scheduler_config.json`, of a folder that holds one, or the JSON
+  /// itself. It chooses the solver, where ``solver`` does not, and counts as a whole: noise schedule and prediction type as well.
+  public var scheduler: String?
   /// Parameter texts by name; what is not given has its standard value.
   public var solverParameters: [String: String] = [:]
   /// A solver that is at hand, in place of a registered one: pictures made with it name it, and cannot be repeated from their settings alone.
@@ -33,6 +37,10 @@ public struct GenerationRequest: Sendable {
   public var guidanceScale: Double?
   /// Fractions of the steps between which guidance acts.
   public var guidanceInterval: ClosedRange<Double> = 0...1
+  /// Whether the branches that guidance compares are evaluated in one call or one after the other, which takes less memory and gives the same picture
+  /// up to rounding; methods of acceleration that decide while running then decide for each branch by itself. Without effect, and with a warning, in
+  /// runs that compare no branches.
+  public var guidanceBatching = GuidedDenoiser.Batching.together
   /// Registered corrections on x̂0, in order.
   public var corrections: [MethodChoice] = []
   /// Registered methods of acceleration, in order.
@@ -159,13 +167,14 @@ extension GenerationRequest {
     style = settings.style ?? "none"
     weighting = settings.weighting ?? .none
     steps = settings.steps
-    solver = settings.solver
+    (solver, scheduler) = (settings.solver, settings.scheduler)
     solverParameters = settings.solverParameters
     start = settings.start
     spacing = settings.spacing
     spacingParameters = settings.spacingParameters
     guidanceScale = settings.guidanceScale
     guidanceInterval = settings.guidanceStart...max(settings.guidanceStart, settings.guidanceEnd)
+    guidanceBatching = settings.guidanceBatching ?? .together
     corrections = settings.corrections
     accelerations = settings.accelerations ?? []
     width = settings.width

@@ -1,4 +1,5 @@
 internal import Foundation
+public import QuickstepDiffusion
 public import QuickstepFormats
 
 /// Everything that determines one picture. Stored in the picture; the same settings on the same machine give the same bits.
@@ -23,6 +24,8 @@ public struct GenerationSettings: Codable, Sendable, Hashable {
   public var solver: String
   /// Parameter texts by name: those that were given, and those that another tool's name for the solver implies.
   public var solverParameters: [String: String]
+  /// The scheduler's configuration in diffusers' words, as JSON, where it was not the model's own (``GenerationRequest/scheduler``).
+  public var scheduler: String?
   /// How the run began; `nil` when it began at noise.
   public var start: MethodChoice?
   /// The registered name.
@@ -37,6 +40,8 @@ public struct GenerationSettings: Codable, Sendable, Hashable {
   public var guidanceStart: Double
   /// From `guidanceStart` to 1.
   public var guidanceEnd: Double
+  /// How branches of guidance were evaluated; `nil` when they were together, or there was one.
+  public var guidanceBatching: GuidedDenoiser.Batching?
   /// In the order in which they acted; empty when there were none.
   public var corrections: [MethodChoice]
   /// Methods of acceleration, in order; `nil` when there were none.

@@ -1,5 +1,5 @@
 internal import Foundation
-public import QuickstepAcceleration
+package import QuickstepAcceleration
 package import QuickstepDiffusion
 internal import QuickstepModels
 package import QuickstepNN
@@ -66,10 +66,11 @@ public struct ImagePipeline: Sendable {
   /// (`Tableau.influences`) and the network's parametrisation.
   /// - Throws: as ``evaluations(of:)``; `ParametrisationError` at levels where the output says nothing.
   public func influences(of request: GenerationRequest) throws -> [Double] {
-    let table = try tableau(of: request)
+    let plan = try ResolvedRequest(request, model: model)
+    let table = try plan.run(start: .given(.undefined)).tableau
     let levels = table.rows.compactMap { $0.evaluation?.level }
     return try zip(table.influences, levels).map { influence, level in
-      influence * abs(try model.scheduler.parametrisation.coefficients(at: level).out)
+      influence * abs(try plan.parametrisation.coefficients(at: level).out)
     }
   }
 
@@ -81,15 +82,6 @@ public struct ImagePipeline: Sendable {
   public func evaluations(of request: GenerationRequest) throws -> Int {
     let plan = try ResolvedRequest(request, model: model)
     return try plan.run(start: .given(.undefined)).tableau.evaluationCount + (plan.start?.chains?.evaluationsPerPicture ?? 0)
-  }
-
-  /// What the request's methods of acceleration plan. Checks the request as ``generate(_:)`` does, but for prompts.
-  public func plan(of request: GenerationRequest) throws -> RequestPlan {
-    let resolved = try ResolvedRequest(request, model: model)
-    let methods = resolved.acceleration
-    return RequestPlan(
-      plan: try methods.plan(for: resolved.outline), decidesWhileRunning: methods.decidesWhileRunning,
-      keeps: methods.keeps(for: resolved.outline), beyondPlans: methods.beyondPlans)
   }
 
   private func generate(
@@ -198,18 +190,6 @@ extension GenerationResult {
 extension AccelerationReport {
   /// Whether a method made it, in the request's own model or in one that shares the run.
   fileprivate func isOf(_ name: String) -> Bool { method == name || method.hasPrefix(name + " (") }
-}
-
-/// What a request's methods of acceleration plan.
-public struct RequestPlan: Sendable {
-  /// What is known before the run.
-  public var plan: SitePlan
-  /// Whether some of the methods decide while running, so that ``plan`` does not tell all.
-  public var decidesWhileRunning: Bool
-  /// What is kept where that is no output, by the names of plans; also of methods that decide while running.
-  public var keeps: [String: SitePlan.Kept]
-  /// What a plan cannot say of the methods, so that following it gives something else; in sentences.
-  public var beyondPlans: [String]
 }
 
 extension Duration {

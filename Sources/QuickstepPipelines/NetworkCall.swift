@@ -57,8 +57,10 @@ struct NetworkCall {
     guard let graphs, policy == nil else { return nil }
     let told = parts.map(\.parts)
     let inputs = [input, timestep] + told.flatMap { $0.map(\.tensor) }
+    // A branch by itself is told apart by tensors alone, so that one recording serves all branches that are evaluated one after the other.
+    let branches = context.branches.count > 1 ? context.branches : []
     let key = EvaluationGraphs.Key(
-      model: model.folder + model.fingerprint, parts: context.branches + pictures.acting(context), names: told.flatMap { $0.map(\.name) },
+      model: model.folder + model.fingerprint, parts: branches + pictures.acting(context), names: told.flatMap { $0.map(\.name) },
       shapes: inputs.map(\.shape), types: inputs.map(\.dtype))
     return try graphs(key, inputs, on: model.device) { [self] tensors in
       var rest = tensors.dropFirst(2)

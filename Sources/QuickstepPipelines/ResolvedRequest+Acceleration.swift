@@ -7,13 +7,14 @@ extension ResolvedRequest {
   /// The run as methods of acceleration see it.
   static func outline(
     _ request: GenerationRequest, _ model: LoadedModel, _ table: Tableau, _ guidance: Guidance, _ identity: RunIdentity,
-    sampleShape: [Int]
+    schedule: any NoiseSchedule, sampleShape: [Int]
   ) -> RunOutline {
     let control = request.pictures.controls.isEmpty ? [] : [Site.controlNetwork]
     var outline = RunOutline(network: "'\(model.name)'", tableau: table, guidance: guidance, sites: control + model.backbone.sites)
     outline.identity = identity
     outline.guests = model.guests
     outline.tokens = model.tokenLayout(of: sampleShape)
+    outline.trainedTime = schedule.trainSteps.map { Double($0) } ?? (schedule as? FlowSchedule)?.timestepScale
     return outline
   }
 
@@ -27,6 +28,30 @@ extension ResolvedRequest {
     }
     return try Acceleration(methods, run: outline)
   }
+
+  /// How the branches of guidance are evaluated, and what the user should know of it.
+  /// - Parameter walks: whether the run is one of Markov chains, most of whose evaluations are not in the outline.
+  static func batching(
+    _ request: GenerationRequest, _ acceleration: Acceleration, _ outline: RunOutline, needsNegative: Bool, walks: Bool
+  ) -> (used: GuidedDenoiser.Batching, warnings: [String]) {
+    guard request.guidanceBatching == .split else { return (.together, []) }
+    let compares = needsNegative && (walks || outline.calls.contains { $0.branches.count > 1 })
+    // Models that share the run may be guided where the request's own is not.
+    let shared = acceleration.models?.segments.contains { $0.scale.map { $0 != 1 } ?? false } ?? false
+    guard compares || shared else {
+      return (.together, ["this run compares no branches of guidance, so that evaluating them one after the other has no effect"])
+    }
+    return (
+      .split,
+      acceleration.decidingInside.map {
+        "'\($0)' decides for each branch of guidance by itself where they are evaluated one after the other: pictures may differ from those of "
+          + "branches evaluated together"
+      }
+    )
+  }
+
+  /// Branches of guidance that one call of the network has at most.
+  var branchesAtOnce: Int { needsNegative && guidanceBatching == .together ? 2 : 1 }
 }
 
 extension LoadedModel {

@@ -10,8 +10,12 @@ struct ResolvedRequest {
   let solverName: String
   /// With what a foreign name implies, so that the settings alone repeat the picture.
   let solverParameters: [String: String]
-  /// The model's noise schedule for this size.
+  /// The noise schedule for this size, the model's own or that of another scheduler file.
   let schedule: any NoiseSchedule
+  /// What the network's output means.
+  let parametrisation: Parametrisation
+  /// The scheduler's configuration as JSON, where it is not the model's own.
+  let schedulerText: String?
   let grid: Grid
   let spacingName: String
   let spacingParameters: [String: String]
@@ -19,6 +23,8 @@ struct ResolvedRequest {
   let guidanceScale: Double
   /// Whether guidance compares with a second branch, and not by what a distilled network is told.
   let needsNegative: Bool
+  /// Whether the branches that are compared are evaluated in one call.
+  let guidanceBatching: GuidedDenoiser.Batching
   let corrections: [any Correction]
   /// Methods of acceleration, checked against the run.
   let acceleration: Acceleration
@@ -69,18 +75,21 @@ struct ResolvedRequest {
       warnings.append("'\(model.name)' works at the size it is asked for; the exact size has no effect")
     }
     style = try Self.style(request, model)
-    let match =
-      try request.ownSolver.map { AllSolvers.Match(solver: type(of: $0), alias: nil) }
-      ?? AllSolvers.named(request.solver ?? model.defaults.solver)
+    let choice = try SchedulerChoice(request, model: model)
+    let (match, scheduler) = (choice.match, choice.configuration)
+    (parametrisation, schedulerText) = (scheduler.parametrisation, choice.text)
+    warnings += choice.warnings
     solverName = match.solver.declaration.name
-    let implied = request.solver == nil ? model.scheduler.solverParameters(for: solverName) : [:]
+    let implied = choice.follows ? scheduler.solverParameters(for: solverName) : [:]
+    let counted = match.counted(request.steps ?? model.defaults.steps, request.solverParameters)
+    let own = (match.alias?.parameters ?? [:]).merging(counted?.parameters ?? [:]) { $1 }
     solverParameters = try match.solver.resolved(
-      implied.merging(match.alias?.parameters ?? [:]) { _, given in given }.merging(request.solverParameters) { _, given in given })
+      implied.merging(own) { _, given in given }.merging(request.solverParameters) { _, given in given })
     solver = try request.ownSolver ?? match.make(solverParameters)
-    schedule = try model.scheduler.schedule(tokens: Self.tokens(sampleShape, model))
+    schedule = try scheduler.schedule(tokens: Self.tokens(sampleShape, model))
     let method = try request.start.map(AllStarts.make)
     let levels = try Self.levels(
-      request, model: model, match: match, solver: solver, schedule: schedule, walks: method?.walks ?? false)
+      request, model: model, choice: choice, solver: solver, schedule: schedule, walks: method?.walks ?? false)
     (grid, spacingName, spacingParameters) = (levels.grid, levels.spacing, levels.parameters)
     warnings += levels.warnings
     guidanceScale = request.guidanceScale ?? (model.conditioner.guidance == .none ? 1 : model.defaults.guidanceScale)
@@ -96,7 +105,7 @@ struct ResolvedRequest {
       : .classifierFree(
         scale: guidanceScale, window: interval == 0...1 ? .always : .steps(start: interval.lowerBound, end: interval.upperBound))
     // What a scheduler's file does to x̂0 belongs to its solver.
-    correctionChoices = request.corrections.isEmpty && request.solver == nil ? model.scheduler.corrections : request.corrections
+    correctionChoices = request.corrections.isEmpty && choice.follows ? scheduler.corrections : request.corrections
     corrections = try correctionChoices.map { try AllCorrections.make($0.name, $0.parameters) }
     guard !request.recordsTrajectory || request.prompts.count <= request.batch else {
       throw GenerationError(
@@ -123,7 +132,7 @@ struct ResolvedRequest {
     if request.weighting != .none, given.promptEmbeds != nil {
       throw GenerationError("weighting '\(request.weighting.rawValue)' has no effect on prompts that are encoded already")
     }
-    if request.solver == nil { warnings += model.scheduler.warnings }
+    if choice.follows { warnings += scheduler.warnings }
     pictures = try ResolvedPictures(
       request, model: model, grid: grid, schedule: schedule, width: size.width, height: size.height, sampleShape: sampleShape)
     let (last, beginning) = (pictures.steps.upperBound, try Self.start(request, method, model, grid, sampleShape, pictures))
@@ -133,17 +142,20 @@ struct ResolvedRequest {
     if !model.conditioner.hasStyles, let style = request.style, style != "none" {
       warnings.append("'\(model.name)' has no styles; the style has no effect")
     }
-    if request.solver == nil, let missing = model.scheduler.missingSolver {
-      warnings.append("'\(missing)', which '\(model.name)' is meant to be sampled with, is not there yet; \(solverName) is used")
+    if choice.follows, let missing = scheduler.missingSolver {
+      warnings.append("'\(missing)', which \(scheduler.file.path) asks for, is not there yet; \(solverName) is used")
     }
     // Compiling once up front finds out whether the solver can serve this grid at all, and the network its levels.
     let part = try Self.part(grid, steps)
     let table = try solver.compile(schedule: schedule, grid: part)
     let identity = RunIdentity(fingerprint: model.fingerprint, solver: solverName, guidanceScale: guidanceScale)
-    outline = Self.outline(request, model, table, guidance, identity, sampleShape: sampleShape)
+    outline = Self.outline(request, model, table, guidance, identity, schedule: schedule, sampleShape: sampleShape)
     acceleration = try Self.acceleration(request, solver, outline)
     warnings += acceleration.warnings
-    for row in table.rows { if let call = row.evaluation { _ = try model.scheduler.parametrisation.coefficients(at: call.level) } }
+    let batching = Self.batching(request, acceleration, outline, needsNegative: needsNegative, walks: start?.chains != nil)
+    guidanceBatching = batching.used
+    warnings += batching.warnings
+    for row in table.rows { if let call = row.evaluation { _ = try parametrisation.coefficients(at: call.level) } }
     warnings += solver.fallbacks(steps: steps.count)
     warnings += solver.concerns(
       fingerprint: model.fingerprint, guidanceScale: model.conditioner.guidance == .none ? nil : guidanceScale,
@@ -181,10 +193,11 @@ struct ResolvedRequest {
 
   /// The levels of a whole run and where they come from: the solver's own, or a spacing's.
   private static func levels(
-    _ request: GenerationRequest, model: LoadedModel, match: AllSolvers.Match, solver: any Solver, schedule: any NoiseSchedule,
+    _ request: GenerationRequest, model: LoadedModel, choice: SchedulerChoice, solver: any Solver, schedule: any NoiseSchedule,
     walks: Bool
   ) throws -> (grid: Grid, spacing: String, parameters: [String: String], warnings: [String]) {
     var warnings: [String] = []
+    let (match, scheduler) = (choice.match, choice.configuration)
     if walks { return try walkedLevels(request, match: match, solver: solver, schedule: schedule, steps: model.defaults.steps) }
     if let own = try solver.ownGrid(schedule: schedule) {
       try checkSpacing(request, match.solver.declaration.name, own: own)
@@ -195,13 +208,15 @@ struct ResolvedRequest {
       if request.steps != nil { warnings.append("adaptive steps are chosen while running; the number of steps has no effect") }
     }
     let standard = request.spacing == nil && match.alias?.spacing == nil
-    let name = request.spacing ?? match.alias?.spacing ?? model.scheduler.spacing
-    let implied = standard ? model.scheduler.spacingParameters(for: match.solver.declaration.name) : [:]
+    let name = request.spacing ?? match.alias?.spacing ?? scheduler.spacing
+    let asked = match.counted(request.steps ?? model.defaults.steps, request.solverParameters)?.steps ?? request.steps
+    let wanted = asked ?? model.defaults.steps
+    let implied = try standard ? scheduler.spacingParameters(for: match.solver.declaration.name, steps: wanted) : [:]
     let found = try AllGrids.match(name)
     let parameters = implied.merging(found.parameters(request.spacingParameters)) { _, given in given }
     let own = found.spacing.declaration.name
     let spacing = try AllGrids.make(own, parameters)
-    let grid = try spacing.grid(schedule: schedule, steps: request.steps ?? spacing.fixedSteps ?? model.defaults.steps)
+    let grid = try spacing.grid(schedule: schedule, steps: asked ?? spacing.fixedSteps ?? model.defaults.steps)
     return (grid, own, parameters, warnings)
   }
 
@@ -267,10 +282,11 @@ struct ResolvedRequest {
     GenerationSettings(
       model: model.name, modelHash: model.fingerprint, prompt: request.prompts[index], negative: request.negative, style: style,
       weighting: request.weighting == .none ? nil : request.weighting, seed: request.seeds[index], generator: "torch-cpu",
-      solver: solverName, solverParameters: solverParameters,
+      solver: solverName, solverParameters: solverParameters, scheduler: schedulerText,
       start: request.start, spacing: spacingName, spacingParameters: spacingParameters, steps: grid.steps, guidanceScale: guidanceScale,
       guidanceStart: request.guidanceInterval.lowerBound, guidanceEnd: request.guidanceInterval.upperBound,
-      corrections: correctionChoices, accelerations: request.accelerations.isEmpty ? nil : request.accelerations,
+      guidanceBatching: guidanceBatching == .together ? nil : guidanceBatching, corrections: correctionChoices,
+      accelerations: request.accelerations.isEmpty ? nil : request.accelerations,
       width: size.shown.width, height: size.shown.height, usesTrainedSizes: model.sizeBins == nil ? nil : request.usesTrainedSizes,
       dtype: "\(model.dtype)", kernels: "\(model.kernels)", device: "\(model.device)",
       threads: Machine.threads, batch: batch, alterations: model.options.isEmpty ? nil : model.options,

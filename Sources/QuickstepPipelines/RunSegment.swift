@@ -15,6 +15,8 @@ struct RunSegment {
   let steps: Range<Int>
   /// Methods as they act within this part, which they see as a run of its own.
   let acceleration: Acceleration
+  /// This part as they see it.
+  let outline: RunOutline
   /// Whether it is another model than the request's.
   let isCompanion: Bool
   let warnings: [String]
@@ -39,7 +41,8 @@ extension ResolvedRequest {
       let (evaluations, steps) = (0..<outline.evaluations, 0..<outline.stepCount)
       return [
         RunSegment(
-          model: model, plan: self, evaluations: evaluations, steps: steps, acceleration: acceleration, isCompanion: false, warnings: [])
+          model: model, plan: self, evaluations: evaluations, steps: steps, acceleration: acceleration, outline: outline,
+          isCompanion: false, warnings: [])
       ]
     }
     guard pictures.controls.isEmpty else { throw GenerationError("'\(schedule.method)' and a ControlNet do not go together") }
@@ -56,8 +59,8 @@ extension ResolvedRequest {
       guard let name = segment.model else {
         let own = try acceleration.narrowed(to: part)
         return RunSegment(
-          model: model, plan: self, evaluations: evaluations, steps: segment.steps, acceleration: own.acceleration, isCompanion: false,
-          warnings: own.warnings)
+          model: model, plan: self, evaluations: evaluations, steps: segment.steps, acceleration: own.acceleration, outline: part,
+          isCompanion: false, warnings: own.warnings)
       }
       guard let companion = companions[name] else {
         throw GenerationError("'\(name)', which '\(schedule.method)' needs, is not loaded: ImagePipeline(model, companions:) takes it")
@@ -68,7 +71,7 @@ extension ResolvedRequest {
       let own = try acceleration.narrowed(to: part)
       return RunSegment(
         model: companion, plan: try resolved(request, for: companion, of: model, scale: segment.scale), evaluations: evaluations,
-        steps: segment.steps, acceleration: own.acceleration, isCompanion: true, warnings: own.warnings)
+        steps: segment.steps, acceleration: own.acceleration, outline: part, isCompanion: true, warnings: own.warnings)
     }
   }
 
@@ -92,6 +95,7 @@ extension ResolvedRequest {
     own.usesTrainedSizes = companion.sizeBins == nil
     own.guidanceScale = scale ?? guidanceScale
     if own.ownSolver == nil { (own.solver, own.solverParameters) = (solverName, solverParameters) }
+    own.scheduler = try SchedulerChoice.text(schedulerText, for: companion)
     if try solver.ownGrid(schedule: schedule) == nil {
       (own.spacing, own.spacingParameters, own.steps) = (spacingName, spacingParameters, grid.steps)
     }
@@ -147,8 +151,8 @@ final class SegmentedDenoiser: Denoiser {
       // Innermost: what the network answers, whatever methods make of it.
       let calls = session.calls + (recorder.map { [$0] } ?? [])
       let denoiser = GuidedDenoiser(
-        parametrisation: model.scheduler.parametrisation, guidance: plan.guidance, corrections: plan.corrections, policies: calls,
-        located: segment.located
+        parametrisation: plan.parametrisation, guidance: plan.guidance, corrections: plan.corrections,
+        batching: plan.guidanceBatching, policies: calls, located: segment.located
       ) { input, context in
         guard let recorder else { return try call.output(input, context) }
         return try recorder.call(context) { try call.output(input, context) }
@@ -172,6 +176,9 @@ final class SegmentedDenoiser: Denoiser {
       entry.session.reports.map { report in
         var report = report
         if entry.segment.isCompanion { report.method += " (\(entry.segment.model.name))" }
+        if schedule != nil {
+          report.share = AccelerationReport.Share(model: entry.segment.model.name, evaluations: entry.segment.evaluations)
+        }
         return report
       }
     }

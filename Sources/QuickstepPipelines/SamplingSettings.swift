@@ -54,7 +54,7 @@ public struct SamplingSettings: Sendable, Hashable, CustomStringConvertible {
   }
 
   private mutating func add(_ choice: MethodChoice, from text: String) throws {
-    if (try? AllSolvers.named(choice.name)) != nil, solver == nil {
+    if (try? AllSolvers.named(choice.name)) != nil || SchedulerChoice.isFile(choice.name), solver == nil {
       solver = choice
     } else if (try? AllGrids.named(choice.name)) != nil, grid == nil {
       grid = choice

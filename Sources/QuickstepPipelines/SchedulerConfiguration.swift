@@ -22,16 +22,28 @@ public struct SchedulerConfiguration: Sendable {
   public let warnings: [String]
   /// What the file's scheduler does to every x̂0, such as thresholding; for runs with ``solver``.
   public let corrections: [MethodChoice]
+  /// What of it belongs to the network.
+  let process: ForwardProcess
+  /// What it was read from.
+  let file: ConfigurationFile
   /// Parameters of ``solver``.
   private let ownParameters: [String: String]
   /// Where a run with ``solver`` ends, if the file says so: at the least trained noise.
   private let endsAtLeastNoise: Bool
   private let dynamicShift: DynamicShift?
+  private let bounds: SpacingBounds?
+  private let flowSpacing: String
 
   /// ``spacingParameters``, and what the file says of the scheduler's own solver.
   public func spacingParameters(for solver: String) -> [String: String] {
     guard endsAtLeastNoise, solver == self.solver else { return spacingParameters }
     return spacingParameters.merging(["final": FinalLevel.smallest.rawValue]) { given, _ in given }
+  }
+
+  /// The same for a number of steps, on which the range of noise depends that some classes space in their own way.
+  /// - Throws: `GridError` when the timesteps that bound the range do not exist.
+  public func spacingParameters(for solver: String, steps: Int) throws -> [String: String] {
+    try spacingParameters(for: solver).merging(bounds?.range(steps: steps) ?? [:]) { given, _ in given }
   }
 
   /// What the file says of the parameters of its own solver; nothing for others.
@@ -56,47 +68,52 @@ public struct SchedulerConfiguration: Sendable {
   ///   - flowSpacing: the spacing of flow-matching schedulers where the file names none; it is the pipeline's choice there.
   /// - Throws: `FormatError` naming the file, the key and the value; `ScheduleError` for impossible numbers.
   public init(_ file: ConfigurationFile, flowSpacing: String = "linspace") throws {
-    let keys = SchedulerKeys(path: file.path, members: file.members)
-    let steps = try keys.integer("num_train_timesteps", 1000, 2...1_000_000)
     let className = file.className ?? ""
-    let match = try? AllSolvers.named(className)
+    let keys = SchedulerKeys(path: file.path, members: SchedulerClasses.members(file.members, readBy: className))
     let kind = SchedulerKind.of(className)
+    let match = try? AllSolvers.named(className)
+    (self.file, self.flowSpacing) = (file, flowSpacing)
     solver = className.isEmpty ? nil : try kind.solver(keys) ?? match?.solver.declaration.name ?? "dpm++-2m"
     missingSolver = match == nil && !className.isEmpty ? className : nil
-    (ownParameters, warnings) = (try kind.parameters(keys), try kind.warnings(keys))
+    ownParameters = try kind.parameters(keys)
     endsAtLeastNoise = try kind.endsAtLeastNoise(keys)
     corrections = try kind.corrections(keys)
-    if kind.isEDM {
-      dynamicShift = nil
-      let edm: EDMSchedule
-      (edm, parametrisation) = try SchedulerKind.edmProcess(keys)
-      schedule = edm
-      (spacing, spacingParameters) = try kind.spacing(keys)
-      return
+    let levels = try ScheduledLevels(keys, kind, className: className, flowSpacing: flowSpacing)
+    (schedule, parametrisation, process) = (levels.schedule, levels.parametrisation, levels.process)
+    (spacing, spacingParameters) = levels.spacing
+    (dynamicShift, bounds) = (levels.dynamicShift, levels.bounds)
+    let isEmptyAtEnd = endsAtLeastNoise && !kind.isEDM && SpacingBounds.bounded.contains(levels.spacing.0) && !levels.endsByItself
+    let foreign = SchedulerClasses.foreign(file.members, to: className).map { key in
+      "'\(key)' in \(file.path) is a setting of no scheduler and has no effect"
     }
-    if className.hasPrefix("FlowMatch") {
-      dynamicShift = try DynamicShift(keys)
-      schedule = try FlowSchedule(shift: try keys.number("shift", 1), trainedTimes: steps)
-      parametrisation = try Parametrisation.named(try keys.text("prediction_type", "flow_prediction"))
-      spacing = try keys.text("timestep_spacing", flowSpacing)
-      spacingParameters = try SchedulerKind.terminal(keys)
-      return
+    warnings = try foreign + kind.warnings(keys) + (isEmptyAtEnd ? [SchedulerKind.emptyStepWarning] : [])
+  }
+}
+
+extension SchedulerConfiguration {
+  /// What another class makes of this file's settings: those that it knows, its own standard for the others, as diffusers'
+  /// `CLASS.from_config(scheduler.config)`.
+  /// - Parameter className: a class of ``SchedulerClasses/settings``.
+  /// - Returns: `nil` where the class's forward process is of another kind, which this network was not trained on.
+  /// - Throws: as ``init(_:flowSpacing:)``.
+  package func switched(to className: String) throws -> SchedulerConfiguration? {
+    let members = file.members.merging(["_class_name": .string(className)]) { $1 }
+    let keys = SchedulerKeys(path: file.path, members: SchedulerClasses.members(members, readBy: className))
+    guard try ForwardProcess.Kind(keys, SchedulerKind.of(className), className: className) == process.kind else { return nil }
+    return try SchedulerConfiguration(ConfigurationFile(path: file.path, members: members), flowSpacing: flowSpacing)
+  }
+
+  /// Another file in the place of this one: it counts as a whole, as diffusers' `pipe.scheduler = CLASS.from_pretrained(folder)`.
+  /// - Parameter prediction: what the user said that the network predicts.
+  /// - Throws: `FormatError` where it is for networks of another kind; as ``init(_:flowSpacing:)``.
+  func replaced(by other: ConfigurationFile, prediction: String?) throws -> SchedulerConfiguration {
+    let members = prediction.map { other.members.merging(["prediction_type": .string($0)]) { $1 } } ?? other.members
+    let read = try SchedulerConfiguration(ConfigurationFile(path: other.path, members: members), flowSpacing: flowSpacing)
+    guard read.process.kind == process.kind else {
+      throw FormatError(
+        other.path,
+        "is the scheduler of a network that was trained on \(read.process.kind.rawValue), this model's was on \(process.kind.rawValue)")
     }
-    dynamicShift = nil
-    parametrisation = try Parametrisation.named(try keys.text("prediction_type", "epsilon"))
-    if try keys.flag("use_flow_sigmas") {
-      let flow: FlowSchedule
-      (flow, spacing, spacingParameters) = try kind.flow(keys, steps)
-      schedule = flow
-      return
-    }
-    let betas: BetaSchedule =
-      try keys.betas().map { .trained($0) }
-      ?? .named(
-        try keys.text("beta_schedule", kind.betas.schedule), start: try keys.number("beta_start", kind.betas.start),
-        end: try keys.number("beta_end", kind.betas.end))
-    let terminal: DiscreteVPSchedule.TerminalSNR = try keys.flag("rescale_betas_zero_snr") ? kind.rescaled : .trained
-    schedule = try DiscreteVPSchedule(betas, trainSteps: steps, terminalSNR: terminal, interpolation: kind.interpolation)
-    (spacing, spacingParameters) = try kind.spacing(keys)
+    return read
   }
 }

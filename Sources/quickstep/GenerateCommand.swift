@@ -16,6 +16,7 @@ struct GenerateCommand: AsyncParsableCommand {
         quickstep generate fox owl pizza --style noto -o pictures    three pictures in a folder, in a style of their own
         quickstep generate "hot beverage" --count 4 --sheet all.png  four of one kind, also on one sheet
         quickstep generate owl --solver ddim:eta=1 --steps 50        another solver, with a parameter
+        quickstep generate owl --solver scheduler_config.json        a scheduler's file of diffusers
         quickstep generate owl --steps 50 --accelerate taylorseer:interval=4
         quickstep generate --from-image apple.png -o again.png       the same picture again
         quickstep generate 7 --model digits                          a class of a class-conditional model
@@ -28,7 +29,11 @@ struct GenerateCommand: AsyncParsableCommand {
   var prompts: [String] = []
   @Option(name: [.short, .long], help: "Id of a model (see 'quickstep models'), a model folder or a single file.", completion: .file())
   var model: String?
-  @Option(help: "NAME or NAME:parameter=value,… (see 'quickstep solvers'; names of other tools: 'quickstep solvers --names').")
+  @Option(
+    help: """
+      NAME or NAME:parameter=value,… (see 'quickstep solvers'; names of other tools: 'quickstep solvers --names'), or a scheduler_config.json \
+      or its folder, in place of the model's own.
+      """, completion: .file())
   var solver: String?
   @Option(
     name: [.customLong("grid"), .customLong("spacing")],
@@ -130,6 +135,7 @@ struct GenerateCommand: AsyncParsableCommand {
           ("--batch", batch != 1), ("--dtype", dtype != nil), ("--kernels", kernels != nil),
           ("--recipe", recipe.recipe != nil), ("--recipe-anyway", recipe.recipeAnyway),
           ("--weighting", weighting != nil), ("--vae-tiling", memory.vaeTiling != nil),
+          ("--guidance-branches", memory.guidanceBranches != nil),
         ] + pictures.given.map { ($0, true) }
       if let first = changed.first(where: { $0.1 })?.0 ?? alterations.given {
         throw ValidationError("\(first) would change the picture that --from-image repeats.")

@@ -94,11 +94,41 @@ import Testing
     func run(_ more: String...) throws -> CommandResult { try place.run(arguments + more) }
     let refused = try run()
     #expect(refused.status != 0 && refused.errors.contains("--ignore-memory") && refused.errors.contains("of weights"), "\(refused.errors)")
+    #expect(!refused.errors.contains("--exact-size"), "this model works at the size asked for")
+    #expect(refused.errors.contains("--guidance-branches split"), "\(refused.errors)")
+    for more in [["--guidance-branches", "split"], ["--guidance", "1"]] {
+      let other = try place.run(arguments + more)
+      #expect(other.status != 0 && other.errors.contains("--ignore-memory") && !other.errors.contains("--guidance-branches"))
+    }
     #expect(!FileManager.default.fileExists(atPath: place.path + "/out"))
     // Asking what it would take is no run.
     let asked = try run("--dry-run", "--json")
     #expect(asked.status == 0)
+    let split = try run("--dry-run", "--json", "--guidance-branches", "split")
+    func denoise(_ result: CommandResult) throws -> Int { try #require(result.json()["models"]?.array?.first?["denoise_bytes"]?.integer) }
+    #expect(try Double(denoise(split)) < 0.6 * Double(denoise(asked)))
     #expect(try #require(asked.json()["estimated_memory_bytes"]?.integer) > 1 << 40)
     #expect(!FileManager.default.fileExists(atPath: place.path + "/out"))
+  }
+
+  @Test("where a trained size is too large, the message names the way to the size asked for") func trainedSizes() throws {
+    let place = try Workplace()
+    let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    let folder = place.path + "/model"
+    try FileManager.default.copyItem(
+      at: fixtures.appendingPathComponent("QuickstepPipelinesTests/Fixtures/pixart-sigma"), to: URL(fileURLWithPath: folder))
+    // Trained on pictures of 2048 x 2048.
+    let path = folder + "/transformer/config.json"
+    let members = try ConfigurationFile(path: path).members.merging(["sample_size": .integer(256)]) { $1 }
+    try JSONValue.object(members).text.write(toFile: path, atomically: true, encoding: .utf8)
+    let arguments = ["generate", "mars", "--model", folder, "--size", "64x64", "--batch", "10000", "--count", "10000", "-o", "out"]
+    let refused = try place.run(arguments)
+    #expect(refused.status != 0 && refused.errors.contains("--ignore-memory"), "\(refused.errors)")
+    #expect(refused.errors.contains("--exact-size keeps the size asked for"), "\(refused.errors)")
+    #expect(!FileManager.default.fileExists(atPath: place.path + "/out"))
+    func estimated(_ more: String...) throws -> Int {
+      try #require(place.run(arguments + ["--dry-run", "--json"] + more).json()["estimated_memory_bytes"]?.integer)
+    }
+    #expect(try estimated() > 1 << 40 && estimated("--exact-size") < estimated() / 2)
   }
 }

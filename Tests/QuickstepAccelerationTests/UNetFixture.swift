@@ -66,7 +66,7 @@ struct UNetFixture: Sendable {
     let denoiser = GuidedDenoiser(parametrisation: .epsilon, guidance: guidance, batching: batching, policies: session.calls) {
       (input: Tensor, context: StepContext) throws -> Tensor in
       counter.calls += 1
-      return try self.output(input, context, controlled, policy)
+      return try self.output(input, Evaluation(context, policy: policy), controlled)
     }
     let initial = try given("initial")
     let run = try SamplingRun(
@@ -86,9 +86,9 @@ struct UNetFixture: Sendable {
 
   private final class Counter { var calls = 0 }
 
-  private func output(
-    _ input: Tensor, _ context: StepContext, _ controlled: Bool, _ policy: (any SitePolicy)?
-  ) throws -> Tensor {
+  /// One call of the network for the branches of the evaluation.
+  func output(_ input: Tensor, _ evaluation: Evaluation, _ controlled: Bool = false) throws -> Tensor {
+    let context = evaluation.context
     let samples = input.size(0) / context.branches.count
     let levels = context.sampleLevels ?? Array(repeating: context.level, count: samples)
     let times: [Float] = levels.map { Float($0.timestep) }
@@ -98,7 +98,6 @@ struct UNetFixture: Sendable {
       Conditioning(sequence: branch == "negative" ? prompts[0] : prompts[1]).repeated(samples / 2)
     }
     var conditioning = Conditioning.stacked(parts)
-    let evaluation = Evaluation(context, policy: policy)
     if controlled {
       conditioning.residuals = try evaluation.control(input) { try residuals(context.level.timestep, $0.size(0)) }
     }

@@ -43,6 +43,16 @@ import Testing
         == model.pictures(request { ($0.steps, $0.guidanceScale, $0.solver, $0.spacing) = (4, 2, "DDIM", "trailing") }))
   }
 
+  /// Steps are what they are in the tool whose name it is; the settings say it in our words.
+  @Test func namesThatCountEvaluations() throws {
+    let model = try TinyFolder().load()
+    let result = try model.generate(request { ($0.solver, $0.steps, $0.guidanceScale) = ("DPM fast", 7, 1) })
+    let settings = try #require(result.images.first).settings
+    #expect(settings.steps == 3 && settings.solver == "dpm-singlestep" && settings.solverParameters["evaluations"] == "7")
+    #expect(result.evaluations <= 7 && result.evaluations >= 5)
+    #expect(try model.pictures(GenerationRequest(repeating: settings)) == result.images.map { try $0.pixels.elementBytes() })
+  }
+
   @Test("a picture of a batch is the one made alone, up to rounding", arguments: TinyFolder.Kind.allCases, ["ddim", "euler-ancestral"])
   func batches(_ kind: TinyFolder.Kind, _ solver: String) throws {
     let model = try TinyFolder(kind).load()

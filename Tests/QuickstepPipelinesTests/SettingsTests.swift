@@ -1,4 +1,5 @@
 import Foundation
+import QuickstepDiffusion
 import QuickstepFormats
 import QuickstepPipelines
 import QuickstepTensor
@@ -28,6 +29,7 @@ import Testing
     Variant("no style") { $0.style = "none" },
     Variant("another style") { $0.style = "mono" },
     Variant("guidance interval") { ($0.guidanceScale, $0.guidanceInterval) = (3.25, 0.25...0.75) },
+    Variant("branches apart") { $0.guidanceBatching = .split },
     Variant("no guidance") { $0.guidanceScale = 1 },
     Variant("negative prompt") { $0.negative = "green cat" },
     Variant("corrections") { $0.corrections = ["clip"] },

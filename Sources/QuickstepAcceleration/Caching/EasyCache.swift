@@ -93,7 +93,7 @@ final class EasyCachePolicy: ReportingCallPolicy {
   private func keep(_ input: Tensor, _ outputs: [String: Tensor], _ context: StepContext) throws {
     if let full, full.input.shape == input.shape {
       let changes = try withTensorErrors { outputs.compactMap { name, output in full.outputs[name].map { output - $0 } } }
-      let moved = try withTensorErrors { (input - full.input).abs().mean() }.item()
+      let moved = try Change.finite(withTensorErrors { (input - full.input).abs().mean() }.item(), of: "easycache", context)
       // Where a solver evaluates twice at one place there is nothing to learn.
       if moved > 0, !changes.isEmpty { rate = try Change.finite(mean(changes) / moved, of: "easycache", context) }
     }

@@ -14,8 +14,21 @@ public struct AccelerationReport: Sendable, Hashable, Codable {
   public var peakBytes = 0
   /// The numbers its decisions were taken by, in order; empty for plans.
   public var signals: [Double] = []
-  /// What was done, by name as in plans, one letter per evaluation.
+  /// What was done, by name as in plans, one letter per evaluation from the first of ``share``.
   public var actions: [String: String] = [:]
+  /// Where it acted; `nil` where one model does the whole run.
+  public var share: Share?
+
+  /// What one model does of a run that several share.
+  public struct Share: Sendable, Hashable, Codable {
+    /// Name of the model.
+    public var model: String
+    /// Its evaluations among those of the whole run.
+    public var evaluations: Range<Int>
+
+    /// What one model does of a run.
+    public init(model: String, evaluations: Range<Int>) { (self.model, self.evaluations) = (model, evaluations) }
+  }
 
   /// Whether it did anything but what happens without it.
   public var hasActed: Bool { saved > 0 || additional > 0 }

@@ -131,6 +131,8 @@ public struct ListMethod: Sendable {
   public var method: String
   /// Blocks it runs more than once in an evaluation, within which no other method can answer from memory.
   public var repeated: Range<Int>
+  /// Whether it decides while running what is computed.
+  public var decides: Bool
   /// Bytes it will hold at most.
   public var held: @Sendable (RunSizes) -> Int
   /// Who runs it: a fresh one for every request.
@@ -138,10 +140,10 @@ public struct ListMethod: Sendable {
 
   /// A method that runs the list of blocks itself.
   public init(
-    method: String, repeated: Range<Int> = 0..<0, held: @escaping @Sendable (RunSizes) -> Int = { _ in 0 },
+    method: String, repeated: Range<Int> = 0..<0, decides: Bool = true, held: @escaping @Sendable (RunSizes) -> Int = { _ in 0 },
     make: @escaping @Sendable () -> any ListRunner
   ) {
-    (self.method, self.repeated, self.held, self.make) = (method, repeated, held, make)
+    (self.method, self.repeated, self.decides, self.held, self.make) = (method, repeated, decides, held, make)
   }
 }
 

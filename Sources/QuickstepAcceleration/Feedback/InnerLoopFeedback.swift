@@ -77,7 +77,7 @@ public struct InnerLoopFeedback: Accelerator {
     let acting = begin..<(run.evaluations - end)
     return [
       .list(
-        ListMethod(method: "ilf", repeated: settings.first..<(settings.last + 1)) {
+        ListMethod(method: "ilf", repeated: settings.first..<(settings.last + 1), decides: false) {
           FeedbackRunner(range: settings.range, block: block, scales: scales) { acting.contains($0.evaluation) }
         })
     ]

@@ -14,17 +14,32 @@ public struct TrajectoryStitch: Accelerator {
         name: "fraction", summary: "share of the steps of each of them, ρ", domain: .list(0...1), standard: .list([0.4]),
         neutral: .list([0]), searched: .number(0.05...0.9)),
       ParameterDeclaration(
+        name: "rule", summary: "steps of a share: the nearest number, whole ones within it, or those in that part of the trained time",
+        domain: .choice(Rule.allCases.map(\.rawValue)), standard: .choice(Rule.nearest.rawValue)),
+      ParameterDeclaration(
         name: "scale", summary: "guidance scale of these models; 0 is that of the run", domain: .number(0...1000), standard: .number(0)),
     ], exactness: .approximate, reference: "arXiv 2402.14167, section 3.2")
 
+  /// How many steps a share is.
+  enum Rule: String, CaseIterable {
+    /// Steps i with i < round(ρ·n).
+    case nearest
+    /// Steps i with (i + 1)/n ≤ ρ, as in the authors' pipelines of Stable Diffusion.
+    case whole
+    /// Steps from timesteps t ≥ (1 − ρ)·T, as in the authors' program for DiT.
+    case time
+  }
+
   let models: [String]
   let fractions: [Double]
+  let rule: Rule
   let scale: Double
 
   /// - Throws: ``AccelerationError`` without models, for another number of shares, and for shares that add up to more than 1.
   public init(_ values: ParameterValues) throws {
     models = (values.text("models") ?? "").split(separator: "+").map(String.init)
     fractions = values.list("fraction")
+    rule = values.choice("rule").flatMap(Rule.init) ?? .nearest
     scale = values.number("scale")
     guard fractions.contains(where: { $0 > 0 }) else { return }
     guard !models.isEmpty else { throw AccelerationError("'stitch' needs a model for the first steps: stitch:models=ID,fraction=0.4") }
@@ -36,13 +51,15 @@ public struct TrajectoryStitch: Accelerator {
     }
   }
 
-  public func parts(for run: RunOutline) -> [Part] {
+  /// - Throws: ``AccelerationError`` with `rule=time` where nobody says up to what timestep the model was trained.
+  public func parts(for run: RunOutline) throws -> [Part] {
     guard fractions.contains(where: { $0 > 0 }) else { return [] }
-    var (segments, share, first): ([ModelSchedule.Segment], Double, Int) = ([], 0, 0)
-    for (model, fraction) in zip(models, fractions) {
-      share += fraction
-      // Steps i with i < round(ρ·n).
-      let end = Int((share * Double(run.stepCount)).rounded())
+    guard rule != .time || run.trainedTime != nil else {
+      throw AccelerationError(
+        "'stitch' with rule=time needs a model with a last trained timestep; \(run.network) has none: rule=nearest counts steps")
+    }
+    var (segments, first): ([ModelSchedule.Segment], Int) = ([], 0)
+    for (model, end) in zip(models, ends(in: run)) {
       if end > first { segments.append(ModelSchedule.Segment(model: model, steps: first..<end, scale: scale > 0 ? scale : nil)) }
       first = max(first, end)
     }
@@ -50,10 +67,28 @@ public struct TrajectoryStitch: Accelerator {
     return [.models(ModelSchedule(method: Self.declaration.name, segments: segments))]
   }
 
+  /// Where the steps of each of the models end.
+  private func ends(in run: RunOutline) -> [Int] {
+    // What sums of shares lose in rounding must cost no step.
+    let slack = 1e-9
+    var share = 0.0
+    return fractions.map { fraction in
+      share += fraction
+      guard share > 0 else { return 0 }
+      switch rule {
+      case .nearest: return Int((share * Double(run.stepCount)).rounded())
+      case .whole: return Int((share * Double(run.stepCount) + slack).rounded(.down))
+      case .time:
+        let limit = (run.trainedTime ?? 0) * (1 - share - slack)
+        return run.firstCalls.first { $0.level.timestep < limit }?.step ?? run.stepCount
+      }
+    }
+  }
+
   public func warnings(for run: RunOutline) -> [String] {
-    let bounds = fractions.reduce(into: [0.0]) { $0.append($0[$0.count - 1] + $1) }.map { Int(($0 * Double(run.stepCount)).rounded()) }
+    let bounds = [0] + ends(in: run)
     return zip(models, zip(bounds, bounds.dropFirst())).filter { $1.0 == $1.1 }.map {
-      "'stitch': the share of '\($0.0)' is less than half of one of \(run.stepCount) steps; it does none and has no effect"
+      "'stitch': the share of '\($0.0)' is none of the \(run.stepCount) steps (rule=\(rule.rawValue)); it has no effect"
     }
   }
 

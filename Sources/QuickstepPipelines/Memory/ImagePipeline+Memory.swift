@@ -22,7 +22,7 @@ extension ImagePipeline {
     for control in plan.pictures.controls {
       let side = (width: plan.sampleShape[2], height: plan.sampleShape[1])
       let added = control.input.network.workingBytes(
-        sampleSide: side, batch: batch * (plan.needsNegative ? 2 : 1), elementBytes: bytes)
+        sampleSide: side, batch: batch * plan.branchesAtOnce, elementBytes: bytes)
       denoise = denoise.map { $0 + added }
     }
     weights += request.pictures.controlBytes
@@ -57,11 +57,11 @@ extension RunSegment {
     return model.conditioner.workingBytes(batch: batch, elementBytes: model.computeType.byteCount)
   }
 
-  /// Bytes in use while its model is evaluated; `nil` where it does not tell.
+  /// Bytes in use while its model is evaluated, for as many branches of guidance as a call has; `nil` where it does not tell.
   fileprivate func denoisingBytes(batch: Int) -> Int? {
     model.backbone.workingBytes(
       sampleSide: (width: plan.sampleShape[2], height: plan.sampleShape[1]),
-      promptLength: plan.given.promptEmbeds?.size(1) ?? model.conditioner.promptLength, batch: batch * (plan.needsNegative ? 2 : 1),
+      promptLength: plan.given.promptEmbeds?.size(1) ?? model.conditioner.promptLength, batch: batch * plan.branchesAtOnce,
       elementBytes: model.computeType.byteCount)
   }
 

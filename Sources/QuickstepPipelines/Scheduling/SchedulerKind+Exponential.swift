@@ -9,6 +9,7 @@ extension SchedulerKind {
     prefix: "DPMSolverMultistep", rescaled: .nearZero, spacing: { try shared($0, roundsAlways: false) },
     parameters: { keys in
       let (order, algorithm) = try (order(keys), algorithm(keys))
+      if algorithm == "sde-dpmsolver", order == 1 { return ["order": "1", "eta": "1"] }
       if order == 1 { return algorithm.hasPrefix("sde") ? ["eta": "1"] : [:] }
       var parameters = [
         "variant": try variant(keys), "lower-order-final": String(try keys.flag("lower_order_final", true)),
@@ -21,9 +22,10 @@ extension SchedulerKind {
     },
     endsAtLeastNoise: { try $0.text("final_sigmas_type", "zero") == "sigma_min" && !$0.flag("use_flow_sigmas") },
     solver: { keys in
-      let order = try order(keys)
-      if order == 1 { return "ddim" }
-      switch try algorithm(keys) {
+      let (order, algorithm) = try (order(keys), algorithm(keys))
+      // With noise the first-order steps on the two predictions are different ones.
+      if order == 1, algorithm != "sde-dpmsolver" { return "ddim" }
+      switch algorithm {
       case "dpmsolver++": return order == 2 ? "dpm++-2m" : "dpm++-3m"
       case "sde-dpmsolver++": return "sde-dpm++"
       default: return "dpm-multistep"
@@ -65,6 +67,7 @@ extension SchedulerKind {
     },
     corrections: thresholding,
     warnings: { keys in
+      try check(keys, algorithms: ["dpmsolver", "dpmsolver++", "sde-dpmsolver++", "deis"], standard: "dpmsolver++")
       var result: [String] = []
       if keys.members["lambda_min_clipped"]?.double != nil {
         result.append("the scheduler's 'lambda_min_clipped' has no counterpart here: a run begins at the most trained noise")
@@ -77,17 +80,11 @@ extension SchedulerKind {
 
   private static let sde = SchedulerKind(
     prefix: "DPMSolverSDE", betas: (schedule: "linear", start: 0.00085, end: 0.012), interpolation: .sigma,
-    spacing: { try sigmaSpacing($0) ?? plainSpacing($0, standard: "linspace", more: [:]) })
+    spacing: { try sigmaSpacing($0, rangesKarras: false) ?? plainSpacing($0, standard: "linspace", more: [:]) },
+    boundsByTimesteps: { _ in true })
 
   private static let unipc = SchedulerKind(
-    prefix: "UniPC", rescaled: .nearZero,
-    spacing: { keys in
-      var (name, parameters) = try shared(keys, roundsAlways: true)
-      for (key, ours) in [("sigma_min", "sigma-min"), ("sigma_max", "sigma-max")] where ["karras", "exponential"].contains(name) {
-        if keys.has(key) { parameters[ours] = String(try keys.number(key, 0)) }
-      }
-      return (name, parameters)
-    },
+    prefix: "UniPC", rescaled: .nearZero, spacing: { try shared($0, roundsAlways: true) },
     parameters: { keys in
       [
         "order": String(try order(keys)), "variant": try keys.text("solver_type", "bh2") == "bh1" ? "bh1" : "bh2",
@@ -120,7 +117,20 @@ extension SchedulerKind {
     parameters: { keys in
       ["order": String(try order(keys)), "lower-order-final": String(try keys.flag("lower_order_final", true))]
     },
-    endsAtLeastNoise: { try !$0.flag("use_flow_sigmas") }, corrections: thresholding, warnings: flowWarnings)
+    endsAtLeastNoise: { try !$0.flag("use_flow_sigmas") }, corrections: thresholding,
+    warnings: { keys in
+      try check(keys, algorithms: ["deis", "dpmsolver", "dpmsolver++"], standard: "deis")
+      let stays = "the scheduler's last step goes nowhere with 'use_flow_sigmas'; here the run ends at clean data"
+      return try flowWarnings(keys) + (keys.flag("use_flow_sigmas") ? [stays] : [])
+    })
+
+  /// A file of another class may ask for an algorithm that this one does not have.
+  private static func check(_ keys: SchedulerKeys, algorithms: [String], standard: String) throws {
+    let name = try keys.text("algorithm_type", standard)
+    guard algorithms.contains(name) else {
+      throw FormatError(keys.path, "'algorithm_type' is '\(name)'; supported here: \(algorithms.joined(separator: ", "))")
+    }
+  }
 
   /// The last evaluated time of a flow model, where the file fixes it.
   static func terminal(_ keys: SchedulerKeys) throws -> [String: String] {
@@ -130,7 +140,7 @@ extension SchedulerKind {
 
   /// Spacings of noise, where the file asks for one; timesteps are whole numbers.
   private static func lambdaSpacing(_ keys: SchedulerKeys, rounds: Bool) throws -> (String, [String: String])? {
-    let rounding = rounds ? ["timestep": "round"] : [:]
+    let rounding = ["timestep": rounds ? "round" : "floor"]
     if try keys.flag("use_lu_lambdas") { return ("exponential", rounding) }
     return try sigmaSpacing(keys, karras: rounding, others: ["timestep": "floor"])
   }

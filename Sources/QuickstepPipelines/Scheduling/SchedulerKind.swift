@@ -13,7 +13,7 @@ struct SchedulerKind: Sendable {
   var rescaled = DiscreteVPSchedule.TerminalSNR.zero
   /// The registered spacing and its parameters, for schedules of trained timesteps.
   var spacing: @Sendable (SchedulerKeys) throws -> (String, [String: String]) = {
-    try Self.plainSpacing($0, standard: "leading", more: [:])
+    try Self.plainSpacing($0, standard: "leading", more: [:], rounds: true)
   }
   /// Parameters of the solver that stands for the class.
   var parameters: @Sendable (SchedulerKeys) throws -> [String: String] = { _ in [:] }
@@ -31,17 +31,23 @@ struct SchedulerKind: Sendable {
   }
   /// What the class does to every x̂0.
   var corrections: @Sendable (SchedulerKeys) throws -> [MethodChoice] = { _ in [] }
+  /// Whether spacings of noise run between the ends of the plain spacing, and not between those of the trained noise.
+  var boundsByTimesteps: @Sendable (SchedulerKeys) throws -> Bool = { _ in false }
   /// Whether the class has EDM's forward process and preconditioning instead of trained timesteps.
   var isEDM = false
   /// What has no counterpart here.
   var warnings: @Sendable (SchedulerKeys) throws -> [String] = { try Self.unused($0, [:]) }
 
-  private static let all = edm + exponential + classical
+  private static let all = edm + exponential + euler + classical
 
   private static let classical = [
-    SchedulerKind(prefix: "DDIM", endsAtLeastNoise: { try !$0.flag("set_alpha_to_one", true) }, warnings: { try unused($0, clipping) }),
+    SchedulerKind(
+      prefix: "DDIM", endsAtLeastNoise: { try !$0.flag("set_alpha_to_one", true) && !beginsAtLeastNoise($0) },
+      warnings: { keys in
+        let stays = try !keys.flag("set_alpha_to_one", true) && beginsAtLeastNoise(keys)
+        return try unused(keys, clipping) + unevenSteps(keys) + (stays ? [endsWhereItBeginsWarning] : [])
+      }),
     ddpm,
-    SchedulerKind(prefix: "Euler", interpolation: .sigma, rescaled: .nearZero, spacing: sigmaOrPlain),
     SchedulerKind(
       prefix: "FlowMatch",
       // Jumping to clean data and noising it anew is what a consistency model's sampler does without boundary conditions.
@@ -55,14 +61,20 @@ struct SchedulerKind: Sendable {
             "use_exponential_sigmas": "times are spaced evenly", "use_beta_sigmas": "times are spaced evenly",
           ])
       }),
-    SchedulerKind(prefix: "Heun", betas: latent, interpolation: .sigma, spacing: sigmaOrPlain, warnings: { try unused($0, clipping) }),
+    SchedulerKind(
+      prefix: "Heun", betas: latent, interpolation: .sigma, spacing: sigmaOrPlain, boundsByTimesteps: { _ in true },
+      warnings: { try unused($0, clipping) }),
     SchedulerKind(
       prefix: "KDPM2", betas: latent, interpolation: .sigma,
-      spacing: { try sigmaSpacing($0, karras: ["timestep": "round"]) ?? plainSpacing($0, standard: "linspace", more: [:]) }),
+      spacing: { try sigmaSpacing($0, karras: ["timestep": "round"]) ?? plainSpacing($0, standard: "linspace", more: [:]) },
+      boundsByTimesteps: { _ in true }),
     SchedulerKind(
       prefix: "LCM", betas: scaled, spacing: distilled, parameters: { ["timestep-scaling": "\(try $0.number("timestep_scaling", 10))"] },
       warnings: { try unused($0, clipping) }),
-    SchedulerKind(prefix: "LMS", interpolation: .sigma, spacing: sigmaOrPlain),
+    SchedulerKind(
+      prefix: "LMS", interpolation: .sigma,
+      spacing: { try sigmaSpacing($0, rangesKarras: false) ?? plainSpacing($0, standard: "linspace", more: [:]) },
+      boundsByTimesteps: { _ in true }),
     pndm,
     SchedulerKind(
       prefix: "TCD", betas: scaled, spacing: distilled, endsAtLeastNoise: { _ in true }, warnings: { try unused($0, clipping) }),
@@ -102,24 +114,30 @@ struct SchedulerKind: Sendable {
     },
     endsAtLeastNoise: { try !$0.flag("set_alpha_to_one") && !endsWhereItBegins($0) },
     warnings: { keys in
-      var result: [String] = []
-      if try keys.text("timestep_spacing", "leading") == "linspace" {
-        result.append(
-          "the scheduler's 'timestep_spacing' is 'linspace', with which diffusers steps past the next timestep; here steps end on it")
-      }
-      if try !keys.flag("set_alpha_to_one"), try endsWhereItBegins(keys) {
-        result.append("the scheduler's last step ends at the level it begins at ('steps_offset' 0); here the run ends at clean data")
-      }
-      return result
+      let stays = try !keys.flag("set_alpha_to_one") && endsWhereItBegins(keys)
+      return try unevenSteps(keys) + (stays ? [endsWhereItBeginsWarning] : [])
     })
+
+  /// Of classes whose steps have the length of N/n timesteps, wherever the next one is.
+  private static func unevenSteps(_ keys: SchedulerKeys) throws -> [String] {
+    guard try keys.text("timestep_spacing", "leading") == "linspace" else { return [] }
+    return ["the scheduler's 'timestep_spacing' is 'linspace', with which diffusers steps past the next timestep; here steps end on it"]
+  }
+
+  private static let endsWhereItBeginsWarning =
+    "the scheduler's last step ends at the level it begins at ('steps_offset' 0); here the run ends at clean data"
 
   /// Spacings that evaluate the least trained noise, and have no step left to take to it.
   private static func endsWhereItBegins(_ keys: SchedulerKeys) throws -> Bool {
-    let spacing = try keys.text("timestep_spacing", "leading")
-    return try spacing == "linspace" || spacing == "leading" && keys.integer("steps_offset", 0, -1_000_000...1_000_000) == 0
+    try keys.text("timestep_spacing", "leading") == "linspace" || beginsAtLeastNoise(keys)
   }
 
-  private static let sigmaOrPlain: @Sendable (SchedulerKeys) throws -> (String, [String: String]) = {
+  /// Timesteps that are counted from the least trained one.
+  static func beginsAtLeastNoise(_ keys: SchedulerKeys, standard: String = "leading") throws -> Bool {
+    try keys.text("timestep_spacing", standard) == "leading" && keys.integer("steps_offset", 0, -1_000_000...1_000_000) == 0
+  }
+
+  static let sigmaOrPlain: @Sendable (SchedulerKeys) throws -> (String, [String: String]) = {
     try sigmaSpacing($0) ?? plainSpacing($0, standard: "linspace", more: [:])
   }
 
@@ -159,12 +177,17 @@ struct SchedulerKind: Sendable {
   }
 
   /// Spacings of noise instead of time, where the file asks for one.
+  /// - Parameter rangesKarras: whether the class's Karras spacing looks for `sigma_min` and `sigma_max`.
   static func sigmaSpacing(
-    _ keys: SchedulerKeys, karras: [String: String] = [:], others: [String: String] = [:]
+    _ keys: SchedulerKeys, karras: [String: String] = [:], others: [String: String] = [:], rangesKarras: Bool = true
   ) throws -> (String, [String: String])? {
-    if try keys.flag("use_karras_sigmas") { return ("karras", karras) }
-    if try keys.flag("use_exponential_sigmas") { return ("exponential", others) }
-    if try keys.flag("use_beta_sigmas") { return ("beta", others) }
+    var range: [String: String] = [:]
+    for (key, ours) in [("sigma_min", "sigma-min"), ("sigma_max", "sigma-max")] where keys.has(key) {
+      range[ours] = String(try keys.number(key, 0))
+    }
+    if try keys.flag("use_karras_sigmas") { return ("karras", rangesKarras ? karras.merging(range) { $1 } : karras) }
+    if try keys.flag("use_exponential_sigmas") { return ("exponential", others.merging(range) { $1 }) }
+    if try keys.flag("use_beta_sigmas") { return ("beta", others.merging(range) { $1 }) }
     return nil
   }
 

@@ -94,9 +94,10 @@ struct ChainGeneration {
     let prepared = try withInference { try withTensorErrors { told.mapValues { model.backbone.prepared($0, sampleSide: side) } } }
     let call = NetworkCall(
       model: model, conditions: prepared, pictures: pictures, policy: nil, graphs: memory.graphs, tables: memory.tables)
-    return GuidedDenoiser(parametrisation: model.scheduler.parametrisation, guidance: plan.guidance, corrections: plan.corrections) {
-      input, context in try call.output(input, context)
-    }
+    return GuidedDenoiser(
+      parametrisation: plan.parametrisation, guidance: plan.guidance, corrections: plan.corrections,
+      batching: plan.guidanceBatching
+    ) { input, context in try call.output(input, context) }
   }
 
   /// Chains after their burn-in, and what the runs cost that they began with.
@@ -105,7 +106,7 @@ struct ChainGeneration {
     // The model's own way to make a picture, in few steps.
     var first = GenerationRequest(prompts: group.map { request.prompts[$0[0]] }, seeds: seeds)
     (first.style, first.width, first.height, first.steps) = (request.style, request.width, request.height, chains.startSteps)
-    first.guidanceScale = request.guidanceScale
+    (first.guidanceScale, first.scheduler) = (request.guidanceScale, plan.schedulerText)
     let run = try ResolvedRequest(first, model: model).run(start: .noise([group.count] + plan.sampleShape, device: model.device))
     let (clean, cost) = try run.run(denoiser, noise: noise)
     // Generators are shared by all copies of the source: what follows is drawn after what the run drew.

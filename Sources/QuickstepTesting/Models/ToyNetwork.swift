@@ -35,9 +35,11 @@ public struct ToyNetwork: Sendable {
   /// A random input of two samples.
   public func sample(seed: UInt64) throws -> Tensor { .randn([2, size], generator: try Generator(seed: seed)) }
 
-  /// One evaluation; the timestep is that of the evaluation's level.
+  /// One evaluation; the timestep is that of the evaluation's level, or of each sample's where they have levels of their own.
   public func callAsFunction(_ sample: Tensor, evaluation: Evaluation) throws -> Tensor {
-    let time = TimestepFeatures.make(Tensor(scalar: Float(evaluation.context.level.timestep)).reshape([1]), size: size)
+    let levels = evaluation.context.sampleLevels ?? [evaluation.context.level]
+    let times = Tensor(levels.map { Float($0.timestep) })
+    let time = TimestepFeatures.make(levels.count > 1 ? times.repeated([sample.size(0) / levels.count]) : times, size: size)
     let hidden = try evaluation.sequence(
       "blocks", count: blocks.count, sample + time, modulated: { blocks.first?.modulated($0) ?? $0 },
       guest: { try $0.made(as: ToyBlock.self)($1, path: "guest", depth: 0, evaluation: evaluation.unwatched) }

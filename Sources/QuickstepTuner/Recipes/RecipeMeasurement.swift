@@ -28,7 +28,12 @@ extension Recipe {
     if rivalSteps < full {
       var fewer = SamplingSettings()
       fewer.steps = rivalSteps
-      runs += try PairedRuns([.init(label: "\(rivalSteps) steps", settings: fewer, from: request, model: model)], model: model).ways
+      let beside = PairedRuns.Way(label: "\(rivalSteps) steps", settings: fewer, from: request, model: model)
+      let turn = try PairedRuns([ways[0], beside], model: model).ways
+      var rival = turn[1]
+      // In the exact run's time of the first pass, so that all times of the recipe belong together on a machine whose speed drifts.
+      rival.seconds = zip(zip(turn[1].seconds, turn[0].seconds), runs[0].seconds).map { $0.0 / $0.1 * $1 }
+      runs.append(rival)
     }
     let reference = try withTensorErrors { Tensor.stack(runs[0].pictures) }
     func figures(_ way: PairedRuns.Way) throws -> [[Double]] {

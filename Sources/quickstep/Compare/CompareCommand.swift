@@ -12,10 +12,14 @@ struct CompareCommand: AsyncParsableCommand {
     abstract: "What caches and other accelerations gain and cost, beside fewer steps at equal time.",
     discussion: """
       Every contender makes the same pictures from the same noise as the exact run, picture by picture in turn, so that a machine that is slow for \
-      a while is slow for all. 'modules' is the share of attentions, feed-forward layers and residual blocks that methods inside the network \
-      left to be computed, 'work' that of all multiplications. Beside each stands its rival: the exact run with as many steps as take the same \
-      time, and whether the contender is better, worse or even by the interval of the paired difference of SSIM. The perceptual and the Fréchet \
-      distance need the data location's SqueezeNet and are left out without it.
+      a while is slow for all; times are shares of the exact run's. 'modules' is the share of attentions, feed-forward layers and residual blocks \
+      that methods inside the network left to be computed, 'work' that of all multiplications. The perceptual and the Fréchet distance need the \
+      data location's SqueezeNet and are left out without it.
+
+      Beside each contender stand its rivals, measured in turn with the exact run as well: the exact run with the most steps that take no longer \
+      than the contender, and with the fewest that take no less. It is better where it is nearer to the exact run's pictures than the slower rival, \
+      worse where it is less near than the faster one, and even where neither can be told from chance, by the interval of the paired difference of \
+      SSIM. A way that takes as long as the exact run has that one as its faster rival.
 
       A contender is one method or several joined by ' + '; besides accelerations it may name a solver, a grid, a start method and steps=N.
 
@@ -55,7 +59,7 @@ struct CompareCommand: AsyncParsableCommand {
   var rivals = true
   @Option(help: "All pictures side by side, a row per contender.", completion: .file(extensions: ["png"]))
   var sheet: String?
-  @Option(help: "Likeness against time, contenders and fewer steps.", completion: .file(extensions: ["png"]))
+  @Option(help: "Likeness against time as a share of the exact run's, contenders and fewer steps.", completion: .file(extensions: ["png"]))
   var plot: String?
   @Option(help: "Also write the table as Markdown.", completion: .file(extensions: ["md"]))
   var markdown: String?

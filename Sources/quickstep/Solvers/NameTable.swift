@@ -24,7 +24,7 @@ enum NameTable {
       let own = row(solver.declaration.name, "Quickstep", solver.declaration.name)
       return [own]
         + solver.aliases.sorted { ($0.tool.lowercased(), $0.name) < ($1.tool.lowercased(), $1.name) }.map {
-          row($0.name, $0.tool, solver.declaration.name, $0.parameters, $0.spacing)
+          row($0.name, $0.tool, solver.declaration.name, $0.parameters, $0.spacing, countsEvaluations: $0.dividedOrder != nil)
         }
     }
   }
@@ -42,13 +42,23 @@ enum NameTable {
   private static let tail = [
     "", "## Files", "",
     "A model folder's `scheduler_config.json` chooses solver, parameters and grid by its class and settings, where the user names none; see",
-    "`Sources/QuickstepPipelines/Scheduling/SchedulerKind.swift`. Settings without a counterpart are warned about.",
+    "`Sources/QuickstepPipelines/Scheduling/SchedulerKind.swift`. Settings without a counterpart are warned about.", "",
+    "The name of a diffusers class changes the class and keeps the settings of the model's own file, as",
+    "`CLASS.from_config(pipe.scheduler.config)` does: what the file says and the class knows counts, the rest is the class's standard. Where",
+    "the class is for another kind of noise than the model's (flow, trained timesteps, EDM), the name stands for its row of the table alone,",
+    "on the model's own noise and grid. Other names, ours included, take nothing but the grid from the file.", "",
+    "`--solver FILE.json` (or a folder that holds a `scheduler_config.json`) takes another file in place of the model's own, as",
+    "`pipe.scheduler = CLASS.from_pretrained(FOLDER)` does: all of it counts, betas and prediction type too, and a warning names each of these",
+    "that differs from the model's own file. Files for another kind of noise are refused. In both cases parameters and `--grid` that are given",
+    "beside it replace those of the file, and pictures keep the settings, so that they can be made again without the file.",
   ]
 
   private static func row(
-    _ name: String, _ tool: String, _ solver: String, _ parameters: [String: String] = [:], _ grid: String? = nil
+    _ name: String, _ tool: String, _ solver: String, _ parameters: [String: String] = [:], _ grid: String? = nil,
+    countsEvaluations: Bool = false
   ) -> String {
-    "| `\(name)` | \(tool) | `\(solver)` | \(words(parameters)) | \(grid.map { "`\($0)`" } ?? "") |"
+    let counting = countsEvaluations ? "; steps count evaluations" : ""
+    return "| `\(name)` | \(tool) | `\(solver)` | \(words(parameters))\(counting) | \(grid.map { "`\($0)`" } ?? "") |"
   }
 
   private static func words(_ parameters: [String: String]) -> String {

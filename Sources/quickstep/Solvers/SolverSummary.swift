@@ -62,7 +62,7 @@ struct SolverSetting {
   /// What was asked for.
   private let asked: MethodChoice?
   /// Where nothing was asked for, and the solver's name implies nothing.
-  private let own: (String) -> MethodChoice
+  private let own: (String, Int) throws -> MethodChoice
 
   init(model: String?, schedule name: String?, grid: String?) throws {
     asked = try grid.map { try MethodChoice(parsing: $0) }
@@ -70,20 +70,21 @@ struct SolverSetting {
       (folder, defaultSteps) = (nil, 10)
       schedule = try NamedSchedule.make(name ?? "scaled-linear")
       // Even in time where there are timesteps; where the time is log σ, as the family is sampled with.
-      own = { [isEDM = schedule is EDMSchedule] _ in MethodChoice(isEDM ? "karras" : "trailing") }
+      own = { [isEDM = schedule is EDMSchedule] _, _ in MethodChoice(isEDM ? "karras" : "trailing") }
       return
     }
     let path = try ModelLibrary.find(model)
     let outline = try LoadedModel.outline(folder: path, options: ModelOptions())
     (folder, defaultSteps, schedule) = (path, outline.defaults.steps, outline.scheduler.schedule)
-    own = { [scheduler = outline.scheduler] solver in
-      MethodChoice(scheduler.spacing, parameters: scheduler.spacingParameters(for: solver))
+    own = { [scheduler = outline.scheduler] solver, steps in
+      MethodChoice(scheduler.spacing, parameters: try scheduler.spacingParameters(for: solver, steps: steps))
     }
   }
 
   /// The spacing for a solver, and its name.
-  func spacing(for match: AllSolvers.Match) throws -> (any Spacing, String) {
-    let choice = asked ?? match.alias?.spacing.map { MethodChoice($0) } ?? own(match.solver.declaration.name)
+  func spacing(for match: AllSolvers.Match, steps: Int? = nil) throws -> (any Spacing, String) {
+    let choice =
+      try asked ?? match.alias?.spacing.map { MethodChoice($0) } ?? own(match.solver.declaration.name, steps ?? defaultSteps)
     return (try AllGrids.make(choice.name, choice.parameters), choice.description)
   }
 
@@ -105,7 +106,7 @@ struct SolverSetting {
   /// - Throws: as ``ownGrid(of:_:steps:)``; what the spacing throws.
   func grid(for solver: any Solver, _ match: AllSolvers.Match, steps: Int?) throws -> (Grid, String) {
     if let own = try ownGrid(of: solver, match, steps: steps) { return (own, own.spacing) }
-    let (rule, name) = try spacing(for: match)
+    let (rule, name) = try spacing(for: match, steps: steps)
     return (try rule.grid(schedule: schedule, steps: steps ?? rule.fixedSteps ?? defaultSteps), name)
   }
 }

@@ -95,9 +95,10 @@ struct SolversCommand: ParsableCommand {
   private func show(_ text: String) throws {
     let choice = try MethodChoice(parsing: text)
     let match = try AllSolvers.named(choice.name)
-    let solver = try match.make(choice.parameters)
     let setting = try setting()
-    let (levels, name) = try setting.grid(for: solver, match, steps: steps)
+    let counted = match.counted(steps ?? setting.defaultSteps, choice.parameters)
+    let solver = try match.make((counted?.parameters ?? [:]).merging(choice.parameters) { $1 })
+    let (levels, name) = try setting.grid(for: solver, match, steps: counted?.steps ?? steps)
     let table = try solver.compile(schedule: setting.schedule, grid: levels)
     for warning in solver.fallbacks(steps: levels.steps) { note("warning: \(warning)") }
     guard json else {

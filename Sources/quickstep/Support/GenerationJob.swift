@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import QuickstepDiffusion
 import QuickstepFormats
 import QuickstepNN
 import QuickstepPipelines
@@ -83,6 +84,7 @@ struct GenerationJob {
       request.guidanceInterval = try Interval.parse(interval, option: "--guidance-interval")
     }
     request.tiling = command.memory.vaeTiling ?? .auto
+    request.guidanceBatching = command.memory.guidanceBranches ?? .together
     request.pictures = try command.pictures.inputs()
     if let path = command.latents { try takeLatents(path) }
     try takeRecipe()

@@ -88,7 +88,7 @@ struct GenerationReport {
 
   private var exactness: Exactness {
     if result.accelerations.contains(where: { $0.hasActed }) { return .approximate }
-    return result.images.contains { $0.settings.batch > 1 } ? .rounding : .bitExact
+    return result.images.contains { $0.settings.batch > 1 || $0.settings.guidanceBatching != nil } ? .rounding : .bitExact
   }
 
   var summary: String {
@@ -115,12 +115,17 @@ extension AccelerationReport {
   }
 
   var json: JSONValue {
-    .object([
+    var members: [String: JSONValue] = [
       "method": .string(method), "computed": .integer(computed), "saved": .integer(saved), "forced": .integer(forced),
       "additional": .integer(additional),
       "peak_bytes": .integer(peakBytes), "signals": .array(signals.map { .number($0) }),
       "actions": .object(actions.mapValues { .string($0) }),
-    ])
+    ]
+    if let share {
+      members["model"] = .string(share.model)
+      members["first_evaluation"] = .integer(share.evaluations.lowerBound)
+    }
+    return .object(members)
   }
 }
 

@@ -1,5 +1,6 @@
 public import ArgumentParser
 import Foundation
+public import QuickstepDiffusion
 import QuickstepFormats
 import QuickstepNN
 public import QuickstepPipelines
@@ -10,6 +11,12 @@ struct MemoryOptions: ParsableArguments {
   @Option(
     help: "Codec in strips, with less memory and the same picture up to rounding: auto (large pictures; default), on, off.")
   var vaeTiling: CodecTiling?
+  @Option(
+    help: """
+      Branches of guidance in one call of the network (together; default) or one after the other (split), with less memory and the same \
+      picture up to rounding.
+      """)
+  var guidanceBranches: GuidedDenoiser.Batching?
   @Flag(help: "Check everything and print the memory it would take; make nothing.")
   var dryRun = false
   @Flag(help: "Run although the estimate is above this machine's memory.")
@@ -21,6 +28,7 @@ struct MemoryOptions: ParsableArguments {
     -> RunEstimate
   {
     var result = RunEstimate(parts: [])
+    var runs: [(name: String, pipeline: ImagePipeline, request: GenerationRequest)] = []
     var shape: [Int] = []
     for (index, stage) in stages.enumerated() {
       let outline = try LoadedModel.outline(
@@ -29,17 +37,44 @@ struct MemoryOptions: ParsableArguments {
       if index == 0 { request.pictures.controls = try command.pictures.controlInputs(outline) }
       if index > 0 { request.pictures.handover = .empty(shape, dtype: .float32, device: .meta) }
       let companions = try ImagePipeline.companions(of: request, like: outline)
-      let estimate = try ImagePipeline(outline, companions: companions).estimate(request)
+      let pipeline = ImagePipeline(outline, companions: companions)
+      let estimate = try pipeline.estimate(request)
       shape = estimate.stateShape
+      runs.append((outline.name, pipeline, request))
       result.parts.append((outline.name, estimate))
     }
     let facts = MachineFacts.read()
     let memory = min(facts.memory, facts.memoryLimit ?? .max)
     guard device == .cpu, memory > 0, result.bytes > memory, !ignoreMemory, !dryRun else { return result }
+    var split = RunEstimate(parts: [])
+    for run in runs {
+      var request = run.request
+      request.guidanceBatching = .split
+      split.parts.append((run.name, try run.pipeline.estimate(request)))
+    }
+    let apart = split.bytes < result.bytes ? ", --guidance-branches split (\(Quantity.bytes(split.bytes)))" : ""
     throw ValidationError(
       "This run is expected to take \(Quantity.bytes(result.bytes)) of memory (\(result.summary)), and this machine has "
-        + "\(Quantity.bytes(memory)). Ask for a smaller size or batch, a smaller --dtype or --vae-tiling on; --ignore-memory runs it all the same."
-    )
+        + "\(Quantity.bytes(memory)). Ask for a smaller size or batch\(apart), a smaller --dtype or --vae-tiling on; "
+        + "--ignore-memory runs it all the same.\(Self.askedSizeHint(runs, result))")
+  }
+
+  /// Where a model works at a size that it was trained on: what a run at the smaller size asked for would take.
+  private static func askedSizeHint(
+    _ runs: [(name: String, pipeline: ImagePipeline, request: GenerationRequest)], _ result: RunEstimate
+  ) -> String {
+    var (exact, isSmaller) = (RunEstimate(parts: []), false)
+    for (run, part) in zip(runs, result.parts) {
+      var request = run.request
+      request.usesTrainedSizes = false
+      // Not every size is one that the model can work at.
+      let estimate = (try? run.pipeline.estimate(request)) ?? part.estimate
+      isSmaller = isSmaller || estimate.stateShape.reduce(1, *) < part.estimate.stateShape.reduce(1, *)
+      exact.parts.append((run.name, estimate))
+    }
+    return isSmaller
+      ? " The size was enlarged to one the model was trained on; --exact-size keeps the size asked for and takes \(Quantity.bytes(exact.bytes))."
+      : ""
   }
 
   func report(_ estimate: RunEstimate, json: Bool) throws {
@@ -56,6 +91,7 @@ struct MemoryOptions: ParsableArguments {
 }
 
 extension CodecTiling: ExpressibleByArgument {}
+extension GuidedDenoiser.Batching: ExpressibleByArgument {}
 extension GraphUse: ExpressibleByArgument {}
 
 /// The memory of all models of a run. They are at work one after the other.

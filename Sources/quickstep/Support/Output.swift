@@ -2,9 +2,10 @@ import Foundation
 import QuickstepFormats
 
 /// Prints one JSON value to standard output: keys sorted, two spaces of indentation.
-func printJSON(_ value: JSONValue) { print(indented(value, depth: 0)) }
+func printJSON(_ value: JSONValue) { print(indented(value)) }
 
-private func indented(_ value: JSONValue, depth: Int) -> String {
+/// Keys sorted, two spaces of indentation.
+func indented(_ value: JSONValue, depth: Int = 0) -> String {
   let inner = String(repeating: "  ", count: depth + 1)
   let end = "\n" + String(repeating: "  ", count: depth)
   switch value {
