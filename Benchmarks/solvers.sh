@@ -71,8 +71,9 @@ emojis() {
     [ -f "$work/plan-$n.json" ] || "$program" calibrate olss lion koala whale lemon crab tulip cookie "rabbit face" --model "$1" --steps "$n" \
       --samples 16 -q -o "$work/plan-$n.json"
   done
+  [ -f "$work/moments.safetensors" ] || "$program" calibrate gaussian "${things[@]}" --model "$1" --samples 128 --steps 10 -q -o "$work/moments.safetensors"
   measure "$1" "${budgets[@]}" --count 12 --batch 4 "${prompts[@]}" -- dpm++-2m ddim unipc dpm-v3 "olss:plan=$work/plan-{n}.json" "${flow[@]}" dpm++-3m deis dualfast \
-    lms "dpm++-2m + karras" euler-ancestral unic:base=ddim
+    lms "dpm++-2m + karras" euler-ancestral unic:base=ddim dualfast:base=ddim "ddim + teleport:data=$work/moments.safetensors,skip=1"
 }
 
 for model in "${@:-digits}"; do

@@ -4,7 +4,7 @@
 #   ROUNDS=5 WORK=FOLDER Benchmarks/peers/run.sh [NAME …]     names: sd15-unet vae sdxl-unet pixart flux; --only CONTENDER
 #
 # Needs about 40 GB of disk in WORK (default: out/peers), 24 GB of memory and an idle machine. Writes out/bench-peers.md, with what earlier calls
-# measured of other networks, and replaces the section of RESULTS.md by it. ROUNDS and RUNS count the rounds and the evaluations within one.
+# measured of other networks, and replaces the section of RESULTS.md by it once all are there. ROUNDS and RUNS count the rounds and the evaluations within one.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 python=$(Parity/environment.sh)
@@ -19,4 +19,9 @@ export PYTHONPATH="$openvino${PYTHONPATH:+:$PYTHONPATH}"
 work="${WORK:-out/peers}"
 mkdir -p "$work" out
 "$python" Benchmarks/peers/bench.py --program "${PROGRAM:-.build/release/quickstep}" --work "$work" --rounds "${ROUNDS:-5}" --runs "${RUNS:-3}" --markdown out/bench-peers.md "$@"
-python3 Benchmarks/section.py Benchmarks/RESULTS.md peers out/bench-peers.md
+# What was measured by hand before stays until all networks are there.
+if [ "$(grep -c '^### ' out/bench-peers.md)" -eq 5 ]; then
+  python3 Benchmarks/section.py Benchmarks/RESULTS.md peers out/bench-peers.md
+else
+  echo "out/bench-peers.md holds some of the networks; RESULTS.md is left as it is" >&2
+fi
