@@ -21,6 +21,7 @@ import drawers_clip
 import drawers_codecs
 import drawers_control
 import drawers_transformers
+import drawers_unet
 import torch
 from random_weights import disturb, noise
 from safetensors.torch import load_file, save_file
@@ -213,7 +214,7 @@ def draw_dit(rng, seed):
 DRAWERS = {
     "dit": draw_dit, "unet": draw_unet, "plain-unet": draw_plain_unet, "autoencoder": draw_autoencoder, "tiny": draw_tiny,
     "clip": draw_clip,
-} | drawers_transformers.DRAWERS | drawers_codecs.DRAWERS | drawers_control.DRAWERS | drawers_clip.DRAWERS
+} | drawers_transformers.DRAWERS | drawers_codecs.DRAWERS | drawers_control.DRAWERS | drawers_clip.DRAWERS | drawers_unet.DRAWERS
 GOLDENS = 4
 
 

@@ -3,8 +3,10 @@
     python Parity/pipelines.py
 
 Writes Tests/QuickstepPipelinesTests/Fixtures/<case>: the model folder as diffusers saves it, and golden.safetensors with `latents`
-(initial noise), `step_000` … (the state after each step), `final`, `picture` (−1…1) and the prompts in its metadata.
+(initial noise), `step_000` … (the state after each step), `final`, `picture` (−1…1) and the prompts in its metadata. Where steps add noise
+(`lcm`), every picture draws it from PyTorch's generator of a seed of its own, 0, 1, …, as we do.
 """
+import functools
 import json
 import shutil
 import sys
@@ -81,11 +83,25 @@ def stable_diffusion_xl():
         add_watermarker=False), dict(guidance_scale=5.0)
 
 
-def recorded(pipeline, call, unpacked=lambda state: state):
+def latent_consistency():
+    from diffusers import LatentConsistencyModelPipeline, LCMScheduler
+
+    # Settings of the published checkpoints' file.
+    distilled = LCMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", set_alpha_to_one=True, steps_offset=0,
+                             clip_sample=False, original_inference_steps=50, timestep_spacing="leading", timestep_scaling=10.0)
+    return LatentConsistencyModelPipeline(
+        vae=autoencoder(8, 0.18215), text_encoder=text_encoder(9, 12, False), tokenizer=tokenizer("<|endoftext|>"),
+        unet=unet(10, cross_attention_dim=12, time_cond_proj_dim=14), scheduler=distilled, safety_checker=None, feature_extractor=None,
+        requires_safety_checker=False), dict(guidance_scale=8.5, num_inference_steps=4)
+
+
+def recorded(pipeline, call, unpacked=lambda state: state, steps=STEPS):
     """What `call` makes, and the state behind every step of the scheduler."""
     states = {}
     step = pipeline.scheduler.step
 
+    # Pipelines look at what the scheduler's step takes before they give it their generator.
+    @functools.wraps(step)
     def keep(*arguments, **named):
         result = step(*arguments, **named)
         state = result[0] if isinstance(result, tuple) else result.prev_sample
@@ -97,21 +113,23 @@ def recorded(pipeline, call, unpacked=lambda state: state):
     with torch.inference_mode():
         result = call()
     del pipeline.scheduler.step
-    assert len(states) == STEPS
+    assert len(states) == steps
     return result, states
 
 
 def write(name, pipeline, arguments):
     latents = noise(name, "latents", 2, 4, 8, 8)
+    call = {"num_inference_steps": STEPS} | arguments
+    seeded = [torch.Generator().manual_seed(index) for index in range(len(PROMPTS))]
     picture, states = recorded(pipeline, lambda: pipeline(
-        prompt=PROMPTS, latents=latents, num_inference_steps=STEPS, output_type="pt", **arguments).images)
+        prompt=PROMPTS, latents=latents, generator=seeded, output_type="pt", **call).images, steps=call["num_inference_steps"])
     save(FOLDER / name, pipeline, latents, states, picture, arguments)
 
 
 def save(folder, pipeline, latents, states, picture, arguments, prompts=PROMPTS, **more):
     shutil.rmtree(folder, ignore_errors=True)
     pipeline.to(torch.float16).save_pretrained(folder, safe_serialization=True)
-    golden = {"latents": latents, **states, "final": states[f"step_{STEPS - 1:03d}"], "picture": picture * 2 - 1, **more}
+    golden = {"latents": latents, **states, "final": states[max(states)], "picture": picture * 2 - 1, **more}
     save_file({key: value.contiguous().clone() for key, value in golden.items()}, folder / "golden.safetensors", metadata={
         "script": "Parity/pipelines.py", "prompts": json.dumps(prompts), "arguments": json.dumps(arguments)})
     print(folder.name, sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()), "bytes")
@@ -122,6 +140,7 @@ def main():
     quiet()
     write("sd", *stable_diffusion())
     write("sdxl", *stable_diffusion_xl())
+    write("lcm", *latent_consistency())
     from pipelines_transformers import write_all
 
     write_all()

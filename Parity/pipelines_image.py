@@ -1,8 +1,8 @@
 """Whole pipelines that begin with pictures or are steered by them, against diffusers: image-to-image, inpainting, ControlNet, SDXL's refiner.
 
-    python Parity/pipelines_image.py
+    python Parity/pipelines_image.py [transformers]
 
-Uses the tiny folders of pipelines.py. Writes Tests/QuickstepPipelinesTests/Fixtures/pictures: `parts/<name>` with the components that those
+With `transformers` only the cases of Stable Diffusion 3 and FLUX are made, and nothing is removed. Uses the tiny folders of pipelines.py. Writes Tests/QuickstepPipelinesTests/Fixtures/pictures: `parts/<name>` with the components that those
 folders lack, and `<case>.safetensors` with the pictures given (`image`, `mask`, `control`, bytes), `latents` (noise), `step_000` … (the state after
 each step), `final`, `picture` (−1…1) and, in its metadata, prompts and settings.
 
@@ -21,6 +21,7 @@ from safetensors.torch import save_file
 import pipelines
 from checkpoints import disturb, noise, quiet
 from pipelines import PROMPTS
+from pipelines_transformers import t5_tokenizer
 
 FOLDER = pipelines.FOLDER / "pictures"
 SIDE = 16
@@ -67,7 +68,7 @@ def components(pipeline, kind, **more):
     return kind(**(parts | more), **options)
 
 
-def run(name, pipeline, arguments, pictures, settings, steps):
+def run(name, pipeline, arguments, pictures, settings, steps, unpacked=lambda state: state):
     """Runs one pipeline and keeps what it does. `settings` is what the test asks of us."""
     pipeline.set_progress_bar_config(disable=True)
     latents = noise(name, "latents", 2, 4, SIDE // 2, SIDE // 2)
@@ -75,7 +76,7 @@ def run(name, pipeline, arguments, pictures, settings, steps):
     states = []
 
     def keep(_, index, __, values):
-        states.append(values["latents"].clone())
+        states.append(unpacked(values["latents"]).clone())
         return {}
 
     with torch.inference_mode():
@@ -108,6 +109,20 @@ def image_to_image():
         picture = drawn_picture(base + "-image")
         run(f"{base}-image", components(pipeline, kind), arguments | dict(image=image_of(picture), strength=strength), dict(image=picture),
             dict(model=base, strength=strength, **named(arguments)), 16 if base == "sd" else 20)
+
+
+def image_to_image_of_transformers():
+    """Of 28 steps at strength 0.6 these run 17, where Stable Diffusion would run 16."""
+    from diffusers import FluxImg2ImgPipeline, StableDiffusion3Img2ImgPipeline
+
+    for base, kind, part, scale in (
+            ("sd3", StableDiffusion3Img2ImgPipeline, "tokenizer_3", 7.0), ("flux-dev", FluxImg2ImgPipeline, "tokenizer_2", 3.5)):
+        pipeline = kind.from_pretrained(pipelines.FOLDER / base, torch_dtype=torch.float32, **{part: t5_tokenizer()})
+        picture = drawn_picture(base + "-image")
+        unpacked = (lambda state: state) if base == "sd3" else (
+            lambda state: pipeline._unpack_latents(state, SIDE, SIDE, pipeline.vae_scale_factor))
+        run(f"{base}-image", pipeline, dict(image=image_of(picture), strength=0.6, height=SIDE, width=SIDE, guidance_scale=scale),
+            dict(image=picture), dict(model=base, strength=0.6, guidance=scale), 28, unpacked)
 
 
 def named(arguments):
@@ -224,8 +239,11 @@ def resizing():
 def main():
     torch.set_num_threads(1)
     quiet()
+    if sys.argv[1:] == ["transformers"]:
+        return image_to_image_of_transformers()
     shutil.rmtree(FOLDER, ignore_errors=True)
     image_to_image()
+    image_to_image_of_transformers()
     inpainting()
     steered()
     steered_by_several()

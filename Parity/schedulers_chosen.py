@@ -27,12 +27,14 @@ from schedulers_files import edm_model
 logging.getLogger("diffusers").setLevel(logging.ERROR)
 
 MODULES = {
-    "DDIMScheduler": "ddim", "DDPMScheduler": "ddpm", "DEISMultistepScheduler": "deis_multistep",
+    "DDIMParallelScheduler": "ddim_parallel", "DDIMScheduler": "ddim", "DDPMParallelScheduler": "ddpm_parallel", "DDPMScheduler": "ddpm",
+    "DEISMultistepScheduler": "deis_multistep",
     "DPMSolverMultistepScheduler": "dpmsolver_multistep", "DPMSolverSDEScheduler": "dpmsolver_sde",
     "DPMSolverSinglestepScheduler": "dpmsolver_singlestep", "EDMDPMSolverMultistepScheduler": "edm_dpmsolver_multistep",
     "EDMEulerScheduler": "edm_euler", "EulerAncestralDiscreteScheduler": "euler_ancestral_discrete",
     "EulerDiscreteScheduler": "euler_discrete", "FlowMatchEulerDiscreteScheduler": "flow_match_euler_discrete",
-    "FlowMatchHeunDiscreteScheduler": "flow_match_heun_discrete", "HeunDiscreteScheduler": "heun_discrete",
+    "FlowMatchHeunDiscreteScheduler": "flow_match_heun_discrete", "FlowMatchLCMScheduler": "flow_match_lcm",
+    "HeunDiscreteScheduler": "heun_discrete",
     "KDPM2AncestralDiscreteScheduler": "k_dpm_2_ancestral_discrete", "KDPM2DiscreteScheduler": "k_dpm_2_discrete", "LCMScheduler": "lcm",
     "LMSDiscreteScheduler": "lms_discrete", "PNDMScheduler": "pndm", "TCDScheduler": "tcd", "UniPCMultistepScheduler": "unipc_multistep",
 }
@@ -277,6 +279,11 @@ def other(cases):
     flow = cases.of("FlowMatchEulerDiscreteScheduler", {})
     flow(shift=3.0, shift_terminal=0.1)
     flow(shift=3.0, stochastic_sampling=True)
+    consistent = cases.of("FlowMatchLCMScheduler", {})
+    for shift in [1.0, 3.0]:
+        consistent(4, 8, shift=shift)
+    consistent(shift=3.0, shift_terminal=0.1)
+    consistent(shift=3.0, scale_factors=[], upscale_mode="bilinear")
     ends = dict(sigma_min=0.02, sigma_max=3.0)
     for prediction, spacing in itertools.product(["epsilon", "v_prediction"], ["karras", "exponential"]):
         cases.of("EDMEulerScheduler", ends)(prediction_type=prediction, sigma_schedule=spacing)

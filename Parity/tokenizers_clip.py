@@ -1,6 +1,7 @@
 """Goldens of CLIP's tokenizer: a small vocabulary trained here, texts of all kinds, and the numbers that transformers gives them.
 
     python Parity/tokenizers_clip.py                            writes the goldens of the test suite
+    python Parity/tokenizers_clip.py --big OUT                  the same with all merges of its words, 12,000 texts
     python Parity/tokenizers_clip.py --vocabulary FILE OUT      the same with OpenAI's merges (bpe_simple_vocab_16e6.txt.gz), 12,000 texts
 
 Writes a tokenizer folder (vocab.json, merges.txt, tokenizer_config.json) and texts.json: a list of [text, [ids without padding]].
@@ -105,11 +106,14 @@ def write(folder, merges, count):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--big", type=Path, metavar="OUT")
     parser.add_argument("--vocabulary", nargs=2, metavar=("FILE", "OUT"))
     arguments = parser.parse_args()
     if arguments.vocabulary:
         lines = gzip.open(arguments.vocabulary[0], "rt", encoding="utf8").read().split("\n")[1:49152 - 256 - 2 + 1]
         write(Path(arguments.vocabulary[1]), [tuple(line.split()) for line in lines], 12000)
+    elif arguments.big:
+        write(arguments.big, learned_merges(10_000), 12000)
     else:
         write(FOLDER, learned_merges(240), 500)
 

@@ -28,8 +28,8 @@ def run(program, folder, scratch):
     save_file({name: golden[name] for name in GIVEN if name in golden}, scratch / "given.st")
     height, width = golden["latents"].shape[2:]
     command = [program, "generate", *prompts, "--model", str(folder), "--latents", str(scratch / "given.st"), "--trajectory",
-               str(scratch / "states.st"), "--steps", "10", "--batch", str(len(prompts)), "--size", f"{width * 2}x{height * 2}", "--output",
-               str(scratch / "pictures"), "--quiet"]
+               str(scratch / "states.st"), "--steps", str(arguments.get("num_inference_steps", 10)), "--seed", "0",
+               "--batch", str(len(prompts)), "--size", f"{width * 2}x{height * 2}", "--output", str(scratch / "pictures"), "--quiet"]
     if "guidance_scale" in arguments:
         command += ["--guidance", str(arguments["guidance_scale"])]
     negative = arguments.get("negative_prompt")

@@ -128,6 +128,16 @@ public struct RunOutline: Sendable {
     return blocks
   }
 
+  /// T, of which shares of the trained time are parts.
+  /// - Throws: ``AccelerationError`` where the model counts no time, or nobody says.
+  public func needTrainedTime(_ method: String) throws -> Double {
+    guard let trainedTime, trainedTime > 0 else {
+      throw AccelerationError(
+        "'\(method)' acts in a part of the trained time, and needs a model with a last trained timestep; \(network) has none")
+    }
+    return trainedTime
+  }
+
   /// - Throws: ``AccelerationError`` where the network is no U-Net.
   public func needSkips(_ method: String) throws -> Int {
     guard skipCount > 0 else { throw AccelerationError("'\(method)' needs a U-Net with skip connections; \(network) is none") }

@@ -33,7 +33,8 @@ public struct GenerationRequest: Sendable {
   public var spacing: String?
   /// Parameter texts by name; what is not given has its standard value.
   public var spacingParameters: [String: String] = [:]
-  /// 1 turns guidance off, at half the cost per step.
+  /// 1 turns guidance off, at half the cost per step; so does every scale up to 1 with published models (those called Turbo ask for 0). With
+  /// this project's own, scales between 0 and 1 weigh the prompt less, and at 0 it does not count.
   public var guidanceScale: Double?
   /// Fractions of the steps between which guidance acts.
   public var guidanceInterval: ClosedRange<Double> = 0...1
@@ -151,6 +152,9 @@ public struct GenerationResult: Sendable {
   public var accelerations: [AccelerationReport] = []
   /// Attentions, feed-forward layers and residual blocks that were computed while something accelerated the run; 0 where nothing did.
   public var computedModules = 0
+  /// As many as there are in all evaluations, of which ``computedModules`` were computed; 0 where nothing acted inside a network. Where branches
+  /// of guidance are evaluated one after the other, both count each.
+  public var possibleModules = 0
   /// What was not understood or has no effect, in sentences for the user; each once.
   public var warnings: [String] = []
   /// Where pictures came from Markov chains: what these did.

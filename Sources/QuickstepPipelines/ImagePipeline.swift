@@ -178,7 +178,9 @@ extension GenerationResult {
     let reports = denoiser.reports
     accelerations =
       accelerations.count == reports.count ? zip(accelerations, reports).map { $0.adding($1) } : accelerations + reports
-    computedModules += denoiser.computedModules
+    let modules = denoiser.modules
+    computedModules += modules.computed
+    possibleModules += modules.possible
     for method in acceleration.methods where !accelerations.contains(where: { $0.isOf(method) && $0.hasActed }) {
       let warning = "'\(method)' had no effect: nothing was left out"
       if acceleration.changesTable(by: method) || method == acceleration.models?.method || warnings.contains(warning) { continue }

@@ -26,6 +26,8 @@ public struct LoadedModel: Sendable {
   public let codec: (any PictureCodec)?
   /// The noise schedule and what the network predicts.
   public let scheduler: SchedulerConfiguration
+  /// How the class of its pipeline runs.
+  let kind: PipelineKind
   /// The sizes it was trained on, where there are several.
   package let sizeBins: SizeBins?
   /// What is used where a request says nothing.
@@ -61,6 +63,7 @@ public struct LoadedModel: Sendable {
     let files = try ModelSources.open(folder, options: options)
     let index = files.index
     let kind = try PipelineKind.of(index)
+    self.kind = kind
     guard let backboneName = ["transformer", "unet"].first(where: { index.members[$0]?.array != nil }) else {
       throw FormatError(index.path, "names neither a 'transformer' nor a 'unet'")
     }
@@ -93,6 +96,13 @@ public struct LoadedModel: Sendable {
         try backbone.guestBlock(like: index, weights: $0)
       }.model
     }
+  }
+
+  /// Whether guidance at a scale compares two branches: not where the network is told the scale, and not at scales that mean no guidance, which are
+  /// all up to 1 for published models and 1 alone for this project's own.
+  package func comparesBranches(at scale: Double) -> Bool {
+    guard conditioner.guidance == .branches, backbone.guidanceSize == nil else { return false }
+    return kind.guidesAboveOneOnly ? scale > 1 : scale != 1
   }
 
   /// Number of classes of a class-conditional model.

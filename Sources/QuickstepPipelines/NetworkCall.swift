@@ -2,6 +2,12 @@ import QuickstepModels
 import QuickstepNN
 import QuickstepTensor
 
+/// For which branches of guidance a network was called.
+final class CallCounter {
+  /// Each set of branches once, as often as it was called for.
+  var branches: Set<[String]> = []
+}
+
 /// One evaluation of a model's network for all branches of guidance.
 struct NetworkCall {
   let model: LoadedModel
@@ -15,6 +21,8 @@ struct NetworkCall {
   var graphs: EvaluationGraphs?
   /// Keeps what networks make beside their weights.
   let tables: ConstantTables
+  /// Told of each call.
+  var counter: CallCounter?
 
   /// - Parameters:
   ///   - input: `[k·B, C, H, W]`, the context's branches one after the other.
@@ -32,6 +40,7 @@ struct NetworkCall {
       }
       return .cat(outputs, dim: 0)
     }
+    counter?.branches.insert(context.branches)
     let timestep = timesteps(input, context)
     if let recorded = try recorded(input, timestep, parts, context) { return recorded }
     return try tables.keeping { try answer(input, timestep, parts, context) }

@@ -32,15 +32,21 @@ public struct RequestPlan: Sendable {
   public var isShared: Bool
   /// What a plan cannot say of the methods within the parts, so that following it gives something else; in sentences.
   public var beyondPlans: [String]
-  /// What the user should know about methods that do not act in a part.
+  /// What the user should know of the request and of its methods, also of those that do not act in a part; each once.
   public var warnings: [String]
 
-  init(_ segments: [RunSegment], isShared: Bool) throws {
+  /// - Parameter known: what is to be known of the request as a whole.
+  init(_ segments: [RunSegment], isShared: Bool, warnings known: [String]) throws {
     self.isShared = isShared
     parts = try segments.filter { !$0.evaluations.isEmpty }.map(Part.init)
     var seen: Set<String> = []
     beyondPlans = segments.flatMap(\.acceleration.beyondPlans).filter { seen.insert($0).inserted }
-    warnings = segments.flatMap(\.warnings)
+    // Methods see each part as a run of its own; where there is one part alone, what they say of it is known.
+    let ofParts = segments.flatMap { segment in
+      segment.warnings + (isShared ? segment.acceleration.warnings.map { "in \(segment.outline.network): \($0)" } : [])
+    }
+    var told: Set<String> = []
+    warnings = (known + ofParts).filter { told.insert($0).inserted }
   }
 }
 
@@ -50,6 +56,7 @@ extension ImagePipeline {
   public func plan(of request: GenerationRequest) throws -> RequestPlan {
     let resolved = try ResolvedRequest(request, model: model)
     return try RequestPlan(
-      resolved.segments(request, model: model, companions: companions), isShared: resolved.acceleration.models != nil)
+      resolved.segments(request, model: model, companions: companions), isShared: resolved.acceleration.models != nil,
+      warnings: resolved.warnings)
   }
 }

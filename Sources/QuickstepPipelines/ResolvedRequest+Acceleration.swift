@@ -26,7 +26,30 @@ extension ResolvedRequest {
     guard methods.isEmpty || !request.observers.contains(where: \.needsPlainRun) else {
       throw GenerationError("a run is recorded as it is without '\(request.accelerations[0].name)'; leave one of them out")
     }
-    return try Acceleration(methods, run: outline)
+    return try Acceleration(methods, run: shared(request, methods, outline))
+  }
+
+  /// The run with the branches of guidance that its models compare, where some of them have a guidance scale of their own.
+  private static func shared(_ request: GenerationRequest, _ methods: [any Accelerator], _ outline: RunOutline) throws -> RunOutline {
+    var run = outline
+    for method in methods where !method.companions.isEmpty {
+      for case .models(let schedule) in try method.parts(for: outline) {
+        for segment in schedule.segments {
+          guard let scale = segment.scale else { continue }
+          let guidance = try sharedGuidance(scale: scale, within: request.guidanceInterval)
+          for index in outline.calls.indices where segment.steps.contains(outline.calls[index].step) {
+            run = run.guided(by: guidance, in: index..<(index + 1))
+          }
+        }
+      }
+    }
+    return run
+  }
+
+  private static func sharedGuidance(scale: Double, within interval: ClosedRange<Double>) throws -> Guidance {
+    guard scale != 1 else { return .none() }
+    return try .classifierFree(
+      scale: scale, window: interval == 0...1 ? .always : .steps(start: interval.lowerBound, end: interval.upperBound))
   }
 
   /// How the branches of guidance are evaluated, and what the user should know of it.

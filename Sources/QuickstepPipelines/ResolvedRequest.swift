@@ -3,6 +3,7 @@ import QuickstepDiffusion
 internal import QuickstepModels
 internal import QuickstepNN
 internal import QuickstepTensor
+internal import QuickstepTokenizers
 
 /// A request with every default filled in and every part checked against the model, before any work is done.
 struct ResolvedRequest {
@@ -93,12 +94,11 @@ struct ResolvedRequest {
     (grid, spacingName, spacingParameters) = (levels.grid, levels.spacing, levels.parameters)
     warnings += levels.warnings
     guidanceScale = request.guidanceScale ?? (model.conditioner.guidance == .none ? 1 : model.defaults.guidanceScale)
-    let comparesBranches = model.conditioner.guidance == .branches && model.backbone.guidanceSize == nil
     let interval = request.guidanceInterval
     guard interval.lowerBound >= 0, interval.upperBound <= 1 else {
       throw GenerationError("the guidance interval is \(interval); allowed: within 0…1")
     }
-    needsNegative = guidanceScale != 1 && comparesBranches
+    needsNegative = model.comparesBranches(at: guidanceScale)
     guidance =
       try !needsNegative
       ? .none()
@@ -111,20 +111,7 @@ struct ResolvedRequest {
       throw GenerationError(
         "a trajectory holds one batch; \(request.prompts.count) pictures in batches of \(request.batch) would be several")
     }
-    if !request.negative.isEmpty, !needsNegative {
-      let reason =
-        comparesBranches
-        ? "at guidance scale 1"
-        : model.backbone.guidanceSize != nil
-          ? "on a network distilled with guidance" : "on '\(model.name)', which compares with no second branch"
-      warnings.append("the negative prompt has no effect " + reason)
-    }
-    if model.conditioner.guidance == .none, guidanceScale != 1 {
-      warnings.append("'\(model.name)' is not guided; the guidance scale has no effect")
-    }
-    if !comparesBranches, interval != 0...1 {
-      warnings.append("'\(model.name)' compares with no second branch; the guidance interval has no effect")
-    }
+    warnings += Self.guidanceWarnings(request, model, scale: guidanceScale)
     if request.weighting != .none, !model.conditioner.takesWeights {
       throw GenerationError(
         "'\(model.name)' cannot weight words of a prompt: weighting '\(request.weighting.rawValue)' needs text encoders of CLIP alone")
@@ -132,6 +119,7 @@ struct ResolvedRequest {
     if request.weighting != .none, given.promptEmbeds != nil {
       throw GenerationError("weighting '\(request.weighting.rawValue)' has no effect on prompts that are encoded already")
     }
+    if request.weighting != .none { for text in request.prompts + [request.negative] { _ = try WeightedPrompt.checked(text) } }
     if choice.follows { warnings += scheduler.warnings }
     pictures = try ResolvedPictures(
       request, model: model, grid: grid, schedule: schedule, width: size.width, height: size.height, sampleShape: sampleShape)
@@ -198,7 +186,9 @@ struct ResolvedRequest {
   ) throws -> (grid: Grid, spacing: String, parameters: [String: String], warnings: [String]) {
     var warnings: [String] = []
     let (match, scheduler) = (choice.match, choice.configuration)
-    if walks { return try walkedLevels(request, match: match, solver: solver, schedule: schedule, steps: model.defaults.steps) }
+    let asked = match.counted(request.steps ?? model.defaults.steps, request.solverParameters)?.steps ?? request.steps
+    let wanted = asked ?? model.defaults.steps
+    if walks { return try walkedLevels(request, match: match, solver: solver, schedule: schedule, steps: wanted) }
     if let own = try solver.ownGrid(schedule: schedule) {
       try checkSpacing(request, match.solver.declaration.name, own: own)
       return (own, own.spacing, [:], [])
@@ -209,9 +199,8 @@ struct ResolvedRequest {
     }
     let standard = request.spacing == nil && match.alias?.spacing == nil
     let name = request.spacing ?? match.alias?.spacing ?? scheduler.spacing
-    let asked = match.counted(request.steps ?? model.defaults.steps, request.solverParameters)?.steps ?? request.steps
-    let wanted = asked ?? model.defaults.steps
-    let implied = try standard ? scheduler.spacingParameters(for: match.solver.declaration.name, steps: wanted) : [:]
+    let named = request.spacing == nil ? match.alias?.spacingParameters ?? [:] : [:]
+    let implied = try standard ? scheduler.spacingParameters(for: match.solver.declaration.name, steps: wanted) : named
     let found = try AllGrids.match(name)
     let parameters = implied.merging(found.parameters(request.spacingParameters)) { _, given in given }
     let own = found.spacing.declaration.name

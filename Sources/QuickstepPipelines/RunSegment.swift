@@ -13,6 +13,8 @@ struct RunSegment {
   let evaluations: Range<Int>
   /// Steps of the whole run that are this model's.
   let steps: Range<Int>
+  /// The run's, which act in all of its steps.
+  let corrections: [any Correction]
   /// Methods as they act within this part, which they see as a run of its own.
   let acceleration: Acceleration
   /// This part as they see it.
@@ -41,37 +43,26 @@ extension ResolvedRequest {
       let (evaluations, steps) = (0..<outline.evaluations, 0..<outline.stepCount)
       return [
         RunSegment(
-          model: model, plan: self, evaluations: evaluations, steps: steps, acceleration: acceleration, outline: outline,
-          isCompanion: false, warnings: [])
+          model: model, plan: self, evaluations: evaluations, steps: steps, corrections: corrections, acceleration: acceleration,
+          outline: outline, isCompanion: false, warnings: [])
       ]
     }
     guard pictures.controls.isEmpty else { throw GenerationError("'\(schedule.method)' and a ControlNet do not go together") }
     return try schedule.segments.map { segment in
       let indices = outline.calls.indices.filter { segment.steps.contains(outline.calls[$0].step) }
       let evaluations = (indices.first ?? 0)..<((indices.last ?? -1) + 1)
-      var part = outline
-      part.calls = outline.calls[evaluations].map { call in
-        var call = call
-        call.step -= segment.steps.lowerBound
-        return call
+      var (doer, plan) = (model, self)
+      if let name = segment.model {
+        guard let companion = companions[name] else {
+          throw GenerationError("'\(name)', which '\(schedule.method)' needs, is not loaded: ImagePipeline(model, companions:) takes it")
+        }
+        (doer, plan) = (companion, try resolved(request, for: companion, of: model, scale: segment.scale))
       }
-      part.stepCount = segment.steps.count
-      guard let name = segment.model else {
-        let own = try acceleration.narrowed(to: part)
-        return RunSegment(
-          model: model, plan: self, evaluations: evaluations, steps: segment.steps, acceleration: own.acceleration, outline: part,
-          isCompanion: false, warnings: own.warnings)
-      }
-      guard let companion = companions[name] else {
-        throw GenerationError("'\(name)', which '\(schedule.method)' needs, is not loaded: ImagePipeline(model, companions:) takes it")
-      }
-      (part.network, part.sites) = ("'\(companion.name)'", companion.backbone.sites)
-      (part.guests, part.tokens) = (companion.guests, companion.tokenLayout(of: sampleShape))
-      part.identity?.fingerprint = companion.fingerprint
+      let part = plan.outline.part(evaluations, steps: segment.steps, of: outline, guidance: plan.guidance)
       let own = try acceleration.narrowed(to: part)
       return RunSegment(
-        model: companion, plan: try resolved(request, for: companion, of: model, scale: segment.scale), evaluations: evaluations,
-        steps: segment.steps, acceleration: own.acceleration, outline: part, isCompanion: true, warnings: own.warnings)
+        model: doer, plan: plan, evaluations: evaluations, steps: segment.steps, corrections: corrections,
+        acceleration: own.acceleration, outline: part, isCompanion: segment.model != nil, warnings: own.warnings)
     }
   }
 
@@ -90,6 +81,7 @@ extension ResolvedRequest {
     own.start = nil
     own.pictures = PictureInputs()
     own.span = 0...1
+    // The run's act in all steps: this plan's are not asked for.
     own.corrections = []
     (own.width, own.height, own.style) = (width, height, style ?? "none")
     own.usesTrainedSizes = companion.sizeBins == nil
@@ -110,13 +102,49 @@ extension ResolvedRequest {
   }
 }
 
+extension RunOutline {
+  /// A part of a run by the model whose outline this is, as a run of its own.
+  /// - Parameters:
+  ///   - evaluations: those of the part among the whole run's.
+  ///   - steps: its steps among the whole run's.
+  ///   - run: the whole, whose calls these are.
+  ///   - guidance: that of this model, which goes by the steps of the whole run.
+  fileprivate func part(_ evaluations: Range<Int>, steps: Range<Int>, of run: RunOutline, guidance: Guidance) -> RunOutline {
+    var part = self
+    part.stepCount = steps.count
+    part.calls = run.guided(by: guidance, in: evaluations).calls[evaluations].map { call in
+      var call = call
+      call.step -= steps.lowerBound
+      return call
+    }
+    return part
+  }
+
+  /// The run with the branches of another guidance in some of its evaluations.
+  func guided(by guidance: Guidance, in evaluations: Range<Int>) -> RunOutline {
+    var run = self
+    for index in evaluations {
+      let call = calls[index]
+      let context = StepContext(
+        step: call.step, stepCount: stepCount, evaluation: index, evaluationCount: calls.count, level: call.level)
+      run.calls[index].branches = guidance.active(context).map(\.name)
+    }
+    return run
+  }
+}
+
 /// What is evaluated in a run of one batch: in each part its model, with its own conditions and its own caches.
 final class SegmentedDenoiser: Denoiser {
   private struct Entry {
     let segment: RunSegment
     let session: AccelerationSession
     let denoiser: GuidedDenoiser
+    let calls: CallCounter
+    /// Attentions, feed-forward layers and residual blocks of its network.
+    let modules: Int
     var evaluations = 0
+    /// Passes through the network, and as many of them as there would be without what answers whole evaluations.
+    var passes = 0, possiblePasses = 0
   }
   private var entries: [Entry] = []
   private let schedule: ModelSchedule?
@@ -145,19 +173,21 @@ final class SegmentedDenoiser: Denoiser {
       let session = segment.acceleration.makeSession()
       let acting = sites ?? session.sites
       let recorder = request.observers.isEmpty ? nil : RunRecorder(request.observers, model: model.name, base: acting)
+      let counter = CallCounter()
       let call = NetworkCall(
         model: model, conditions: conditions, pictures: pictures, policy: recorder ?? acting, graphs: memory.graphs,
-        tables: memory.tables)
+        tables: memory.tables, counter: counter)
       // Innermost: what the network answers, whatever methods make of it.
       let calls = session.calls + (recorder.map { [$0] } ?? [])
       let denoiser = GuidedDenoiser(
-        parametrisation: plan.parametrisation, guidance: plan.guidance, corrections: plan.corrections,
+        parametrisation: plan.parametrisation, guidance: plan.guidance, corrections: segment.corrections,
         batching: plan.guidanceBatching, policies: calls, located: segment.located
       ) { input, context in
         guard let recorder else { return try call.output(input, context) }
         return try recorder.call(context) { try call.output(input, context) }
       }
-      entries.append(Entry(segment: segment, session: session, denoiser: denoiser))
+      let modules = model.backbone.sites.count { $0.kind.isModule }
+      entries.append(Entry(segment: segment, session: session, denoiser: denoiser, calls: counter, modules: modules))
     }
   }
 
@@ -167,7 +197,12 @@ final class SegmentedDenoiser: Denoiser {
       throw GenerationError("no model does step \(context.step)")
     }
     entries[index].evaluations += 1
-    return try entries[index].denoiser.denoised(state, context: context)
+    entries[index].calls.branches = []
+    let denoised = try entries[index].denoiser.denoised(state, context: context)
+    let passes = entries[index].calls.branches.count
+    entries[index].passes += passes
+    entries[index].possiblePasses += max(1, passes)
+    return denoised
   }
 
   /// What the methods did; those within another model's part with its name.
@@ -194,5 +229,13 @@ final class SegmentedDenoiser: Denoiser {
     return reports
   }
 
-  var computedModules: Int { entries.reduce(0) { $0 + ($1.session.sites?.computedModules ?? 0) } }
+  /// Modules that were computed, and those of all evaluations; both 0 where nobody acts inside a network. A part in which nobody does so counts
+  /// as computed; branches of guidance that are evaluated one after the other count each.
+  var modules: (computed: Int, possible: Int) {
+    guard entries.contains(where: { $0.session.sites != nil }) else { return (0, 0) }
+    return entries.reduce(into: (computed: 0, possible: 0)) { sum, entry in
+      sum.computed += entry.session.sites?.computedModules ?? entry.passes * entry.modules
+      sum.possible += entry.possiblePasses * entry.modules
+    }
+  }
 }

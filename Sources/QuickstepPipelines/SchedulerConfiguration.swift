@@ -69,8 +69,10 @@ public struct SchedulerConfiguration: Sendable {
   /// - Throws: `FormatError` naming the file, the key and the value; `ScheduleError` for impossible numbers.
   public init(_ file: ConfigurationFile, flowSpacing: String = "linspace") throws {
     let className = file.className ?? ""
+    try SchedulerClasses.checkNoise(of: className, path: file.path)
     let keys = SchedulerKeys(path: file.path, members: SchedulerClasses.members(file.members, readBy: className))
     let kind = SchedulerKind.of(className)
+    try kind.check(keys)
     let match = try? AllSolvers.named(className)
     (self.file, self.flowSpacing) = (file, flowSpacing)
     solver = className.isEmpty ? nil : try kind.solver(keys) ?? match?.solver.declaration.name ?? "dpm++-2m"

@@ -25,6 +25,12 @@ public struct WeightedPrompt: Sendable, Hashable {
   /// Whether any weight is not 1; a break does not count.
   public var hasWeights: Bool { parts.contains { $0.weight != 1 && !$0.isBreak } }
 
+  /// Weights that vectors can be multiplied by and keep their digits; a prompt worth drawing has far smaller ones.
+  public static let allowedWeights = -1000.0...1000.0
+
+  /// The first weight outside ``allowedWeights``: a hundred nested brackets make one.
+  public var excessiveWeight: Double? { parts.first { !Self.allowedWeights.contains($0.weight) }?.weight }
+
   /// Reads a prompt; every text is one.
   public init(_ text: String) {
     var builder = Builder()

@@ -43,7 +43,7 @@ struct GenerateCommand: AsyncParsableCommand {
   var start: String?
   @Option(name: [.customShort("n"), .long], help: "Solver steps.")
   var steps: Int?
-  @Option(name: [.short, .long], help: "Guidance scale; 1 is none and halves the work.")
+  @Option(name: [.short, .long], help: "Guidance scale; 1 is none and halves the work, as does 0 with published models (Turbo).")
   var guidance: Double?
   @Option(help: "Part of the run in which guidance acts, as START-END in 0…1, such as 0.2-0.8.")
   var guidanceInterval: String?

@@ -87,7 +87,7 @@ extension Workplace {
       {"_class_name": "ClassToImagePipeline", "classifier": ["quickstep", "DigitClassifier"], "scheduler": ["diffusers", "DDIMScheduler"],
        "safety_checker": [null, null], "styles": ["round", "square"], "default_steps": 4}
       """, folder + "/model_index.json")
-    try write(#"{"_class_name": "DDIMScheduler"}"#, folder + "/scheduler/scheduler_config.json")
+    try write(#"{"_class_name": "DDIMScheduler", "clip_sample": false}"#, folder + "/scheduler/scheduler_config.json")
     try write("---\nlicense: x\n---\n\n# A very small model\n\nMore.\n", folder + "/README.md")
     try write(
       #"{"_class_name": "DigitClassifier", "in_channels": 1, "block_out_channels": [8], "feature_dim": 4, "num_classes": 2}"#,

@@ -74,8 +74,9 @@ import Testing
       RunOutline.Call(
         step: index, level: NoiseLevel(timestep: 990 - 60 * Double(index), alpha: 0.5, sigma: 0.5), branches: ["negative", "positive"])
     }
-    let outline = RunOutline(
+    var outline = RunOutline(
       network: "a picture", stepCount: count, calls: calls, sites: [Site("attn", .attention, depth: 0)])
+    outline.trainedTime = 1000
     let session = try acceleration("fastercache:branch-interval=3,low=1.1,high=1.1", outline).makeSession()
     let policy = try #require(session.calls.first)
     var made = 0

@@ -58,6 +58,9 @@ import Testing
     Case("fastercache:interval=1,branch-from=0"), Case("magcache:threshold=0"), Case("magcache:threshold=1,ratios=1,retention=1"),
     Case(#"{"evaluations": 9, "sites": {"call.negative": "CCCCCCCCC"}}"#), Case("step-rehash:interval=1", onUNet: true),
     Case("step-rehash:begin=1", onUNet: true), Case("faster-diffusion:schedule=all,span=4", onUNet: true),
+    Case("pab:interval=1,cross-interval=1"), Case("pab:from=0.1,to=0.05"), Case("pab:from=0.1,to=0.05", onUNet: true),
+    Case("cachequant:starts=0,1,2,3,4,5,6,7,8"), Case("cachequant:starts=0,1,2,3,4,5,6,7,8,order=1", onUNet: true),
+    Case("layer-skip:layers=0,start=1"), Case("layer-skip:layers=0,start=0.5,end=0.5", onUNet: true),
   ]
 
   /// Network, run and guidance of a case, and two states to begin with.
@@ -95,6 +98,16 @@ import Testing
   func neutral(_ item: Case, _ batching: GuidedDenoiser.Batching) throws {
     let (laws, acceleration, initials) = try setting(item, batching)
     try laws.checkNeutral(item.testDescription, acceleration, initial: initials.0)
+  }
+
+  /// `LawTests` sets what is neutral by the declarations.
+  @Test("methods without a neutral value have idle cases")
+  func idleCases() {
+    let covered = Self.idle.flatMap(\.methods).map { text in text.hasPrefix("{") ? "plan" : String(text.split(separator: ":")[0]) }
+    let declarations = AllAccelerators.all.map { $0.declaration }
+    for declaration in declarations where !declaration.parameters.contains(where: { $0.neutral != nil }) {
+      #expect(covered.contains(declaration.name), "\(declaration.name)")
+    }
   }
 
   @Test("state belongs to the request", arguments: all, GuidedDenoiser.Batching.allCases)

@@ -11,7 +11,9 @@ func outline(_ network: ToyNetwork, steps: Int) -> RunOutline {
     let progress = Double(step) / Double(steps)
     return RunOutline.Call(step: step, level: NoiseLevel(timestep: 1000 * (1 - progress), alpha: progress, sigma: 1 - progress))
   }
-  return RunOutline(network: "the toy network", stepCount: steps, calls: calls, sites: network.sites)
+  var outline = RunOutline(network: "the toy network", stepCount: steps, calls: calls, sites: network.sites)
+  outline.trainedTime = 1000
+  return outline
 }
 
 /// A method as on a command line; lists of numbers have commas as well.

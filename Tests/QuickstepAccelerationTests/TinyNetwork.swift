@@ -74,6 +74,7 @@ struct TinyRun {
     end = try TinyNetwork.state(turned, inputs, isTokens: isTokens)
     let calls = (0..<Self.count).map { RunOutline.Call(step: $0, level: Self.level($0), branches: ["negative", "positive"]) }
     outline = RunOutline(network: network.testDescription, stepCount: Self.count, calls: calls, sites: backbone.sites)
+    outline.trainedTime = 1000
     outline.tokens = backbone.tokenTraits.map { TokenLayout(traits: $0, rows: start.size(2) / $0.patch, columns: start.size(3) / $0.patch) }
   }
 

@@ -143,6 +143,16 @@ import Testing
     #expect(try full(codes("toca:pace=0,window=false", "blocks.2.attn")) == [49] + stride(from: 48, through: 0, by: -4))
   }
 
+  @Test("a choice must not rest on NaN", arguments: ["received", "values", "norm", "change"])
+  func nan(_ score: String) throws {
+    let network = try ToyTransformer.random(seed: 1)
+    let broken = try withTensorErrors { try network.sample(seed: 2) * Double.nan }
+    let policy = try session("toca:interval=4,fresh=0.2,step-slope=0,score=\(score)", network).sites
+    let request = SitePolicyLaws.Request(network.callAsFunction, policy: policy, initial: broken, steps: Self.steps)
+    let error = #expect(throws: AccelerationError.self) { try request.finish() }
+    #expect(error?.description.contains("'toca' compares values") == true, "\(error?.description ?? "")")
+  }
+
   @Test("networks that cannot are refused with the reason")
   func refusals() throws {
     let network = try ToyTransformer.random(seed: 1)

@@ -58,7 +58,8 @@ struct UNetFixture: Sendable {
     let solver = try AllSolvers.make(solver)
     let table = try solver.compile(schedule: schedule, grid: grid)
     let control = controlled ? [Site.controlNetwork] : []
-    let outline = RunOutline(network: "the tiny U-Net", tableau: table, guidance: guidance, sites: control + network.sites)
+    var outline = RunOutline(network: "the tiny U-Net", tableau: table, guidance: guidance, sites: control + network.sites)
+    outline.trainedTime = schedule.trainSteps.map { Double($0) }
     let acceleration = try Acceleration(methods, run: outline)
     let session = acceleration.makeSession()
     let counter = Counter()

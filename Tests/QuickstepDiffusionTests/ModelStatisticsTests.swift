@@ -158,6 +158,13 @@ import Testing
     let told = try concerns("bbbb")
     #expect(told.count == 1 && told.allSatisfy { $0.contains("another model") && $0.contains("bbbb") }, "\(told)")
     #expect(try AllSolvers.make("dpm-v3").concerns(fingerprint: "aaaa", guidanceScale: nil, accelerations: []) == [])
+    // The same on top of a solver that has them.
+    let own = try ModelStatistics(lambdas: [-5, 5], shape: [1], l: [1, 1], s: [0, 0], b: [0, 0], fingerprint: "bbbb")
+    let base = #"usf:statistics=\#(try file(own));decisions={"every":{"prediction":"statistics"}}"#
+    for name in ["unic", "dualfast"] {
+      let solver = try AllSolvers.make(name, ["base": base])
+      #expect(solver.concerns(fingerprint: "aaaa", guidanceScale: nil, accelerations: []).count == 1, "\(name)")
+    }
   }
 
   @Test func refusesWhatDoesNotFit() throws {

@@ -57,6 +57,19 @@ import Testing
     #expect(throws: ScheduleError.self) { try FlowSchedule.dynamicShift(tokens: 0) }
   }
 
+  @Test func restorationByName() throws {
+    #expect(try BetaSchedule.named("restoration") == .restoration(8) && BetaSchedule.named("restoration-8") == .restoration(8))
+    #expect(try BetaSchedule.named("restoration-5") == .restoration(5) && BetaSchedule.named("restoration-2.5") == .restoration(2.5))
+    for schedule in [BetaSchedule.restoration(8), .restoration(5), .restoration(2.5)] {
+      #expect(try BetaSchedule.named(schedule.description) == schedule && !schedule.hasEnds)
+    }
+    for name in ["restoration-", "restoration-0", "restoration-21", "restoration-nan", "restoration-k"] {
+      #expect { try BetaSchedule.named(name) } throws: { "\($0)".contains("'\(name)'") && "\($0)".contains("1…20") }
+    }
+    let ended = try ["linear", "scaled_linear", "sigmoid", "squaredcos_cap_v2", "exp", "laplace"].map { try BetaSchedule.named($0).hasEnds }
+    #expect(ended == [true, true, true, false, false, false])
+  }
+
   @Test func errorsNameTheValue() throws {
     let schedule = try DiscreteVPSchedule()
     #expect { try schedule.level(at: 1000) } throws: { "\($0)".contains("1000.0") && "\($0)".contains("0.0…999.0") }

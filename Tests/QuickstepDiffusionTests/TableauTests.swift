@@ -168,13 +168,20 @@ import Testing
       let match = try AllSolvers.named(name)
       let counted = try #require(match.counted(evaluations, [:]))
       #expect(counted.steps == steps)
-      let spacing = try #require(match.alias?.spacing)
-      let grid = try AllGrids.make(spacing, ["final": "smallest"]).grid(schedule: schedule, steps: counted.steps)
+      let alias = try #require(match.alias)
+      let grid = try AllGrids.make(#require(alias.spacing), alias.spacingParameters).grid(schedule: schedule, steps: counted.steps)
       let table = try match.make(counted.parameters).compile(schedule: schedule, grid: grid)
       let found = (0..<steps).map { step in table.rows.count { $0.step == step && $0.evaluation != nil } }
       #expect(found == blocks && table.evaluationCount == evaluations, "\(name)")
     }
     #expect(try AllSolvers.named("DPM fast").counted(6, ["evaluations": "5"]) == nil)
+    #expect(try AllSolvers.named("DPM fast").counted(6, ["order": "2"])?.steps == 3)
+    // sample_dpm_fast of k-diffusion: λ in even steps from −ln 14.61 to −ln 0.0292, the ends of the trained noise, and no step to clean data.
+    let fast = try AllGrids.make("log-snr", ["final": "smallest"]).grid(schedule: schedule, steps: 7)
+    for (index, found) in fast.coordinates().enumerated() {
+      let expected = 14.614641229 * pow(0.029167158 / 14.614641229, Double(index) / 7)
+      #expect(abs(found / expected - 1) < 1e-6, "\(fast.coordinates())")
+    }
     #expect(try AllSolvers.named("dpm-singlestep").counted(6, [:]) == nil)
   }
 

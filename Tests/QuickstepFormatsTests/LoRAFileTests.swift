@@ -51,11 +51,22 @@ import Testing
     #expect(try file(keys).modules.map(\.scaling) == [4, 1])
     try folder.write(#"{"lora_alpha":8,"use_rslora":true}"#, to: "adapter_config.json")
     #expect(try file(keys).modules.map(\.scaling) == [8 / 2.0.squareRoot(), 8 / 2.0.squareRoot()])
+    // As PEFT writes it.
+    let common =
+      #"{"lora_alpha":8,"init_lora_weights":"gaussian","fan_in_fan_out":false,"use_qalora":false,"use_rslora":null,"qalora_group_size":16}"#
+    try folder.write(common, to: "adapter_config.json")
+    #expect(try file(keys).modules.map(\.scaling) == [4, 4])
     for (text, reason) in [
       (#"{"peft_type":"OFT"}"#, "'peft_type' is 'OFT'"), (#"{"peft_type":"LOKR","rank_pattern":{"a":2}}"#, "'rank_pattern' of a LOKR"),
       (#"{"bias":"all"}"#, "'bias' is 'all'"),
       (#"{"modules_to_save":["x"]}"#, "'modules_to_save'"), (#"{"alpha_pattern":{"c.*":2}}"#, "alpha_pattern"),
       (#"{"lora_alpha":"8"}"#, "'lora_alpha' is \"8\"; expected a number"),
+      (#"{"init_lora_weights":"pissa_niter_16"}"#, "'init_lora_weights' is 'pissa_niter_16'"),
+      (#"{"init_lora_weights":"OLoRA"}"#, "'init_lora_weights' is 'olora'"), (#"{"init_lora_weights":"loftq"}"#, "is 'loftq'"),
+      (#"{"init_lora_weights":"corda"}"#, "is 'corda'"), (#"{"init_lora_weights":"lora_ga"}"#, "is 'lora_ga'"),
+      (#"{"fan_in_fan_out":true}"#, "'fan_in_fan_out' is true"), (#"{"use_qalora":true}"#, "'use_qalora' is true"),
+      (#"{"use_rslora":"yes"}"#, "'use_rslora' is \"yes\"; expected true or false"),
+      (#"{"alora_invocation_tokens":[3]}"#, "'alora_invocation_tokens' is [3]"),
     ] {
       try folder.write(text, to: "adapter_config.json")
       let error = #expect(throws: FormatError.self) { try file(keys) }
@@ -66,6 +77,10 @@ import Testing
   @Test func settingsInTheMetadata() throws {
     let keys = ["unet.a.lora_A.weight": Self.down, "unet.a.lora_B.weight": Self.up]
     #expect(try file(keys, metadata: ["lora_adapter_metadata": #"{"unet.lora_alpha":6,"unet.r":2}"#]).modules.first?.scaling == 3)
+    let error = #expect(throws: FormatError.self) {
+      try file(keys, metadata: ["lora_adapter_metadata": #"{"unet.r":2,"unet.init_lora_weights":"pissa"}"#])
+    }
+    #expect(error?.description.contains("'unet.init_lora_weights' is 'pissa'") == true, "\(String(describing: error))")
   }
 
   @Test(arguments: [

@@ -128,6 +128,20 @@ import Testing
     #expect(wrong?.reason.contains("factors [2, 5], [6, 2] for a weight [6, 4]") == true, "\(String(describing: wrong))")
   }
 
+  @Test(
+    "original names of transformers are told apart from other models' layers",
+    arguments: ["lora_unet_double_blocks_0_img_attn_proj", "lora_unet_single_blocks_0_linear1", "lora_unet_joint_blocks_0_x_block_mlp_fc1"])
+  func originalNamesOfTransformers(_ name: String) throws {
+    let path = try write(["\(name).lora_down.weight": random([2, 4], 1), "\(name).lora_up.weight": random([6, 2], 2)], "original")
+    let layers = TensorDictionary(["transformer_blocks.0.attn.to_q.weight": random([6, 4], 1)])
+    let error = #expect(throws: FormatError.self) { try LoRAPlan([LoRAChoice(path: path)], parts: ["transformer": layers]) }
+    let reason = try #require(error).reason
+    #expect(reason.contains("'\(name)'") && reason.contains("not read yet") && !reason.contains("another model"), "\(reason)")
+    // On a U-Net it is for another model indeed.
+    let other = #expect(throws: FormatError.self) { try plan([LoRAChoice(path: path)]) }
+    #expect(other?.reason.contains("for another model") == true)
+  }
+
   @Test func partialFitsAreRefusedUnlessAllowed() throws {
     let path = try write(
       [

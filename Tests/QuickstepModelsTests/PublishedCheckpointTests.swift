@@ -16,6 +16,16 @@ import Testing
     var folder: String { Case.root + "/" + name }
     var testDescription: String { name }
 
+    /// Without the number: the network that was drawn.
+    var kind: String { name.split(separator: "-").dropLast().joined(separator: "-") }
+
+    /// Whether all inputs have the same number of samples, and more than one; otherwise there is nothing to compare.
+    var isBatch: Bool {
+      guard let inputs = try? tensors("in.") else { return false }
+      let sizes = Set(inputs.values.map { $0.rank > 0 ? $0.size(0) : 0 })
+      return sizes.count == 1 && sizes.allSatisfy { $0 >= 2 }
+    }
+
     func tensors(_ prefix: String) throws -> [String: Tensor] {
       let file = try SafetensorsFile(path: folder + "/golden.safetensors")
       let names = file.names.filter { $0.hasPrefix(prefix) }
@@ -58,13 +68,18 @@ import Testing
     }
   }
 
-  @Test("samples of a batch do not see each other", arguments: Case.all)
+  static let batches = Case.all.filter(\.isBatch)
+
+  @Test("samples of a batch do not see each other", arguments: batches)
   func batchIndependence(_ item: Case) throws {
     let component = try Architectures.load(folder: item.folder).component
-    // Of a single sample, or with inputs that belong to no sample (positions of FLUX), there is nothing to compare.
-    let sizes = Set(try item.tensors("in.").values.map { $0.size(0) })
-    guard sizes.count == 1, sizes != [1] else { return }
     try ModelLaws.checkBatch(item.name, inputs: item.tensors("in."), tolerance: 1e-4, component.forward)
+  }
+
+  @Test func everyNetworkIsAskedForABatch() {
+    // CLIP's two towers are given other numbers of texts than of pictures.
+    #expect(Set(Case.all.map(\.kind)).subtracting(Self.batches.map(\.kind)) == ["clip-both"])
+    #expect(Self.batches.count >= 39)
   }
 
   @Test(
@@ -117,6 +132,53 @@ import Testing
     let file = try ConfigurationFile(path: Case(name: name).folder + "/config.json")
     let changed = ConfigurationFile(path: "config.json", members: file.members.merging([key: value]) { $1 })
     #expect(throws: FormatError.self) { try Architectures.fresh(changed, generator: Generator(seed: 1)) }
+  }
+
+  @Test func aMissingMiddleIsRefusedByName() throws {
+    let file = try ConfigurationFile(path: Case(name: "plain-unet-0").folder + "/config.json")
+    let changed = ConfigurationFile(path: "config.json", members: file.members.merging(["mid_block_type": .null]) { $1 })
+    let error = #expect(throws: FormatError.self) { try Architectures.fresh(changed, generator: Generator(seed: 1)) }
+    #expect("\(try #require(error))".contains("'mid_block_type' is null"))
+  }
+
+  @Test(
+    "levels that halve the side are at most sixteen",
+    arguments: [
+      ("autoencoder-0", "block_out_channels"), ("vq-0", "block_out_channels"), ("plain-unet-0", "block_out_channels"),
+      ("dc-0", "encoder_block_out_channels"), ("dc-0", "decoder_block_out_channels"), ("tiny-0", "encoder_block_out_channels"),
+      ("tiny-0", "decoder_block_out_channels"), ("controlnet-0", "conditioning_embedding_out_channels"),
+    ])
+  func halvings(_ name: String, _ key: String) throws {
+    let file = try ConfigurationFile(path: Case(name: name).folder + "/config.json")
+    let changed = ConfigurationFile(path: "config.json", members: file.members.merging([key: Self.levels(17)]) { $1 })
+    let error = #expect(throws: FormatError.self) { try Architectures.fresh(changed, generator: Generator(seed: 1)) }
+    let text = "\(try #require(error))"
+    #expect(text.contains("'\(key)'") && text.contains("a list of 1 to 16 whole numbers"), "\(text)")
+  }
+
+  private static func levels(_ count: Int) -> JSONValue { .array(Array(repeating: .integer(8), count: count)) }
+
+  @Test func sixteenLevelsAreAllowed() throws {
+    let file = try ConfigurationFile(path: Case(name: "autoencoder-0").folder + "/config.json")
+    func blocks(_ name: String) -> JSONValue { .array(Array(repeating: .string(name), count: 16)) }
+    let members: [String: JSONValue] = [
+      "block_out_channels": Self.levels(16), "norm_num_groups": .integer(4), "layers_per_block": .integer(1),
+      "down_block_types": blocks("DownEncoderBlock2D"), "up_block_types": blocks("UpDecoderBlock2D"),
+    ]
+    let configuration = try AutoencoderKLConfiguration(
+      ConfigurationFile(path: "config.json", members: file.members.merging(members) { $1 }))
+    #expect(configuration.blockChannels.count == 16)
+  }
+
+  @Test("a divisor that the reference's blocks of these types do not read changes nothing", arguments: ["unet-0", "unet-attention-0"])
+  func unreadDivisor(_ name: String) throws {
+    let item = Case(name: name)
+    let file = try ConfigurationFile(path: item.folder + "/config.json")
+    let changed = ConfigurationFile(path: file.path, members: file.members.merging(["resnet_out_scale_factor": .number(2)]) { $1 })
+    let weights = try SafetensorsFile(path: item.folder + "/diffusion_pytorch_model.safetensors")
+    let component = try Architectures.load(changed, from: weights).component
+    let actual = try withInference { try component.forward(item.tensors("in.")) }
+    for (name, expected) in try item.tensors("out.") { #expect(try relativeDifference(#require(actual[name]), expected) <= 2e-4) }
   }
 
   @Test("a variant serves where there is nothing else", arguments: ["fp16", "bf16"])

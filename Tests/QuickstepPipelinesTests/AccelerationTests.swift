@@ -14,44 +14,37 @@ import Testing
     "dbcache:threshold=9,warmup=2,estimate=taylor", "teacache:threshold=2.5,coefficients=1", "magcache:threshold=1,ratios=1",
     "pab:from=1,to=0",
     "fastercache:from=1,branch-from=1", "easycache:threshold=9,warmup=2", "speca:threshold=9",
-    "toca:interval=2,fresh=0.5,step-slope=0",
+    "toca:interval=2,fresh=0.5,step-slope=0", "step-rehash", "faster-diffusion:schedule=uniform,interval=2",
+    "faster-diffusion:schedule=uniform,interval=3,span=2,noise=0", "layer-skip:layers=0,start=0.5", "layer-skip:layers=1,start=0.5",
+    "cachequant:starts=0,3,6", "cachequant:starts=0,2,4,6,order=1",
   ]
-  /// They need nothing that one of the architectures does not have.
-  private static let general = ["fora", "pab", "fastercache", "easycache"]
-  private static let folders = ["sd", "sdxl", "dit", "pixart-alpha", "pixart-sigma", "sd3", "flux-dev", "sana"]
 
-  @Test("every method acts on every architecture, or says why not", arguments: folders)
-  func everywhere(_ folder: String) throws {
-    let model = try LoadedModel(folder: "\(Goldens.root)/\(folder)")
-    var request = try Goldens.request(Goldens.file(folder))
-    request.recordsTrajectory = false
-    let exact = try ImagePipeline(model).generate(request)
+  @Test(
+    "every method acts on every architecture that has what it needs, and says of the others what they lack", arguments: MethodSubject.all)
+  func everywhere(_ subject: MethodSubject) throws {
+    let opened = try subject.open()
+    defer { withExtendedLifetime(opened) {} }
+    let exact = try opened.generate(opened.request)
     for method in Self.methods {
+      var request = opened.request
       request.accelerations = [try MethodChoice(parsing: method)]
-      do {
-        let result = try ImagePipeline(model).generate(request)
-        #expect(result.accelerations.count >= 1 && result.accelerations[0].saved > 0, "\(method)")
-        // FasterCache leaves out the branch whose modules it would have to refresh.
-        #expect(result.accelerations[0].forced == 0 || method.hasPrefix("fastercache"), "\(method)")
-        #expect(result.warnings.filter { $0.contains("no effect") } == [], "\(method)")
-        for (image, reference) in zip(result.images, exact.images) {
-          #expect(try withTensorErrors { image.pixels.isFinite().all() }.item() != 0, "\(method)")
-          #expect(try !image.pixels.hasBits(of: reference.pixels), "\(method) changes nothing")
-        }
-      } catch let error as AccelerationError {
-        // U-Nets have no list of blocks, transformers no skip connections, distilled networks one branch.
-        let isUNet = model.backboneName == "unet"
-        // Sana's feed-forward layers are convolutions.
-        if method.hasPrefix("toca") {
-          #expect(isUNet || folder == "sana", "\(method): \(error)")
-          continue
-        }
-        let fits =
-          method.hasPrefix("deepcache")
-          ? isUNet
-          : method.hasPrefix("guidance")
-            ? folder != "flux-dev" : method.contains("module") || Self.general.contains { method.hasPrefix($0) } || !isUNet
-        #expect(!fits, "\(method): \(error)")
+      guard subject.fits(method) else {
+        let error = #expect(throws: AccelerationError.self, "\(method)") { try opened.generate(request) }
+        #expect("\(try #require(error))".contains("'\(request.accelerations[0].name)'"), "\(method): \(error as Any)")
+        continue
+      }
+      let result: GenerationResult
+      do { result = try opened.generate(request) } catch {
+        Issue.record("\(method) does not run: \(error)")
+        continue
+      }
+      #expect(result.accelerations.count >= 1 && result.accelerations[0].saved > 0, "\(method)")
+      // FasterCache leaves out the branch whose modules it would have to refresh.
+      #expect(result.accelerations[0].forced == 0 || method.hasPrefix("fastercache"), "\(method)")
+      #expect(result.warnings.filter { $0.contains("no effect") } == [], "\(method)")
+      #expect(try result.isFinite && result.images.count == exact.images.count, "\(method)")
+      for (image, reference) in zip(result.images, exact.images) {
+        #expect(try !image.pixels.hasBits(of: reference.pixels), "\(method) changes nothing")
       }
     }
   }

@@ -1,5 +1,6 @@
 import QuickstepAcceleration
 import QuickstepFormats
+import QuickstepNN
 import QuickstepPipelines
 import QuickstepTensor
 import QuickstepTesting
@@ -20,6 +21,9 @@ import Testing
     (measurement.batch, measurement.degree) = (2, 2)
     let found = try measurement.measure(model)
     #expect(found.evaluations == Self.steps && found.samples == 3 && found.fingerprint == model.fingerprint)
+    let outline = try ImagePipeline(model).outline(of: request())
+    #expect(found.timesteps == outline.calls.map(\.level.timestep))
+    #expect(found.solver == outline.identity?.solver && found.solver != nil && found.guidanceScale == outline.identity?.guidanceScale)
     // What was written is read back.
     #expect(try CacheCalibration(source: found.json(), of: kind) == found)
     return found
@@ -48,7 +52,10 @@ import Testing
     var accelerated = request()
     accelerated.accelerations = [MethodChoice("teacache", parameters: ["file": try found.json(), "threshold": "50"])]
     let result = try ImagePipeline(model).generate(accelerated)
-    #expect(result.accelerations[0].saved > 0 && !result.warnings.contains { $0.contains("coefficients") })
+    #expect(result.accelerations[0].saved > 0 && !result.warnings.contains { $0.contains("coefficients") || $0.contains("was measured") })
+    accelerated.guidanceScale = 3.5
+    #expect(try ImagePipeline(model).generate(accelerated).warnings.contains { $0.contains("measured at guidance scale") })
+    accelerated.guidanceScale = nil
     accelerated.accelerations = [MethodChoice("teacache", parameters: ["threshold": "50"])]
     #expect(try ImagePipeline(model).generate(accelerated).warnings.contains { $0.contains("coefficients") })
   }

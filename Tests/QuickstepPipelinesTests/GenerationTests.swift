@@ -44,12 +44,13 @@ import Testing
   }
 
   /// Steps are what they are in the tool whose name it is; the settings say it in our words.
-  @Test func namesThatCountEvaluations() throws {
+  @Test(arguments: [5, 6, 7, 20]) func namesThatCountEvaluations(_ count: Int) throws {
     let model = try TinyFolder().load()
-    let result = try model.generate(request { ($0.solver, $0.steps, $0.guidanceScale) = ("DPM fast", 7, 1) })
+    let result = try model.generate(request { ($0.solver, $0.steps, $0.guidanceScale) = ("DPM fast", count, 1) })
     let settings = try #require(result.images.first).settings
-    #expect(settings.steps == 3 && settings.solver == "dpm-singlestep" && settings.solverParameters["evaluations"] == "7")
-    #expect(result.evaluations <= 7 && result.evaluations >= 5)
+    #expect(settings.steps == (count + 2) / 3 + (count % 3 == 0 ? 1 : 0) && settings.solver == "dpm-singlestep")
+    #expect(settings.solverParameters["evaluations"] == "\(count)" && settings.spacingParameters["final"] == "smallest")
+    #expect(result.evaluations == count)
     #expect(try model.pictures(GenerationRequest(repeating: settings)) == result.images.map { try $0.pixels.elementBytes() })
   }
 

@@ -27,7 +27,7 @@ enum Goldens {
     // The codecs of these folders make two pixels of one.
     let shape = try #require(request.given.latents?.shape)
     (request.width, request.height) = (shape[3] * 2, shape[2] * 2)
-    request.steps = 10
+    request.steps = arguments["num_inference_steps"]?.integer ?? 10
     request.batch = prompts.count
     request.recordsTrajectory = true
     return request

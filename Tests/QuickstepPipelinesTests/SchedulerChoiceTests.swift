@@ -18,7 +18,7 @@ import Testing
   private func own(_ className: String, _ members: [String: JSONValue] = [:]) -> String {
     let base: [String: JSONValue] = [
       "num_train_timesteps": .integer(1000), "beta_schedule": .string("squaredcos_cap_v2"), "prediction_type": .string("sample"),
-      "timestep_spacing": .string("trailing"),
+      "timestep_spacing": .string("trailing"), "clip_sample": .bool(false),
     ]
     return text(className, base.merging(members) { $1 })
   }
@@ -106,6 +106,20 @@ import Testing
     try bare.writeScheduler("DDIMScheduler", prediction: "sample", more: ["beta_schedule": .string("linear")])
     let heun = try bare.load().generate(request { $0.solver = "HeunDiscreteScheduler" })
     #expect(heun.warnings.contains { $0.contains("'beta_start' is 0.00085") && $0.contains("0.0001") }, "\(heun.warnings)")
+  }
+
+  @Test("schedules without ends are the same whatever ends the file names")
+  func endsThatAreNotRead() throws {
+    for schedule in ["exp", "restoration-5", "squaredcos_cap_v2"] {
+      let tiny = try TinyFolder()
+      try tiny.writeScheduler(
+        "DDIMScheduler", prediction: "sample", more: ["beta_schedule": .string(schedule), "beta_start": .number(0.001)])
+      let file = own("DDIMScheduler", ["beta_schedule": .string(schedule), "beta_end": .number(0.5)])
+      let result = try tiny.load().generate(request { $0.scheduler = file })
+      #expect(result.warnings.isEmpty, "\(result.warnings)")
+      let other = try tiny.load().generate(request { $0.scheduler = own("DDIMScheduler", ["beta_schedule": .string("restoration-9")]) })
+      #expect(other.warnings.count == 1 && other.warnings[0].contains("'beta_schedule' is restoration-9"), "\(other.warnings)")
+    }
   }
 
   @Test func filesThatDoNotFitAreRefused() throws {

@@ -72,6 +72,9 @@ import Testing
       ("LCMScheduler", ["original_inference_steps": .integer(25)], "lcm", ["timestep-scaling": "10.0"], "lcm"),
       ("TCDScheduler", [:], "tcd", [:], "lcm"), ("FlowMatchHeunDiscreteScheduler", ["shift": .number(3)], "heun", [:], "linspace"),
       ("FlowMatchEulerDiscreteScheduler", ["stochastic_sampling": .bool(true)], "lcm", ["timestep-scaling": "0"], "linspace"),
+      ("FlowMatchLCMScheduler", ["shift": .number(3)], "lcm", ["timestep-scaling": "0"], "linspace"),
+      ("DDPMParallelScheduler", ["variance_type": .string("fixed_large")], "ddpm", ["variance": "fixed-large"], "leading"),
+      ("DDIMParallelScheduler", ["timestep_spacing": .string("trailing")], "ddim", [:], "trailing"),
     ]
     for (name, members, solver, parameters, spacing) in cases {
       let read = try read(name, members)
@@ -156,6 +159,90 @@ import Testing
     #expect(throws: GridError.self) {
       try AllGrids.make("linspace", ["terminal": "0.1"]).grid(schedule: DiscreteVPSchedule(), steps: 4)
     }
+  }
+
+  /// Of several spacings that a file asks for, diffusers takes Karras' before Lu's, and both before flow's.
+  @Test func spacingsHaveAnOrder() throws {
+    let both = try read("DPMSolverMultistepScheduler", ["use_karras_sigmas": .bool(true), "use_lu_lambdas": .bool(true)])
+    #expect(both.spacing == "karras")
+    #expect(try read("DPMSolverMultistepScheduler", ["use_lu_lambdas": .bool(true)]).spacing == "exponential")
+    for key in ["use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas"] {
+      let flow = try read("DPMSolverMultistepScheduler", ["use_flow_sigmas": .bool(true), key: .bool(true)])
+      #expect(flow.warnings.count == 1 && flow.warnings[0].contains("'\(key)'"), "\(flow.warnings)")
+    }
+    let two: [String: JSONValue] = ["use_karras_sigmas": .bool(true), "use_beta_sigmas": .bool(true)]
+    for name in ["EulerDiscreteScheduler", "UniPCMultistepScheduler", "FlowMatchEulerDiscreteScheduler"] {
+      let error = #expect(throws: FormatError.self) { try read(name, two) }
+      let message = "\(try #require(error))"
+      #expect(message.contains("'use_beta_sigmas' and 'use_karras_sigmas'"), "\(message)")
+    }
+    // A class that reads neither.
+    #expect(try read("EulerAncestralDiscreteScheduler", two).spacing == "linspace")
+  }
+
+  @Test("words that diffusers refuses are refused, with the words that are known")
+  func unknownWords() throws {
+    let cases: [(String, String, String)] = [
+      ("EulerDiscreteScheduler", "final_sigmas_type", "sigma_min"), ("EDMEulerScheduler", "final_sigmas_type", "zero"),
+      ("EDMDPMSolverMultistepScheduler", "final_sigmas_type", "zero"), ("DPMSolverMultistepScheduler", "final_sigmas_type", "zero"),
+      ("DPMSolverSinglestepScheduler", "final_sigmas_type", "zero"), ("UniPCMultistepScheduler", "final_sigmas_type", "zero"),
+      ("DPMSolverMultistepScheduler", "solver_type", "midpoint"), ("DPMSolverSinglestepScheduler", "solver_type", "heun"),
+      ("EDMDPMSolverMultistepScheduler", "solver_type", "heun"), ("UniPCMultistepScheduler", "solver_type", "bh1"),
+      ("DEISMultistepScheduler", "solver_type", "logrho"), ("DDIMScheduler", "timestep_spacing", "leading"),
+      ("DPMSolverMultistepScheduler", "timestep_spacing", "linspace"), ("PNDMScheduler", "timestep_spacing", "trailing"),
+      ("DPMSolverSinglestepScheduler", "algorithm_type", "dpmsolver"), ("EDMEulerScheduler", "sigma_schedule", "karras"),
+    ]
+    for (name, key, known) in cases {
+      // A name of ours that is none of theirs.
+      let error = #expect(throws: FormatError.self, "\(name)") { try read(name, [key: .string("log-snr")]) }
+      let message = "\(try #require(error))"
+      #expect(message.contains("'\(key)' is 'log-snr'") && message.contains(known), "\(message)")
+    }
+    // diffusers takes each other's words for these, as its own standard.
+    for word in ["midpoint", "logrho", "bh1", "bh2"] {
+      let read = try read("DPMSolverMultistepScheduler", ["solver_type": .string(word)])
+      #expect(read.solverParameters(for: "dpm++-2m")["variant"] == "midpoint")
+      _ = try self.read("DEISMultistepScheduler", ["solver_type": .string(word)])
+    }
+    for word in ["midpoint", "heun", "logrho"] {
+      let read = try read("UniPCMultistepScheduler", ["solver_type": .string(word)])
+      #expect(read.solverParameters(for: "unipc")["variant"] == "bh2")
+    }
+    // What a class does not read is not looked at; flow models' files may name our grids.
+    _ = try read("LCMScheduler", ["timestep_spacing": .string("log-snr"), "solver_type": .string("log-snr")])
+    #expect(try read("FlowMatchEulerDiscreteScheduler", ["timestep_spacing": .string("log-snr")]).spacing == "log-snr")
+  }
+
+  @Test func classesWithOtherNoise() throws {
+    for name in SchedulerClasses.unread.sorted() + ["FlaxScoreSdeVeScheduler"] {
+      let error = #expect(throws: FormatError.self, "\(name)") { try read(name) }
+      let message = "\(try #require(error))"
+      #expect(message.contains("'\(name)'"), "\(message)")
+    }
+    #expect(SchedulerClasses.unread.isDisjoint(with: SchedulerClasses.settings.keys))
+    for name in ["DDIMInverseScheduler", "RePaintScheduler", "SASolverScheduler", "UnCLIPScheduler"] {
+      let read = try read(name)
+      #expect(read.missingSolver == name && read.solver == "dpm++-2m")
+    }
+    // Its betas are a cosine where the file says nothing.
+    let cosine = try DiscreteVPSchedule(.cosine)
+    #expect(try abs(read("UnCLIPScheduler").schedule.level(at: 500).alpha - cosine.level(at: 500).alpha) < 1e-12)
+    let growing = try read("FlowMatchLCMScheduler", ["scale_factors": .array([.number(0.5), .number(1)])])
+    #expect(growing.warnings.count == 1 && growing.warnings[0].contains("'scale_factors'"))
+  }
+
+  @Test("DDIM clips where the file says nothing, unless it thresholds")
+  func clippingByStandard() throws {
+    for name in ["DDIMScheduler", "DDIMParallelScheduler"] {
+      for members: [String: JSONValue] in [[:], ["clip_sample": .bool(true)]] {
+        let warnings = try read(name, members).warnings
+        #expect(warnings.count == 1 && warnings[0].contains("'clip_sample'"), "\(warnings)")
+      }
+      #expect(try read(name, ["clip_sample": .bool(false)]).warnings.isEmpty)
+      let threshold = try read(name, ["thresholding": .bool(true)]).warnings
+      #expect(threshold.count == 1 && threshold[0].contains("'thresholding'"), "\(threshold)")
+    }
+    #expect(try read("LCMScheduler").warnings.isEmpty)
   }
 
   @Test func whatHasNoCounterpartIsTold() throws {

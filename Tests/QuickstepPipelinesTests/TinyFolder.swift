@@ -69,7 +69,7 @@ final class TinyFolder: Sendable {
   func writeScheduler(_ className: String, prediction: String, more: [String: JSONValue] = [:]) throws {
     let members: [String: JSONValue] = [
       "_class_name": .string(className), "num_train_timesteps": .integer(1000), "beta_schedule": .string("squaredcos_cap_v2"),
-      "prediction_type": .string(prediction), "timestep_spacing": .string("trailing"),
+      "prediction_type": .string(prediction), "timestep_spacing": .string("trailing"), "clip_sample": .bool(false),
     ]
     try folder.write(ConfigurationFile.pretty(.object(members.merging(more) { $1 })), to: "scheduler/scheduler_config.json")
   }

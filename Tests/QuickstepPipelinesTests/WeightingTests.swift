@@ -75,6 +75,20 @@ import Testing
     #expect(try ImagePipeline(model).generate(request).images.first?.settings.weighting == nil)
   }
 
+  @Test("weights without bounds are refused before anything runs")
+  func excessiveWeights() throws {
+    let outline = try ImagePipeline(LoadedModel.outline(folder: Self.root + "/sd"))
+    var request = GenerationRequest(prompts: ["mars", String(repeating: "(", count: 1000) + "fox"], seeds: [1, 2])
+    (request.steps, request.weighting) = (1, .a1111)
+    let error = #expect(throws: GenerationError.self) { try outline.estimate(request) }
+    #expect(try #require(error).description.contains("allowed: −1000…1000"))
+    (request.prompts, request.negative) = (["mars", "fox"], "a (fox:2000)")
+    let other = #expect(throws: GenerationError.self) { try outline.estimate(request) }
+    #expect(try #require(other).description.contains("weighs a word by 2000.0"))
+    request.weighting = .none
+    #expect(throws: Never.self) { try outline.estimate(request) }
+  }
+
   @Test("models that cannot weight words say so", arguments: ["dit", "flux-dev", "sd3", "pixart-alpha"]) func refusals(_ name: String)
     throws
   {

@@ -44,6 +44,20 @@ import Testing
     #expect(WeightedPrompt("a AND b [x:y:0.5]").parts.map(\.text) == ["a AND b ", "x:y:0.5"])
   }
 
+  @Test("weights that are too large to compute with are found")
+  func excessiveWeights() throws {
+    func nested(_ count: Int) -> WeightedPrompt { WeightedPrompt(String(repeating: "(", count: count) + "x") }
+    // 1.1⁷² is 955, 1.1⁷³ is 1051.
+    #expect(nested(72).excessiveWeight == nil)
+    let weight = try #require(nested(73).excessiveWeight)
+    #expect(weight > 1000 && weight < 1100)
+    #expect(nested(10_000).excessiveWeight == .infinity)
+    #expect(WeightedPrompt("a (b:1000) (c:-1000) [d] BREAK e").excessiveWeight == nil)
+    #expect(WeightedPrompt("a ((b:100):-11)").excessiveWeight == -1100)
+    let (open, closed) = (String(repeating: "(", count: 10_000), String(repeating: ")", count: 10_000))
+    #expect(try #require(WeightedPrompt("(\(open)x\(closed):0)").excessiveWeight).isNaN)
+  }
+
   @Test("time grows with the length of a prompt")
   func longPrompts() {
     for text in [

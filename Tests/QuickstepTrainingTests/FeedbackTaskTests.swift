@@ -40,7 +40,7 @@ import Testing
     try folder.write(
       JSONValue.object([
         "_class_name": .string("DDIMScheduler"), "num_train_timesteps": .integer(1000), "beta_schedule": .string("squaredcos_cap_v2"),
-        "prediction_type": .string("sample"), "timestep_spacing": .string("trailing"),
+        "prediction_type": .string("sample"), "timestep_spacing": .string("trailing"), "clip_sample": .bool(false),
       ]).text, to: "scheduler/scheduler_config.json")
     let pair = JSONValue.array([.string("quickstep"), .string("Part")])
     try folder.write(

@@ -47,21 +47,25 @@ public struct FasterCache: Accelerator {
       high: values.number("high"))
   }
 
+  /// - Throws: ``AccelerationError`` where the network has no attention, or the model no last trained timestep.
   public func parts(for run: RunOutline) throws -> [Part] {
     let attentions = run.sites.filter { $0.kind == .attention }
     guard !attentions.isEmpty else { throw AccelerationError("'fastercache' needs attention modules; \(run.network) has none") }
+    let (settings, pair) = (branches, run.calls.first { $0.branches.count == 2 }?.branches)
+    // What does nothing needs nothing.
+    guard interval > 1 || (settings.interval > 1 && pair != nil) else { return [] }
+    let time = try run.needTrainedTime("fastercache")
     var parts: [Part] = []
-    let actions = actions(run.calls)
+    let actions = actions(run.calls, trainedTime: time)
     if actions.contains(where: \.readsHistory) {
       let rule = RisingExtrapolation(first: weights.first, last: weights.last, evaluations: run.evaluations)
       parts.append(.sites(SiteCache(method: "fastercache", sites: attentions, actions: actions, rule: rule)))
     }
-    let settings = branches
-    if settings.interval > 1, let pair = run.calls.first(where: { $0.branches.count == 2 })?.branches {
+    if settings.interval > 1, let pair {
       let call = CallMethod(
-        method: "fastercache", branches: [pair[0]], planned: settings.planned(run.calls), held: { 2 * $0.answer }
+        method: "fastercache", branches: [pair[0]], planned: settings.planned(run.calls, trainedTime: time), held: { 2 * $0.answer }
       ) {
-        FrequencyBranchPolicy(method: "fastercache", settings)
+        FrequencyBranchPolicy(method: "fastercache", settings, trainedTime: time)
       }
       parts.append(.call(call))
     }
@@ -73,9 +77,9 @@ public struct FasterCache: Accelerator {
       ? ["'fastercache': this run compares no two branches, so that attentions alone are extrapolated"] : []
   }
 
-  func actions(_ calls: [RunOutline.Call]) -> [SiteAction] {
+  func actions(_ calls: [RunOutline.Call], trainedTime: Double) -> [SiteAction] {
     calls.enumerated().map { index, call in
-      index == 0 || call.level.timestep >= 1000 * from || index % interval == 0 ? .compute : .forecast(order: 1)
+      index == 0 || call.level.timestep >= trainedTime * from || index % interval == 0 ? .compute : .forecast(order: 1)
     }
   }
 }

@@ -17,24 +17,29 @@ final class FrequencyBranchPolicy: ReportingCallPolicy {
     var low: Double, high: Double
 
     /// Whether the branch is made in an evaluation, the `count`-th with two branches.
-    func makes(count: Int, timestep: Double) -> Bool { count > 0 && count % interval != 0 && timestep / 1000 < from }
+    /// - Parameter time: part of the trained time, 0…1.
+    func makes(count: Int, time: Double) -> Bool { count > 0 && count % interval != 0 && time < from }
 
     /// What is done, where every evaluation has the same two branches.
-    func planned(_ calls: [RunOutline.Call]) -> [String: [SiteAction]]? {
+    func planned(_ calls: [RunOutline.Call], trainedTime: Double) -> [String: [SiteAction]]? {
       guard let first = calls.first?.branches, first.count == 2, calls.allSatisfy({ $0.branches == first }) else { return nil }
       return [
-        "call.\(first[0])": calls.enumerated().map { makes(count: $0, timestep: $1.level.timestep) ? .correct : .compute }
+        "call.\(first[0])": calls.enumerated().map { makes(count: $0, time: $1.level.timestep / trainedTime) ? .correct : .compute }
       ]
     }
   }
 
   private let settings: Settings
+  private let trainedTime: Double
   private let log: ActionLog
   private var difference: (branch: String, low: Tensor, high: Tensor)?
   private var filters: [[Int]: LowPass] = [:]
   private var count = 0
 
-  init(method: String, _ settings: Settings) { (self.settings, log) = (settings, ActionLog(method)) }
+  /// - Parameter trainedTime: what timesteps are parts of.
+  init(method: String, _ settings: Settings, trainedTime: Double) {
+    (self.settings, self.trainedTime, log) = (settings, trainedTime, ActionLog(method))
+  }
 
   var report: AccelerationReport { log.finished }
 
@@ -45,8 +50,8 @@ final class FrequencyBranchPolicy: ReportingCallPolicy {
     guard branches.count == 2 else { return try evaluate(input, branches, context) }
     defer { count += 1 }
     let (made, kept) = (branches[0], branches[1])
-    let time = context.level.timestep / 1000
-    if let held = difference, held.branch == made, settings.makes(count: count, timestep: context.level.timestep) {
+    let time = context.level.timestep / trainedTime
+    if let held = difference, held.branch == made, settings.makes(count: count, time: time) {
       let output = try evaluate(input, [kept], context)
       return try withTensorErrors {
         let low = time > 0.099 && time < 0.901 ? held.low * settings.low : held.low

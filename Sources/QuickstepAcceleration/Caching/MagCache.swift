@@ -19,7 +19,7 @@ public struct MagCache: Accelerator {
         standard: .number(0.2)),
       ParameterDeclaration(
         name: "ratios",
-        summary: "size of the residual relative to the evaluation before, one per evaluation; others are taken from the nearest",
+        summary: "size of the residual relative to the evaluation before, one per evaluation; another number of them is stretched",
         domain: .list(0...1e6), standard: .list([])),
       ParameterDeclaration(
         name: "file", summary: "ratios measured by 'quickstep calibrate magcache'",
@@ -49,13 +49,22 @@ public struct MagCache: Accelerator {
     guard !ratios.isEmpty else {
       throw AccelerationError("'magcache' needs ratios measured on \(run.network): 'quickstep calibrate magcache', then magcache:file=…")
     }
-    let actions = actions(evaluations: run.evaluations)
+    let actions = actions(run.calls)
     return actions.contains(.reuse) ? [.range(RangeCache(method: "magcache", value: .residual, actions: actions))] : []
   }
 
+  public func warnings(for run: RunOutline) -> [String] { threshold > 0 ? calibration?.concerns(run, of: "magcache") ?? [] : [] }
+
   /// The decisions depend on the ratios alone, so that they are known before the run.
-  func actions(evaluations: Int) -> [SiteAction] {
-    let ratios = Self.resampled(ratios, to: evaluations)
+  func actions(_ calls: [RunOutline.Call]) -> [SiteAction] {
+    let evaluations = calls.count
+    // Runs that begin late, and parts of runs, take what was measured where they are.
+    let ratios: [Double]
+    if let timesteps = calibration?.timesteps {
+      ratios = Self.nearest(self.ratios, at: timesteps, to: calls.map(\.level.timestep))
+    } else {
+      ratios = Self.resampled(self.ratios, to: evaluations)
+    }
     let begin = Int(retention * Double(evaluations) + 0.5)
     var (product, error, count) = (1.0, 0.0, 0)
     return (0..<evaluations).map { index in
@@ -68,7 +77,20 @@ public struct MagCache: Accelerator {
     }
   }
 
-  /// The nearest entry for each of `count` evaluations, the first and the last staying such.
+  /// The entry of the nearest timestep for each of `wanted`. Where several are equally near, as with solvers that evaluate twice at one place, the
+  /// first behind the one taken before.
+  /// - Parameter timesteps: one per entry, at least one.
+  static func nearest(_ values: [Double], at timesteps: [Double], to wanted: [Double]) -> [Double] {
+    var last = -1
+    return wanted.map { time in
+      let least = timesteps.map { abs($0 - time) }.min() ?? 0
+      let near = timesteps.indices.filter { abs(timesteps[$0] - time) <= least + 1e-6 }
+      last = near.first { $0 > last } ?? near.last ?? 0
+      return values[last]
+    }
+  }
+
+  /// The nearest entry by share of the run for each of `count` evaluations, the first and the last staying such.
   static func resampled(_ values: [Double], to count: Int) -> [Double] {
     guard values.count != count, let last = values.last else { return values }
     guard count > 1 else { return [last] }

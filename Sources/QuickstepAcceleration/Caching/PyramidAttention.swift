@@ -31,21 +31,25 @@ public struct PyramidAttention: Accelerator {
     guard from > to else { throw AccelerationError("'pab' reuses between from=\(from) and to=\(to): from must be the larger one") }
   }
 
+  /// - Throws: ``AccelerationError`` where the network has no attention, or the model no last trained timestep.
   public func parts(for run: RunOutline) throws -> [Part] {
     var plan: [Site: [SiteAction]] = [:]
     let attentions = run.sites.filter { intervals[$0.kind] != nil }
     guard !attentions.isEmpty else { throw AccelerationError("'pab' needs attention modules; \(run.network) has none") }
+    // What does nothing needs nothing.
+    guard attentions.contains(where: { (intervals[$0.kind] ?? 1) > 1 }) else { return [] }
+    let time = try run.needTrainedTime("pab")
     for site in attentions {
-      let actions = actions(interval: intervals[site.kind] ?? 1, calls: run.calls)
+      let actions = actions(interval: intervals[site.kind] ?? 1, calls: run.calls, trainedTime: time)
       if actions.contains(.reuse) { plan[site] = actions }
     }
     return plan.isEmpty ? [] : [.sites(SiteCache(method: "pab", plan: plan))]
   }
 
-  /// Times are of 1000, as networks are told them.
-  func actions(interval: Int, calls: [RunOutline.Call]) -> [SiteAction] {
+  /// - Parameter trainedTime: what timesteps are parts of.
+  func actions(interval: Int, calls: [RunOutline.Call], trainedTime: Double) -> [SiteAction] {
     calls.enumerated().map { index, call in
-      let isInside = call.level.timestep > 1000 * to && call.level.timestep < 1000 * from
+      let isInside = call.level.timestep > trainedTime * to && call.level.timestep < trainedTime * from
       return index == 0 || !isInside || index % interval == 0 ? .compute : .reuse
     }
   }

@@ -28,6 +28,7 @@ public struct SmoothCache: Accelerator {
     calibration = try values.text("file").map { try CacheCalibration(source: $0, of: .differences) }
   }
 
+  /// - Throws: ``AccelerationError`` without differences, and for such of another model or of other evaluations.
   public func parts(for run: RunOutline) throws -> [Part] {
     let modules = try run.needModules("smoothcache")
     try calibration?.check(run, of: "smoothcache")
@@ -35,10 +36,7 @@ public struct SmoothCache: Accelerator {
     guard let calibration else {
       throw AccelerationError("'smoothcache' needs differences measured on \(run.network): 'quickstep calibrate smoothcache', then file=…")
     }
-    guard calibration.evaluations == run.evaluations else {
-      throw AccelerationError(
-        "the differences for 'smoothcache' are of runs of \(calibration.evaluations) evaluations; this one has \(run.evaluations)")
-    }
+    try calibration.checkEvaluations(run, of: "smoothcache")
     var plan: [Site: [SiteAction]] = [:]
     for (kind, rows) in calibration.differences ?? [:] {
       let actions = Self.actions(rows, threshold: threshold, evaluations: run.evaluations, endsFull: endsFull)
@@ -46,6 +44,8 @@ public struct SmoothCache: Accelerator {
     }
     return plan.isEmpty ? [] : [.sites(SiteCache(method: "smoothcache", plan: plan))]
   }
+
+  public func warnings(for run: RunOutline) -> [String] { threshold > 0 ? calibration?.concerns(run, of: "smoothcache") ?? [] : [] }
 
   /// From each full evaluation as far as the differences allow.
   /// - Parameter rows: `rows[lag − 1][i]` is the difference between evaluations i and i + lag.

@@ -54,7 +54,9 @@ public struct TeaCache: Accelerator {
   }
 
   public func warnings(for run: RunOutline) -> [String] {
-    guard coefficients.isEmpty, threshold > 0 else { return [] }
+    guard threshold > 0 else { return [] }
+    if let calibration { return calibration.concerns(run, of: "teacache") }
+    guard coefficients.isEmpty else { return [] }
     return [
       "'teacache' has no coefficients for \(run.network): changes of the input count as they are ('quickstep calibrate teacache' fits some)"
     ]

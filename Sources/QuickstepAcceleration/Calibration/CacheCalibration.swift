@@ -1,4 +1,5 @@
 internal import Foundation
+internal import QuickstepNN
 
 /// What was measured on full runs of a model for caches that decide by it: data, as JSON.
 public struct CacheCalibration: Sendable, Codable, Hashable {
@@ -20,6 +21,10 @@ public struct CacheCalibration: Sendable, Codable, Hashable {
   public var evaluations: Int
   /// Number of those runs, and their guidance scale.
   public var samples: Int, guidanceScale: Double?
+  /// Name of their solver; `nil` in files of older versions.
+  public var solver: String?
+  /// What the network was told in each of their evaluations; `nil` in files of older versions.
+  public var timesteps: [Double]?
   /// Of ``Kind/changes``: highest power first.
   public var coefficients: [Double]?
   /// Of ``Kind/changes``: share of the variance of the output's changes that the polynomial explains, and the range of the input's changes.
@@ -30,9 +35,13 @@ public struct CacheCalibration: Sendable, Codable, Hashable {
   public var differences: [String: [[Double]]]?
 
   /// A calibration that holds nothing yet.
-  public init(kind: Kind, model: String, fingerprint: String?, evaluations: Int, samples: Int, guidanceScale: Double?) {
+  public init(
+    kind: Kind, model: String, fingerprint: String?, evaluations: Int, samples: Int, guidanceScale: Double?, solver: String? = nil,
+    timesteps: [Double]? = nil
+  ) {
     (self.kind, self.model, self.fingerprint) = (kind, model, fingerprint)
     (self.evaluations, self.samples, self.guidanceScale) = (evaluations, samples, guidanceScale)
+    (self.solver, self.timesteps) = (solver, timesteps)
   }
 
   /// Reads one from text or, where `source` is no JSON, from the file it names.
@@ -53,6 +62,14 @@ public struct CacheCalibration: Sendable, Codable, Hashable {
   /// What is missing or no number.
   private var problem: String? {
     func finite(_ values: [Double]?, atLeast count: Int) -> Bool { values.map { $0.count >= count && $0.allSatisfy(\.isFinite) } ?? false }
+    if let timesteps {
+      guard timesteps.count == evaluations, timesteps.allSatisfy(\.isFinite) else {
+        return "'timesteps' must be \(evaluations) finite numbers, one per evaluation"
+      }
+      guard kind != .magnitudes || ratios?.count == timesteps.count else {
+        return "'ratios' must be \(timesteps.count) finite numbers, one for each of 'timesteps'"
+      }
+    }
     switch kind {
     case .changes: return finite(coefficients, atLeast: 1) ? nil : "'coefficients' must be finite numbers, at least one"
     case .magnitudes: return finite(ratios, atLeast: 1) ? nil : "'ratios' must be finite numbers, at least one"
@@ -66,6 +83,31 @@ public struct CacheCalibration: Sendable, Codable, Hashable {
   func check(_ run: RunOutline, of method: String) throws {
     guard let own = fingerprint, let other = run.identity?.fingerprint, own != other else { return }
     throw AccelerationError("the file for '\(method)' was measured on '\(model)', not on \(run.network) as it is; measure anew")
+  }
+
+  /// - Throws: ``AccelerationError`` where it was measured on other evaluations: another number of them, or other timesteps.
+  func checkEvaluations(_ run: RunOutline, of method: String) throws {
+    guard evaluations == run.evaluations else {
+      throw AccelerationError("the file for '\(method)' is of runs of \(evaluations) evaluations; this one has \(run.evaluations)")
+    }
+    for (index, (own, call)) in zip(timesteps ?? [], run.calls).enumerated() where abs(own - call.level.timestep) > 1e-3 {
+      throw AccelerationError(
+        "the file for '\(method)' is of runs with evaluation \(index) at timestep \(own); this one's is at \(call.level.timestep); measure anew"
+      )
+    }
+  }
+
+  /// In what the run differs from those that were measured, in sentences. What files do not say is not asked about.
+  func concerns(_ run: RunOutline, of method: String) -> [String] {
+    guard let identity = run.identity else { return [] }
+    var concerns: [String] = []
+    if let guidanceScale, abs(guidanceScale - identity.guidanceScale) > 1e-6 {
+      concerns.append("the file for '\(method)' was measured at guidance scale \(guidanceScale); this run's is \(identity.guidanceScale)")
+    }
+    if let solver, solver != identity.solver {
+      concerns.append("the file for '\(method)' was measured with the solver '\(solver)'; this run's is '\(identity.solver)'")
+    }
+    return concerns
   }
 
   /// The JSON form with sorted keys.

@@ -76,11 +76,9 @@ public final class SiteInterpreter: SitePolicy {
   private func counted(
     _ site: Site, _ input: [Tensor], of whole: [Tensor], _ compute: ([Tensor]) throws -> [Tensor]
   ) throws -> [Tensor] {
-    switch site.kind {
-    case .attention, .crossAttention, .feedForward, .residual:
+    if site.kind.isModule {
       let (part, all) = (input.first?.count ?? 1, whole.first?.count ?? 1)
       moduleWork += all > 0 ? Double(part) / Double(all) : 1
-    default: break
     }
     return try compute(input)
   }
@@ -99,7 +97,7 @@ final class SiteActor {
   init(_ cache: SiteCache) {
     self.cache = cache
     log = ActionLog(cache.method)
-    chooser = cache.tokens.map(TokenChooser.init)
+    chooser = cache.tokens.map { TokenChooser($0, method: cache.method) }
   }
 
   /// What the choice of tokens in an attention's block goes by: told when all tokens are computed, and others will be chosen later.
@@ -209,6 +207,14 @@ final class SiteActor {
 }
 
 extension Site.Kind {
+  /// Whether such sites are counted by ``SiteInterpreter/computedModules``: attentions, feed-forward layers and residual blocks.
+  package var isModule: Bool {
+    switch self {
+    case .attention, .crossAttention, .feedForward, .residual: true
+    case .block, .parallel, .down, .inner, .middle, .up, .control: false
+    }
+  }
+
   /// Whether such sites are blocks of a list or stand within them.
   var liesInBlocks: Bool {
     switch self {

@@ -94,13 +94,15 @@ public struct TokenSelection: Sendable {
 /// What ``TokenSelection`` has to know in one request: signals of attentions, when every token was computed, and from what.
 final class TokenChooser {
   let selection: TokenSelection
+  private let method: String
   /// By depth of the block.
   private var signals: [Int: BranchTensors] = [:]
   /// Evaluations in which tokens were computed, and what went in, by site.
   private var computed: [Site: BranchTensors] = [:]
   private var inputs: [Site: BranchTensors] = [:]
 
-  init(_ selection: TokenSelection) { self.selection = selection }
+  /// - Parameter method: for messages.
+  init(_ selection: TokenSelection, method: String) { (self.selection, self.method) = (selection, method) }
 
   var bytes: Int { [signals.values.map(\.bytes), computed.values.map(\.bytes), inputs.values.map(\.bytes)].joined().reduce(0, +) }
 
@@ -120,6 +122,7 @@ final class TokenChooser {
 
   /// The held value with the chosen tokens computed anew.
   /// - Returns: `nil` where the site's tokens, or what is known of them, do not suit.
+  /// - Throws: ``AccelerationError`` where the scores are no numbers.
   func refreshed(
     _ held: [Tensor], at site: Site, input: [Tensor], _ context: StepContext, compute: ([Tensor]) throws -> [Tensor]
   ) throws -> [Tensor]? {
@@ -137,6 +140,8 @@ final class TokenChooser {
     var (chosen, parts): ([Tensor], [Tensor]) = ([], input)
     for index in held.indices {
       guard let scores = try scores(site, index, input[index], last[index], former?[index], context) else { return nil }
+      // Sorting gives an order to NaN as well. One among the scores makes their mean one.
+      _ = try Change.finite(withTensorErrors { scores.mean() }.item(), of: method, context)
       // A stream of no tokens is no stream.
       let count = max(1, counts[index])
       let best = try withTensorErrors { scores.argsort(-1, descending: true).narrow(1, start: 0, length: count).contiguous() }

@@ -32,6 +32,8 @@ public struct BetaSchedule: Sendable, Hashable, CustomStringConvertible {
   public static func trained(_ betas: [Double]) -> Self { Self(kind: .trained(betas)) }
 
   /// The schedule under its name in diffusers' `scheduler_config.json`.
+  ///
+  /// `restoration` is followed by its rate where that is not 8: `restoration-5`.
   /// - Throws: ``ScheduleError`` naming the allowed names.
   public static func named(_ name: String, start: Double = 0.0001, end: Double = 0.02) throws -> Self {
     switch name {
@@ -42,13 +44,32 @@ public struct BetaSchedule: Sendable, Hashable, CustomStringConvertible {
     case "exp", "exponential": exponential
     case "laplace": laplace
     case "restoration": restoration()
-    default:
-      throw ScheduleError(
-        "no beta schedule is called '\(name)'; allowed: linear, scaled_linear, squaredcos_cap_v2, exp, laplace, sigmoid, restoration")
+    default: try restoration(named: name)
     }
   }
 
-  /// The name in diffusers' configuration.
+  private static func restoration(named name: String) throws -> Self {
+    let prefix = "restoration-"
+    guard name.hasPrefix(prefix) else {
+      throw ScheduleError(
+        "no beta schedule is called '\(name)'; allowed: linear, scaled_linear, squaredcos_cap_v2, exp, laplace, sigmoid, restoration, "
+          + "restoration-RATE")
+    }
+    guard let rate = Double(name.dropFirst(prefix.count)), (1...20).contains(rate) else {
+      throw ScheduleError("the rate of the beta schedule '\(name)' is not a number of 1…20; restoration-5, for example")
+    }
+    return restoration(rate)
+  }
+
+  /// Whether the first and last β are given, and not part of the curve.
+  package var hasEnds: Bool {
+    switch kind {
+    case .linear, .scaledLinear, .sigmoid: true
+    case .cosine, .exponential, .laplace, .restoration, .trained: false
+    }
+  }
+
+  /// The name in diffusers' configuration, or that of ``named(_:start:end:)``.
   public var description: String {
     switch kind {
     case .linear: "linear"
@@ -57,7 +78,8 @@ public struct BetaSchedule: Sendable, Hashable, CustomStringConvertible {
     case .cosine: "squaredcos_cap_v2"
     case .exponential: "exp"
     case .laplace: "laplace"
-    case .restoration: "restoration"
+    case .restoration(8): "restoration"
+    case .restoration(let rate): "restoration-" + (Int(exactly: rate).map { "\($0)" } ?? "\(rate)")
     case .trained: "trained"
     }
   }

@@ -43,10 +43,13 @@ public enum AllSolvers {
     package init(solver: any Solver.Type, alias: SolverAlias?) { (self.solver, self.alias) = (solver, alias) }
 
     /// What a number of steps is where the foreign name counts evaluations: steps of the grid, and the parameters that say how many evaluations
-    /// they have. `nil` for other names, and where the parameters say so themselves.
+    /// they have. `nil` for other names, and where the parameters say themselves how evaluations are divided.
     package func counted(_ steps: Int, _ parameters: [String: String]) -> (steps: Int, parameters: [String: String])? {
-      guard let order = alias?.dividedOrder, parameters["evaluations"] == nil, steps > 0 else { return nil }
-      return (SinglestepOrders.official(evaluations: steps, order: order).count, ["evaluations": "\(steps)"])
+      guard let order = alias?.dividedOrder, steps > 0, ["evaluations", "blocks", "stages"].allSatisfy({ parameters[$0] == nil }) else {
+        return nil
+      }
+      let own = parameters["order"].flatMap(Int.init) ?? order
+      return (SinglestepOrders.official(evaluations: steps, order: own).count, ["evaluations": "\(steps)"])
     }
 
     /// The solver made from the alias's parameters and then the given ones.
@@ -68,7 +71,8 @@ public enum AllSolvers {
       guard let match = match(String(wanted.dropLast(canonicalName(spacing).count))) else { continue }
       let own = match.alias
       let alias = SolverAlias(
-        name, tool: own?.tool ?? "", parameters: own?.parameters ?? [:], spacing: spacing, dividedOrder: own?.dividedOrder)
+        name, tool: own?.tool ?? "", parameters: own?.parameters ?? [:], spacing: spacing,
+        spacingParameters: own?.spacingParameters ?? [:], dividedOrder: own?.dividedOrder)
       return Match(solver: match.solver, alias: alias)
     }
     let own = all.map { $0.declaration.name }

@@ -17,6 +17,7 @@ public struct DDIM: Solver {
   /// Names of diffusers, A1111, ComfyUI and stable-diffusion.cpp.
   public static let aliases = [
     SolverAlias("DDIMScheduler", tool: "diffusers"),
+    SolverAlias("DDIMParallelScheduler", tool: "diffusers"),
     SolverAlias("DDIM", tool: "A1111"),
     SolverAlias("ddim", tool: "ComfyUI"),
     SolverAlias("ddim_trailing", tool: "stable-diffusion.cpp", spacing: "trailing"),

@@ -22,6 +22,7 @@ public struct DDPM: Solver {
   /// Names of diffusers, ComfyUI and the papers' code.
   public static let aliases = [
     SolverAlias("DDPMScheduler", tool: "diffusers"),
+    SolverAlias("DDPMParallelScheduler", tool: "diffusers"),
     SolverAlias("ddpm", tool: "ComfyUI"),
     SolverAlias("fixed_large", tool: "DDPM's code", parameters: ["variance": "fixed-large"]),
   ]

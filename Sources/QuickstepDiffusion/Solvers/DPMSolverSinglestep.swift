@@ -12,11 +12,11 @@ public struct DPMSolverSinglestep: PlannedSolver {
       ParameterDeclaration(name: "order", summary: "1, 2 or 3; 1 is DDIM.", domain: .integer(1...3), standard: .integer(3))
     ] + DPMSinglestep.parameters, exactness: .approximate, reference: "arXiv 2206.00927, algorithms 1 and 2")
 
-  /// Names of k-diffusion and A1111, where the grid is even in λ and the number of steps is that of evaluations.
-  public static let aliases = [
-    SolverAlias("sample_dpm_fast", tool: "k-diffusion", parameters: ["blocks": "official"], spacing: "log-snr", dividedOrder: 3),
-    SolverAlias("DPM fast", tool: "A1111", parameters: ["blocks": "official"], spacing: "log-snr", dividedOrder: 3),
-  ]
+  /// Names of k-diffusion and A1111, where the grid is even in λ down to the least trained noise, and the number of steps is that of evaluations.
+  public static let aliases = [("sample_dpm_fast", "k-diffusion"), ("DPM fast", "A1111")].map { name, tool in
+    SolverAlias(
+      name, tool: tool, parameters: ["blocks": "official"], spacing: "log-snr", spacingParameters: ["final": "smallest"], dividedOrder: 3)
+  }
 
   let method: DPMSinglestep
 

@@ -21,6 +21,7 @@ public struct LCM: Solver {
   /// Names of diffusers, ComfyUI and stable-diffusion.cpp.
   public static let aliases = [
     SolverAlias("LCMScheduler", tool: "diffusers", spacing: "lcm"),
+    SolverAlias("FlowMatchLCMScheduler", tool: "diffusers", parameters: ["timestep-scaling": "0"]),
     SolverAlias("FlowMatchEulerDiscreteScheduler stochastic_sampling", tool: "diffusers", parameters: ["timestep-scaling": "0"]),
     SolverAlias("LCM", tool: "A1111"),
     SolverAlias("lcm", tool: "ComfyUI"),

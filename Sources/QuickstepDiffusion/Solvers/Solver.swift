@@ -66,17 +66,21 @@ public struct SolverAlias: Hashable, Sendable {
   public let parameters: [String: String]
   /// The spacing the name implies, if any.
   public let spacing: String?
+  /// Parameters of that spacing, or of one that the name is followed by.
+  public let spacingParameters: [String: String]
   /// The order whose blocks the tool divides its number of steps into, where it counts evaluations; `nil` where it counts steps.
   public let dividedOrder: Int?
 
   /// A foreign name.
   public init(
-    _ name: String, tool: String, parameters: [String: String] = [:], spacing: String? = nil, dividedOrder: Int? = nil
+    _ name: String, tool: String, parameters: [String: String] = [:], spacing: String? = nil, spacingParameters: [String: String] = [:],
+    dividedOrder: Int? = nil
   ) {
     self.name = name
     self.tool = tool
     self.parameters = parameters
     self.spacing = spacing
+    self.spacingParameters = spacingParameters
     self.dividedOrder = dividedOrder
   }
 }

@@ -44,6 +44,10 @@ public struct UniC: PlannedSolver {
   public var skipsFirstEvaluation: Bool { base.skipsFirstEvaluation }
   /// Those of the base.
   public var statistics: (ModelStatistics, ModelStatistics.Quadrature)? { base.statistics }
+  /// Those of the base.
+  public func concerns(fingerprint: String, guidanceScale: Double?, accelerations: [String]) -> [String] {
+    base.concerns(fingerprint: fingerprint, guidanceScale: guidanceScale, accelerations: accelerations)
+  }
 
   /// As many evaluations as the base.
   /// - Throws: what the base throws; ``TableauError`` for a base with noise or correctors of its own.

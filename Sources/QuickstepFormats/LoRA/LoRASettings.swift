@@ -49,6 +49,30 @@ struct LoRASettings: Sendable {
     scopes = try parts.sorted().map { part in try Self.scope(part + ".", alpha: "lora_alpha", { members[part + "." + $0] }, name) }
   }
 
+  /// Ways of training that factors alone do not say, since they change the weights below them or how factors act.
+  private static func checkAltering(_ prefix: String, _ member: (String) -> JSONValue?, _ file: String) throws {
+    // These take out of the weights what the factors begin with; PEFT writes `true` when it has converted such a file to a plain one.
+    let altering = ["pissa", "corda", "olora", "loftq", "lora_ga"]
+    if let text = member("init_lora_weights")?.string?.lowercased(), altering.contains(where: { text.hasPrefix($0) }) {
+      throw FormatError(
+        file, "'\(prefix)init_lora_weights' is '\(text)', which changes the model's own weights; save the LoRA converted to a plain one")
+    }
+    for key in ["fan_in_fan_out", "use_qalora"] {
+      if try flag(key, prefix, member, file) { throw FormatError(file, "'\(prefix)\(key)' is true, which is not supported") }
+    }
+    if let value = member("alora_invocation_tokens"), value != .null {
+      throw FormatError(file, "'\(prefix)alora_invocation_tokens' is \(String(value.text.prefix(60))), which is not supported")
+    }
+  }
+
+  private static func flag(_ key: String, _ prefix: String, _ member: (String) -> JSONValue?, _ file: String) throws -> Bool {
+    guard let value = member(key), value != .null else { return false }
+    guard let flag = value.bool else {
+      throw FormatError(file, "'\(prefix)\(key)' is \(String(value.text.prefix(60))); expected true or false")
+    }
+    return flag
+  }
+
   private static func scope(_ prefix: String, alpha key: String, _ member: (String) -> JSONValue?, _ file: String) throws -> Scope {
     var scope = Scope(prefix: prefix)
     if let value = member(key), value != .null {
@@ -57,7 +81,8 @@ struct LoRASettings: Sendable {
       }
       scope.alpha = alpha
     }
-    scope.usesRoot = member("use_rslora")?.bool ?? false
+    try checkAltering(prefix, member, file)
+    scope.usesRoot = try flag("use_rslora", prefix, member, file)
     for (pattern, value) in member("alpha_pattern")?.object ?? [:] {
       // Patterns are regular expressions on the end of a name; plain names are what is written in practice.
       let isPlain = pattern.allSatisfy { $0.isLetter || $0.isNumber || "._-".contains($0) }

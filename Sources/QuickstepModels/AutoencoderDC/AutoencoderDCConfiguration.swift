@@ -59,7 +59,8 @@ public struct AutoencoderDCConfiguration: Sendable, Hashable {
   }
 
   private static func levels(_ reader: SettingsReader, _ side: String, blocks standard: [Int]) throws -> [Level] {
-    let channels = try reader.integers("\(side)_block_out_channels", [128, 256, 512, 512, 1024, 1024], in: 1...16384)
+    let channels = try reader.integers(
+      "\(side)_block_out_channels", [128, 256, 512, 512, 1024, 1024], atMost: SettingsReader.mostHalvings, in: 1...16384)
     let count = channels.count
     let blocks = try reader.integers("\(side)_layers_per_block", standard, in: 0...64)
     let kinds = try reader.textsPerLevel("\(side)_block_types", "ResBlock", of: ["ResBlock", "EfficientViTBlock"], count: count)

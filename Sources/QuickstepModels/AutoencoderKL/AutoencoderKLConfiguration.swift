@@ -26,7 +26,7 @@ public struct AutoencoderKLConfiguration: Sendable, Hashable {
     inChannels = try reader.integer("in_channels", 3)
     outChannels = try reader.integer("out_channels", 3)
     latentChannels = try reader.integer("latent_channels", 4)
-    blockChannels = try reader.integers("block_out_channels", [64])
+    blockChannels = try reader.integers("block_out_channels", [64], atMost: SettingsReader.mostHalvings)
     let down = try reader.texts("down_block_types", ["DownEncoderBlock2D"], of: ["DownEncoderBlock2D"])
     let up = try reader.texts("up_block_types", ["UpDecoderBlock2D"], of: ["UpDecoderBlock2D"])
     layersPerBlock = try reader.integer("layers_per_block", 1, in: 1...64)

@@ -10,7 +10,8 @@ struct UNet2DShape: Sendable {
   /// Residual blocks in the middle, and what stands between the first two.
   var middleBlocks: Int, middle: UNet2DAttention?
   var groups: Int, epsilon: Double
-  var residualScale: Double, middleScale: Double
+  /// Divisor after the blocks of the middle; those of the levels have none.
+  var middleScale: Double
   /// Zeros only right and below where sides are halved (DDPM's own networks).
   var padsEnd: Bool
 }
@@ -155,10 +156,9 @@ struct UNet2DLayer: Sendable {
     _ shape: UNet2DShape, level: Int, index: Int, input: Int, output: Int, signal: Int, attention: UNet2DAttention?, weights: Weights
   ) {
     let scope = weights["resnets", index]
-    residual = ResidualBlock2D(
-      scope, input, output, signal: signal, groups: shape.groups, epsilon: shape.epsilon, outputScale: shape.residualScale)
+    residual = ResidualBlock2D(scope, input, output, signal: signal, groups: shape.groups, epsilon: shape.epsilon)
     self.attention = attention.map {
-      UNet2DAttentionLayer($0, shape, channels: output, scale: shape.residualScale, weights: weights["attentions", index])
+      UNet2DAttentionLayer($0, shape, channels: output, scale: 1, weights: weights["attentions", index])
     }
     path = scope.path
     self.level = level

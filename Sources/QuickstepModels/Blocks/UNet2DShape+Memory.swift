@@ -63,7 +63,7 @@ extension PromptUNet {
     let channels = configuration.blockChannels
     let shape = UNet2DShape(
       channels: channels, layers: Array(repeating: configuration.layersPerBlock, count: channels.count), down: attentions, up: attentions,
-      middleBlocks: 2, middle: attentions.last ?? nil, groups: 1, epsilon: 1e-5, residualScale: 1, middleScale: 1, padsEnd: false)
+      middleBlocks: 2, middle: attentions.last ?? nil, groups: 1, epsilon: 1e-5, middleScale: 1, padsEnd: false)
     let side = (sampleSide.width / configuration.patchSize, sampleSide.height / configuration.patchSize)
     return shape.workingBytes(side: side, batch: batch, elementBytes: elementBytes)
   }

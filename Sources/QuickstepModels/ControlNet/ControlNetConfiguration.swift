@@ -28,7 +28,8 @@ public struct ControlNetConfiguration: Sendable, Hashable {
     ]
     let reader = SettingsReader(ConfigurationFile(path: file.path, members: file.members.filter { own.contains($0.key) }))
     conditioningChannels = try reader.integer("conditioning_channels", 3)
-    embeddingChannels = try reader.integers("conditioning_embedding_out_channels", [16, 32, 96, 256])
+    embeddingChannels = try reader.integers(
+      "conditioning_embedding_out_channels", [16, 32, 96, 256], atMost: SettingsReader.mostHalvings)
     reversesChannels = try reader.text("controlnet_conditioning_channel_order", "rgb", of: ["rgb", "bgr"]) == "bgr"
     poolsResiduals = try reader.flag("global_pool_conditions", false)
     let unknown = Self.foreign.filter { file.members[$0] != nil }

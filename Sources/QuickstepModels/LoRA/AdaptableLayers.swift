@@ -81,6 +81,11 @@ enum LoRANaming {
     return parts[counts.firstIndex(of: most) ?? 0]
   }
 
+  /// Whether a module has the name that it has in the original transformers of FLUX or Stable Diffusion 3, with dots or underscores.
+  static func isOriginalTransformers(_ name: String) -> Bool {
+    ["double_blocks", "single_blocks", "joint_blocks"].contains { name.contains($0) }
+  }
+
   private static func bare(_ name: String) -> String {
     name.hasPrefix("base_model.model.") ? String(name.dropFirst("base_model.model.".count)) : name
   }

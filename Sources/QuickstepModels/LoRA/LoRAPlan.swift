@@ -98,6 +98,12 @@ public struct LoRAPlan: Sendable {
     guard !problems.isEmpty else { return [] }
     let list = problems.prefix(8).joined(separator: "; ") + (problems.count > 8 ? "; …" : "")
     let count = "\(problems.count) of its \(file.modules.count) modules"
+    if let name = problems.first(where: LoRANaming.isOriginalTransformers), parts.contains("transformer") {
+      throw FormatError(
+        file.origin,
+        "\(count) do not fit: it names a transformer's layers as kohya's scripts and the original releases of FLUX and "
+          + "Stable Diffusion 3 do ('\(name)'), which is not read yet; convert it to diffusers' names (transformer.….lora_A.weight)")
+    }
     if fit == 0 {
       throw FormatError(
         file.origin, "is a LoRA for another model: none of its \(file.modules.count) modules fits \(parts.joined(separator: ", ")): \(list)"

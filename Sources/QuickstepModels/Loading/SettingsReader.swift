@@ -33,18 +33,25 @@ final class SettingsReader {
     return number
   }
 
+  /// Levels of which each halves the side: more would make a factor of pixels that no picture has.
+  static let mostHalvings = 16
+
   /// One number for all levels, or one for each.
-  func integers(_ key: String, _ standard: [Int]? = nil, count: Int? = nil, in allowed: ClosedRange<Int> = 1...65536) throws -> [Int] {
+  /// - Parameter limit: how many there may be.
+  func integers(
+    _ key: String, _ standard: [Int]? = nil, count: Int? = nil, atMost limit: Int = 64, in allowed: ClosedRange<Int> = 1...65536
+  ) throws -> [Int] {
     guard let value = take(key) else {
       guard let standard else { throw FormatError(path, "the key '\(key)' is missing") }
       return standard
     }
     let numbers =
       value.integer.flatMap { number in count.map { Array(repeating: number, count: $0) } } ?? value.array?.compactMap(\.integer)
-    guard let numbers, numbers.allSatisfy(allowed.contains), numbers.count == count ?? numbers.count, !numbers.isEmpty, numbers.count <= 64,
+    guard let numbers, numbers.allSatisfy(allowed.contains), numbers.count == count ?? numbers.count, !numbers.isEmpty,
+      numbers.count <= limit,
       value.array.map({ $0.count == numbers.count }) ?? true
     else {
-      let length = count.map { "a whole number, or a list of \($0)" } ?? "a list of whole numbers"
+      let length = count.map { "a whole number, or a list of \($0)" } ?? "a list of 1 to \(limit) whole numbers"
       throw mismatch(key, value, "\(length), in \(allowed.lowerBound)…\(allowed.upperBound)")
     }
     return numbers

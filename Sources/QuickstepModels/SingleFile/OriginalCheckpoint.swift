@@ -138,8 +138,7 @@ public struct OriginalCheckpoint: Sendable {
     var members: [String: JSONValue] = [
       "_class_name": .string(family.scheduler), "beta_schedule": .string("scaled_linear"), "beta_start": .number(0.00085),
       "beta_end": .number(0.012), "num_train_timesteps": .integer(1000), "prediction_type": .string(prediction),
-      "steps_offset": .integer(1),
-      "timestep_spacing": .string("leading"),
+      "steps_offset": .integer(1), "timestep_spacing": .string("leading"), "clip_sample": .bool(false),
     ]
     if family == .stableDiffusion1 || family == .stableDiffusion2 { members["set_alpha_to_one"] = .bool(false) }
     if family == .stableDiffusion1 { members["skip_prk_steps"] = .bool(true) }

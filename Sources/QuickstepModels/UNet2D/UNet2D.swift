@@ -39,7 +39,7 @@ public struct UNet2DConfiguration: Sendable, Hashable {
     let (down, up) = ("AttnDownBlock2D", "AttnUpBlock2D")
     let downTypes = try reader.texts("down_block_types", ["DownBlock2D", down, down, down], of: ["DownBlock2D", down])
     let upTypes = try reader.texts("up_block_types", [up, up, up, "UpBlock2D"], of: ["UpBlock2D", up])
-    blockChannels = try reader.integers("block_out_channels", [224, 448, 672, 896])
+    blockChannels = try reader.integers("block_out_channels", [224, 448, 672, 896], atMost: SettingsReader.mostHalvings)
     layersPerBlock = try reader.integer("layers_per_block", 2, in: 1...64)
     downAttends = downTypes.map { $0 == down }
     upAttends = upTypes.reversed().map { $0 == up }
@@ -54,6 +54,9 @@ public struct UNet2DConfiguration: Sendable, Hashable {
     padsEnd = try reader.integer("downsample_padding", 1, in: 0...1) == 0
     centersInput = try reader.flag("center_input_sample", false)
     middleScale = try reader.number("mid_block_scale_factor", 1)
+    // Null says that nothing stands in the middle, where an absent key says that something does.
+    try reader.require(
+      file.members["mid_block_type"] != .null, "'mid_block_type' is null, which is not supported; supported: \"UNetMidBlock2D\"")
     try reader.fixed("mid_block_type", .string("UNetMidBlock2D"))
     try reader.fixed("time_embedding_type", .string("positional"))
     try reader.fixed("downsample_type", .string("conv"))
@@ -81,7 +84,7 @@ public struct UNet2DConfiguration: Sendable, Hashable {
     return UNet2DShape(
       channels: blockChannels, layers: Array(repeating: layersPerBlock, count: blockChannels.count), down: attentions(downAttends),
       up: attentions(upAttends), middleBlocks: 2, middle: middleAttends ? attention(last) : nil,
-      groups: groups, epsilon: epsilon, residualScale: 1, middleScale: middleScale, padsEnd: padsEnd)
+      groups: groups, epsilon: epsilon, middleScale: middleScale, padsEnd: padsEnd)
   }
 }
 

@@ -74,7 +74,7 @@ extension UNet2DConditionConfiguration {
       // The reference leaves the second block out where nothing stands between the two.
       middleBlocks: middle == .none ? 0 : middle == .residual ? 1 : 2,
       middle: middle == .crossAttention ? transformer(last, depth: downDepths[last], onlyCross: false) : nil, groups: groups,
-      epsilon: epsilon, residualScale: residualScale, middleScale: middleScale, padsEnd: false)
+      epsilon: epsilon, middleScale: middleScale, padsEnd: false)
   }
 
   private func attentions(_ kinds: [BlockAttention], _ depths: [Int], headSizes: [Int]) -> [UNet2DAttention?] {

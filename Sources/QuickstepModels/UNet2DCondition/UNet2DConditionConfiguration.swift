@@ -66,8 +66,8 @@ public struct UNet2DConditionConfiguration: Sendable, Hashable {
   public var promptSize: Int?
   /// Inputs −1…1 are expected as 0…1 by some (`center_input_sample`).
   public var centersInput: Bool
-  /// Divisors after the middle block and after residual blocks.
-  public var middleScale: Double, residualScale: Double
+  /// Divisor after the middle's blocks.
+  public var middleScale: Double
 
   /// What follows the residual blocks of a level.
   public enum BlockAttention: Sendable, Hashable {
@@ -124,7 +124,6 @@ public struct UNet2DConditionConfiguration: Sendable, Hashable {
     guidanceSize = try reader.optionalInteger("time_cond_proj_dim")
     centersInput = try reader.flag("center_input_sample", false)
     middleScale = try reader.number("mid_block_scale_factor", 1)
-    residualScale = try reader.number("resnet_out_scale_factor", 1)
     concatenatesClasses = try reader.flag("class_embeddings_concat", false)
     let additions = try Self.additions(reader)
     (classEmbedding, timeIDs, promptSize) = additions
@@ -180,7 +179,8 @@ public struct UNet2DConditionConfiguration: Sendable, Hashable {
     for key in ["num_attention_heads", "time_embedding_act_fn", "timestep_post_act", "cross_attention_norm"] {
       try reader.fixed(key, .null)
     }
-    // Upcasting changes nothing in float32; the rest is read with settings that are refused above.
-    reader.ignore("dropout", "upcast_attention", "addition_embed_type_num_heads", "mid_block_only_cross_attention")
+    // Upcasting changes nothing in float32; the rest is read with settings that are refused above, or by types of blocks that are.
+    reader.ignore(
+      "dropout", "upcast_attention", "addition_embed_type_num_heads", "mid_block_only_cross_attention", "resnet_out_scale_factor")
   }
 }

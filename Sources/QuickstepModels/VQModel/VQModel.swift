@@ -30,7 +30,7 @@ public struct VQModelConfiguration: Sendable, Hashable {
     latentChannels = try reader.integer("latent_channels", 3)
     codeCount = try reader.integer("num_vq_embeddings", 256, in: 1...1_000_000)
     codeSize = try reader.integer("vq_embed_dim", latentChannels)
-    blockChannels = try reader.integers("block_out_channels", [64])
+    blockChannels = try reader.integers("block_out_channels", [64], atMost: SettingsReader.mostHalvings)
     let down = try reader.texts("down_block_types", ["DownEncoderBlock2D"], of: ["DownEncoderBlock2D"])
     let up = try reader.texts("up_block_types", ["UpDecoderBlock2D"], of: ["UpDecoderBlock2D"])
     layersPerBlock = try reader.integer("layers_per_block", 1, in: 1...64)

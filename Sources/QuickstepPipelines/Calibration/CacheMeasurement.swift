@@ -1,5 +1,6 @@
 public import QuickstepAcceleration
 internal import QuickstepDiffusion
+internal import QuickstepNN
 
 /// Measures full runs of a model for caches that decide by what was measured.
 public struct CacheMeasurement: Sendable {
@@ -37,9 +38,12 @@ public struct CacheMeasurement: Sendable {
       _ = try pipeline.generate(part)
       progress?("full runs", Double(range.upperBound) / Double(request.prompts.count))
     }
+    let (outline, evaluations) = (try pipeline.outline(of: request), try pipeline.evaluations(of: request))
+    // Evaluations of chains are not in the outline.
+    let timesteps = outline.evaluations == evaluations ? outline.calls.map(\.level.timestep) : nil
     var result = CacheCalibration(
-      kind: kind, model: model.name, fingerprint: model.fingerprint, evaluations: try pipeline.evaluations(of: request),
-      samples: request.prompts.count, guidanceScale: request.guidanceScale ?? model.defaults.guidanceScale)
+      kind: kind, model: model.name, fingerprint: model.fingerprint, evaluations: evaluations, samples: request.prompts.count,
+      guidanceScale: outline.identity?.guidanceScale, solver: outline.identity?.solver, timesteps: timesteps)
     try result.take(sums.findings, degree: degree)
     return result
   }

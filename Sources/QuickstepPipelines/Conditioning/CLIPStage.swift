@@ -57,7 +57,7 @@ struct CLIPStage: Sendable {
   /// filled with empty ones.
   private func encodeWeighted(_ prompts: [String], _ layer: Layer, model: String, device: Device, length: Int) throws -> Output {
     guard length >= 3 else { throw GenerationError("the text encoder of '\(model)' takes \(length) tokens, too few for chunks") }
-    let rows = prompts.map { PromptChunk.chunks(of: WeightedPrompt($0), tokenizer, length: length) }
+    let rows = try prompts.map { try PromptChunk.chunks(of: WeightedPrompt.checked($0), tokenizer, length: length) }
     let empty = PromptChunk.empty(tokenizer, length: length)
     var parts: [Output] = []
     for index in 0..<(rows.map(\.count).max() ?? 1) {

@@ -23,7 +23,7 @@ struct PixArtConditioner: Conditioner {
   func condition(
     _ prompts: [String], side: GuidanceSide, frame: ConditioningFrame, warnings: inout [String]
   ) throws -> Conditioning {
-    let cleaned = prompts.map { $0.lowercased().trimmingSpaces }
+    let cleaned = prompts.map(\.asCaption)
     let (sequence, mask) = stage.encode(cleaned, masksPadding: true, model: model, device: device, warnings: &warnings)
     var result = try condition(encoded: sequence, pooled: nil, frame: frame)
     result.mask = mask

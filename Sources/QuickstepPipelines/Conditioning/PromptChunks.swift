@@ -8,6 +8,17 @@ public enum PromptWeighting: String, Sendable, Hashable, CaseIterable, Codable {
   case a1111
 }
 
+extension WeightedPrompt {
+  /// - Throws: ``GenerationError`` naming the weight that is too large to compute with.
+  static func checked(_ text: String) throws -> WeightedPrompt {
+    let prompt = WeightedPrompt(text)
+    if let weight = prompt.excessiveWeight {
+      throw GenerationError("the prompt '\(text.prefix(40))…' weighs a word by \(weight); allowed: −1000…1000")
+    }
+    return prompt
+  }
+}
+
 /// A prompt as rows of tokens that a CLIP text encoder takes one at a time, each token with its weight; as AUTOMATIC1111's web interface cuts
 /// long prompts.
 package struct PromptChunk: Sendable, Hashable {

@@ -56,7 +56,7 @@ struct SanaConditioner: Conditioner {
           + "all positions count")
     }
     let (sequence, mask) = try stage.encode(
-      prompts.map { $0.lowercased().trimmingSpaces }, behind: side == .positive ? SanaInstruction.text : "", places: places(side),
+      prompts.map(\.asCaption), behind: side == .positive ? SanaInstruction.text : "", places: places(side),
       length: Self.length,
       device: device, warnings: &warnings)
     var result = try condition(encoded: sequence, pooled: nil, frame: frame)

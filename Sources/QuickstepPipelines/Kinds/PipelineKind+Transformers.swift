@@ -11,7 +11,9 @@ extension PipelineKind {
         model: loader.name, count: count, device: loader.device, labels: try classNames(index, count: count))
     },
     // The pipeline chooses the times itself: evenly from 1 down to 1/n.
-    PipelineKind(className: "FluxPipeline", hasCodec: true, guidanceScale: 3.5, steps: 28, flowSpacing: "trailing") { loader, backbone, _ in
+    PipelineKind(
+      className: "FluxPipeline", hasCodec: true, guidanceScale: 3.5, steps: 28, flowSpacing: "trailing", roundsStepsUp: true
+    ) { loader, backbone, _ in
       let network = try loader.network(backbone, as: FluxTransformer.self)
       let clip = try loader.clipStage("")
       return FluxConditioner(
@@ -28,7 +30,9 @@ extension PipelineKind {
       return try SanaConditioner(
         model: loader.name, stage: hasEncoder ? try loader.gemmaStage() : nil, network: network, device: loader.device)
     },
-    PipelineKind(className: "StableDiffusion3Pipeline", hasCodec: true, guidanceScale: 7, steps: 28) { loader, backbone, index in
+    PipelineKind(
+      className: "StableDiffusion3Pipeline", hasCodec: true, guidanceScale: 7, steps: 28, roundsStepsUp: true
+    ) { loader, backbone, index in
       let network = try loader.network(backbone, as: SD3Transformer.self).configuration
       let stages = [try loader.clipStage(""), try loader.clipStage("_2")]
       let hasT5 = index.members["text_encoder_3"]?.array?.last?.string != nil

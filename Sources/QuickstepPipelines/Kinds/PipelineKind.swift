@@ -18,6 +18,11 @@ struct PipelineKind: Sendable {
   var flowSpacing = "linspace"
   /// The side of the sizes it was trained on (``SizeBins``) by the network's `sample_size`, where the reference works at these.
   var binSides: [Int: Int] = [:]
+  /// Whether scales up to 1 mean no guidance, as in the reference's pipelines, which compare two branches above 1 only. This project's own models
+  /// weigh the branches at every scale but 1.
+  var guidesAboveOneOnly = true
+  /// Whether a run of n steps that begins with a picture skips ⌊n − strength·n⌋ of them, and not n − ⌊strength·n⌋.
+  var roundsStepsUp = false
   /// Reads what turns prompts into conditions.
   let conditioner: @Sendable (inout ComponentLoader, any Backbone, ConfigurationFile) throws -> any Conditioner
 
@@ -26,13 +31,15 @@ struct PipelineKind: Sendable {
 
   /// Of models on U-Nets and of this project's own, sorted by class name.
   static let basic = [
-    PipelineKind(className: "ClassToImagePipeline", hasCodec: false, guidanceScale: 1, steps: 20) { loader, backbone, _ in
+    PipelineKind(className: "ClassToImagePipeline", hasCodec: false, guidanceScale: 1, steps: 20, guidesAboveOneOnly: false) {
+      loader, backbone, _ in
       guard let count = (backbone as? PromptUNet)?.configuration.classCount else {
         throw FormatError(loader.folder, "its network is not conditioned on classes")
       }
       return ClassConditioner(model: loader.name, count: count, device: loader.device)
     },
-    PipelineKind(className: "PromptToImagePipeline", hasCodec: false, guidanceScale: 1, steps: 20) { loader, _, _ in
+    PipelineKind(className: "PromptToImagePipeline", hasCodec: false, guidanceScale: 1, steps: 20, guidesAboveOneOnly: false) {
+      loader, _, _ in
       let encoder = try loader.component("text_encoder", as: PromptEncoder.self)
       let tokenizer = try WordTokenizer(path: loader.folder + "/tokenizer/vocab.json", length: encoder.configuration.length)
       return WordConditioner(model: loader.name, tokenizer: tokenizer, encoder: encoder, device: loader.device)

@@ -31,7 +31,8 @@ public struct PictureInputs: Sendable {
 public struct StartImage: Sendable {
   /// What is transparent counts as white.
   public var picture: InputPicture
-  /// Above 0 and up to 1: of n steps the last ⌊strength·n⌋ are run, at least one. `nil`: 0.8, and 1 with a mask.
+  /// Above 0 and up to 1: of n steps the last ⌊strength·n⌋ are run, at least one; with Stable Diffusion 3 and FLUX the last ⌈strength·n⌉, as in the
+  /// reference's pipelines for them. `nil`: 0.8, and 1 with a mask.
   public var strength: Double?
 
   /// - Parameters:

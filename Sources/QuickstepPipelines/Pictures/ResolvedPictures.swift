@@ -28,7 +28,7 @@ struct ResolvedPictures {
     tellsNetwork = extra != 0
     handover = try Self.handover(inputs, model, shape: [request.prompts.count] + sampleShape)
     try Self.checkCombination(inputs, model, extra: extra, latentChannels: sampleShape[0])
-    steps = try Self.steps(request, grid: grid, schedule: schedule, name: model.name)
+    steps = try Self.steps(request, grid: grid, schedule: schedule, model: model)
     let channels = model.codec?.pictureChannels ?? sampleShape[0]
     if let given = inputs.start {
       let pixels = try withTensorErrors { channels == 1 ? given.picture.grey(over: 1) : given.picture.opaque(over: 1) }
@@ -79,7 +79,8 @@ struct ResolvedPictures {
   }
 
   /// The part of the grid that is run.
-  private static func steps(_ request: GenerationRequest, grid: Grid, schedule: any NoiseSchedule, name: String) throws -> Range<Int> {
+  private static func steps(_ request: GenerationRequest, grid: Grid, schedule: any NoiseSchedule, model: LoadedModel) throws -> Range<Int>
+  {
     let span = request.span
     guard span.lowerBound >= 0, span.upperBound <= 1, span.lowerBound < span.upperBound else {
       throw GenerationError("the part of the run is \(span.lowerBound)…\(span.upperBound); allowed: rising, within 0…1")
@@ -100,12 +101,18 @@ struct ResolvedPictures {
     let end = span.upperBound < 1 ? passed(span.upperBound) : grid.steps
     if let start = request.pictures.start {
       let strength = start.strength(hasMask: request.pictures.mask != nil)
-      first = grid.steps - max(1, min(grid.steps, Int(strength * Double(grid.steps))))
+      first = skipped(strength: strength, steps: grid.steps, roundsUp: model.kind.roundsStepsUp)
     }
     guard first < end else {
-      throw GenerationError("no step of '\(name)' is left between \(span.lowerBound) and \(span.upperBound) of \(grid.steps) steps")
+      throw GenerationError("no step of '\(model.name)' is left between \(span.lowerBound) and \(span.upperBound) of \(grid.steps) steps")
     }
     return first..<end
+  }
+
+  /// Steps before the one that a run with a picture begins at, in the reference's floating-point arithmetic; at least one is run.
+  private static func skipped(strength: Double, steps: Int, roundsUp: Bool) -> Int {
+    let run = strength * Double(steps)
+    return min(roundsUp ? Int(Double(steps) - run) : steps - Int(run), steps - 1)
   }
 
   private static func check(_ control: ControlInput, _ model: LoadedModel, sampleShape: [Int]) throws {

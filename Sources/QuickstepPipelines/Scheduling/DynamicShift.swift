@@ -16,11 +16,7 @@ struct DynamicShift: Sendable {
     maxShift = try keys.number("max_shift", 1.15)
     baseTokens = try keys.integer("base_image_seq_len", 256, 1...1_000_000_000)
     maxTokens = try keys.integer("max_image_seq_len", 4096, 2...1_000_000_000)
-    let kind = try keys.text("time_shift_type", "exponential")
-    guard ["exponential", "linear"].contains(kind) else {
-      throw FormatError(keys.path, "'time_shift_type' is '\(kind)'; supported: exponential, linear")
-    }
-    isExponential = kind == "exponential"
+    isExponential = try keys.choice("time_shift_type", "exponential", allowed: ["exponential", "linear"]) == "exponential"
     guard maxTokens > baseTokens else {
       throw FormatError(keys.path, "'max_image_seq_len' is \(maxTokens), not above 'base_image_seq_len' (\(baseTokens))")
     }

@@ -27,10 +27,9 @@ struct ForwardProcess: Sendable, Hashable {
       values["trained_betas"] = betas.map { "\($0)" }.joined(separator: ",")
       return
     }
-    let name = try keys.text("beta_schedule", kind.betas.schedule)
-    values["beta_schedule"] = name
-    // A cosine has no ends to be set.
-    guard name != "squaredcos_cap_v2" else { return }
+    let schedule = try BetaSchedule.named(try keys.text("beta_schedule", kind.betas.schedule))
+    values["beta_schedule"] = schedule.description
+    guard schedule.hasEnds else { return }
     values["beta_start"] = "\(try keys.number("beta_start", kind.betas.start))"
     values["beta_end"] = "\(try keys.number("beta_end", kind.betas.end))"
   }

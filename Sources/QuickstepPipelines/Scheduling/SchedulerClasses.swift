@@ -18,9 +18,12 @@ package enum SchedulerClasses {
   private static let distilled = "original_inference_steps set_alpha_to_one timestep_scaling"
   private static let sequence = "use_dynamic_shifting base_shift max_shift base_image_seq_len max_image_seq_len time_shift_type"
 
+  // The parallel classes take the same steps, several at once where their pipeline asks for it.
+  private static let ddim = [spaced, threshold, clip, rescale, "set_alpha_to_one"]
+  private static let ddpm = [spaced, threshold, clip, rescale, "variance_type"]
+
   private static let words: [String: [String]] = [
-    "DDIMScheduler": [spaced, threshold, clip, rescale, "set_alpha_to_one"],
-    "DDPMScheduler": [spaced, threshold, clip, rescale, "variance_type"],
+    "DDIMParallelScheduler": ddim, "DDIMScheduler": ddim, "DDPMParallelScheduler": ddpm, "DDPMScheduler": ddpm,
     "DEISMultistepScheduler": [spaced, multistep, sigmas, flow, "algorithm_type"],
     "DPMSolverMultistepScheduler": [spaced, multistep, sigmas, flow, dpm, rescale, "euler_at_final use_lu_lambdas"],
     "DPMSolverSDEScheduler": [spaced, sigmas, "noise_sampler_seed"],
@@ -33,6 +36,7 @@ package enum SchedulerClasses {
       sequence, sigmas, "num_train_timesteps shift invert_sigmas shift_terminal stochastic_sampling",
     ],
     "FlowMatchHeunDiscreteScheduler": ["num_train_timesteps shift"],
+    "FlowMatchLCMScheduler": [sequence, sigmas, "num_train_timesteps shift invert_sigmas shift_terminal scale_factors upscale_mode"],
     "HeunDiscreteScheduler": [spaced, sigmas, clip],
     "KDPM2AncestralDiscreteScheduler": [spaced, sigmas],
     "KDPM2DiscreteScheduler": [spaced, sigmas],
@@ -68,6 +72,24 @@ package enum SchedulerClasses {
   static func foreign(_ members: [String: JSONValue], to className: String) -> [String] {
     guard settings[className] != nil else { return [] }
     return members.keys.filter { !all.contains($0) && !flowMore.contains($0) && !notSettings.contains($0) && !$0.hasPrefix("_") }.sorted()
+  }
+
+  /// Classes of networks whose noise is neither that of β on whole timesteps, nor a straight path told as diffusers' flow classes tell it,
+  /// nor EDM's with its preconditioning: tokens instead of numbers, angles, continuous cosines, shifted signal.
+  package static let unread: Set = [
+    "AmusedScheduler", "CMStochasticIterativeScheduler", "CogVideoXDDIMScheduler", "CogVideoXDPMScheduler", "ConsistencyDecoderScheduler",
+    "CosineDPMSolverMultistepScheduler", "DDPMWuerstchenScheduler", "HeliosDMDScheduler", "HeliosScheduler", "IPNDMScheduler",
+    "KarrasVeScheduler", "LTXEulerAncestralRFScheduler", "SCMScheduler", "ScoreSdeVeScheduler", "ScoreSdeVpScheduler",
+    "VQDiffusionScheduler",
+  ]
+
+  /// Refuses files of classes whose noise would be taken for another.
+  static func checkNoise(of className: String, path: String) throws {
+    guard unread.contains(className.hasPrefix("Flax") ? String(className.dropFirst(4)) : className) else { return }
+    throw FormatError(
+      path,
+      "'_class_name' is '\(className)', a class whose noise is not read here; for networks trained on timesteps, flow or EDM's noise, a "
+        + "file of a class for these (DDIMScheduler, FlowMatchEulerDiscreteScheduler, EDMEulerScheduler, …) has to stand in its place")
   }
 
   /// The class that a solver was asked for by, and the grid that was named behind it; `nil` for names of other tools and our own.

@@ -16,6 +16,15 @@ struct SchedulerKeys {
     return text
   }
 
+  /// One of the words that the class accepts.
+  func choice(_ key: String, _ standard: String, allowed: [String]) throws -> String {
+    let text = try text(key, standard)
+    guard allowed.contains(text) else {
+      throw FormatError(path, "'\(key)' is '\(text)'; supported: \(allowed.joined(separator: ", "))")
+    }
+    return text
+  }
+
   func number(_ key: String, _ standard: Double) throws -> Double {
     guard let value = value(key) else { return standard }
     guard let number = value.double else { throw FormatError(path, "'\(key)' is not a number") }
@@ -44,12 +53,15 @@ struct SchedulerKeys {
   }
 
   /// The `trained_betas`, if there are any.
-  func betas() throws -> [Double]? {
-    guard let value = value("trained_betas") else { return nil }
-    guard let trained = value.array else { throw FormatError(path, "'trained_betas' is not a list of numbers") }
-    return try trained.map { value in
-      guard let beta = value.double else { throw FormatError(path, "'trained_betas' holds something that is not a number") }
-      return beta
+  func betas() throws -> [Double]? { try has("trained_betas") ? numbers("trained_betas") : nil }
+
+  /// A list of numbers; none where the key is absent.
+  func numbers(_ key: String) throws -> [Double] {
+    guard let value = value(key) else { return [] }
+    guard let list = value.array else { throw FormatError(path, "'\(key)' is not a list of numbers") }
+    return try list.map { value in
+      guard let number = value.double else { throw FormatError(path, "'\(key)' holds something that is not a number") }
+      return number
     }
   }
 }

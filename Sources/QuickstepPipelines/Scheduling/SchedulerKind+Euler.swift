@@ -13,31 +13,23 @@ extension SchedulerKind {
         try sigmaSpacing(keys) ?? (isLogLinear(keys) ? ("exponential", [:]) : plainSpacing(keys, standard: "linspace", more: [:]))
       },
       endsAtLeastNoise: { keys in
+        let isLeast = try endsAtMinimum(keys)
         if try sigmaSpacing(keys) == nil, try isLogLinear(keys) { return true }
-        return try endsAtMinimum(keys) && !beginsAtLeastNoise(keys, standard: "linspace")
+        return try isLeast && !beginsAtLeastNoise(keys, standard: "linspace")
       },
       boundsByTimesteps: { try !isLogLinear($0) }, warnings: eulerWarnings),
   ]
 
   /// Levels between those of trained timesteps, before any spacing of noise: by σ at the timesteps, or evenly in log σ without them.
   private static func isLogLinear(_ keys: SchedulerKeys) throws -> Bool {
-    let name = try keys.text("interpolation_type", "linear")
-    guard ["linear", "log_linear"].contains(name) else {
-      throw FormatError(keys.path, "'interpolation_type' is '\(name)'; supported: linear, log_linear")
-    }
-    return name == "log_linear"
+    try keys.choice("interpolation_type", "linear", allowed: ["linear", "log_linear"]) == "log_linear"
   }
-
-  private static func endsAtMinimum(_ keys: SchedulerKeys) throws -> Bool { try keys.text("final_sigmas_type", "zero") == "sigma_min" }
 
   /// Whether the network is told ln(σ)/4, and its input and output are scaled as EDM's with data of variance 1 and a negated output: in
   /// diffusers' words `timestep_type` `continuous` of a v-prediction. For other predictions the key has no effect.
   static func isContinuous(_ keys: SchedulerKeys) throws -> Bool {
-    let name = try keys.text("timestep_type", "discrete")
-    guard ["discrete", "continuous"].contains(name) else {
-      throw FormatError(keys.path, "'timestep_type' is '\(name)'; supported: discrete, continuous")
-    }
-    return try name == "continuous" && keys.text("prediction_type", "epsilon") == "v_prediction"
+    let isContinuous = try keys.choice("timestep_type", "discrete", allowed: ["discrete", "continuous"]) == "continuous"
+    return try isContinuous && keys.text("prediction_type", "epsilon") == "v_prediction"
   }
 
   /// The forward process of ``isContinuous(_:)``, between the given ends or those of the betas.

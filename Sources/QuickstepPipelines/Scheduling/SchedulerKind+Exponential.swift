@@ -20,7 +20,7 @@ extension SchedulerKind {
       if algorithm == "sde-dpmsolver" { parameters["eta"] = "1" }
       return parameters
     },
-    endsAtLeastNoise: { try $0.text("final_sigmas_type", "zero") == "sigma_min" && !$0.flag("use_flow_sigmas") },
+    endsAtLeastNoise: { try endsAtMinimum($0) && !$0.flag("use_flow_sigmas") },
     solver: { keys in
       let (order, algorithm) = try (order(keys), algorithm(keys))
       // With noise the first-order steps on the two predictions are different ones.
@@ -53,13 +53,13 @@ extension SchedulerKind {
       let (order, algorithm) = try (order(keys), algorithm(keys))
       if order == 1 { return algorithm.hasPrefix("sde") ? ["eta": "1"] : [:] }
       // A list that ends at high order cannot end at clean data.
-      let lowers = try keys.flag("lower_order_final") || keys.text("final_sigmas_type", "zero") == "zero"
+      let lowers = try keys.flag("lower_order_final") || !endsAtMinimum(keys)
       var parameters = ["variant": try variant(keys), "stages": "grid", "blocks": lowers ? "lowered" : "fixed"]
       if algorithm == "dpmsolver" { parameters["order"] = String(order) }
       if algorithm.hasPrefix("sde") { parameters["eta"] = "1" }
       return parameters
     },
-    endsAtLeastNoise: { try $0.text("final_sigmas_type", "zero") == "sigma_min" && !$0.flag("use_flow_sigmas") },
+    endsAtLeastNoise: { try endsAtMinimum($0) && !$0.flag("use_flow_sigmas") },
     solver: { keys in
       let order = try order(keys)
       if order == 1 { return "ddim" }
@@ -67,7 +67,7 @@ extension SchedulerKind {
     },
     corrections: thresholding,
     warnings: { keys in
-      try check(keys, algorithms: ["dpmsolver", "dpmsolver++", "sde-dpmsolver++", "deis"], standard: "dpmsolver++")
+      _ = try keys.choice("algorithm_type", "dpmsolver++", allowed: ["dpmsolver", "dpmsolver++", "sde-dpmsolver++", "deis"])
       var result: [String] = []
       if keys.members["lambda_min_clipped"]?.double != nil {
         result.append("the scheduler's 'lambda_min_clipped' has no counterpart here: a run begins at the most trained noise")
@@ -93,7 +93,7 @@ extension SchedulerKind {
         "disable-corrector": "[" + (try keys.integers("disable_corrector")).map(String.init).joined(separator: ",") + "]",
       ]
     },
-    endsAtLeastNoise: { try $0.text("final_sigmas_type", "zero") == "sigma_min" && !$0.flag("use_flow_sigmas") },
+    endsAtLeastNoise: { try endsAtMinimum($0) && !$0.flag("use_flow_sigmas") },
     // From (nearly) pure noise to the least trained time, and then to clean data.
     flow: { keys, steps in
       let schedule = try FlowSchedule(
@@ -119,18 +119,10 @@ extension SchedulerKind {
     },
     endsAtLeastNoise: { try !$0.flag("use_flow_sigmas") }, corrections: thresholding,
     warnings: { keys in
-      try check(keys, algorithms: ["deis", "dpmsolver", "dpmsolver++"], standard: "deis")
+      _ = try keys.choice("algorithm_type", "deis", allowed: ["deis", "dpmsolver", "dpmsolver++"])
       let stays = "the scheduler's last step goes nowhere with 'use_flow_sigmas'; here the run ends at clean data"
       return try flowWarnings(keys) + (keys.flag("use_flow_sigmas") ? [stays] : [])
     })
-
-  /// A file of another class may ask for an algorithm that this one does not have.
-  private static func check(_ keys: SchedulerKeys, algorithms: [String], standard: String) throws {
-    let name = try keys.text("algorithm_type", standard)
-    guard algorithms.contains(name) else {
-      throw FormatError(keys.path, "'algorithm_type' is '\(name)'; supported here: \(algorithms.joined(separator: ", "))")
-    }
-  }
 
   /// The last evaluated time of a flow model, where the file fixes it.
   static func terminal(_ keys: SchedulerKeys) throws -> [String: String] {
@@ -138,10 +130,10 @@ extension SchedulerKind {
     return terminal == 0 ? [:] : ["terminal": "\(terminal)"]
   }
 
-  /// Spacings of noise, where the file asks for one; timesteps are whole numbers.
+  /// Spacings of noise, where the file asks for one; timesteps are whole numbers. Of Karras' and Lu's together the class takes Karras'.
   private static func lambdaSpacing(_ keys: SchedulerKeys, rounds: Bool) throws -> (String, [String: String])? {
     let rounding = ["timestep": rounds ? "round" : "floor"]
-    if try keys.flag("use_lu_lambdas") { return ("exponential", rounding) }
+    if try keys.flag("use_lu_lambdas"), try !keys.flag("use_karras_sigmas") { return ("exponential", rounding) }
     return try sigmaSpacing(keys, karras: rounding, others: ["timestep": "floor"])
   }
 
@@ -159,21 +151,16 @@ extension SchedulerKind {
   }
 
   static func algorithm(_ keys: SchedulerKeys) throws -> String {
-    let known = ["dpmsolver", "dpmsolver++", "sde-dpmsolver", "sde-dpmsolver++"]
-    let name = try keys.text("algorithm_type", "dpmsolver++")
+    let known = ["dpmsolver", "dpmsolver++", "sde-dpmsolver", "sde-dpmsolver++", "deis"]
+    let name = try keys.choice("algorithm_type", "dpmsolver++", allowed: known)
     // A configuration that was DEIS's before.
-    if name == "deis" { return "dpmsolver++" }
-    guard known.contains(name) else {
-      throw FormatError(keys.path, "'algorithm_type' is '\(name)'; supported: \(known.joined(separator: ", "))")
-    }
-    return name
+    return name == "deis" ? "dpmsolver++" : name
   }
 
   private static let flowWarnings: @Sendable (SchedulerKeys) throws -> [String] = { keys in
     guard try keys.flag("use_flow_sigmas") else { return [] }
-    var result = try unused(
-      keys,
-      ["use_karras_sigmas": "flow times are spaced evenly", "use_exponential_sigmas": "flow times are spaced evenly"])
+    let spacings = ["use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas"]
+    var result = try unused(keys, Dictionary(uniqueKeysWithValues: spacings.map { ($0, "flow times are spaced evenly") }))
     if try keys.flag("use_dynamic_shifting") {
       result.append("the scheduler's 'use_dynamic_shifting' has no counterpart here: 'flow_shift' is used")
     }

@@ -33,6 +33,8 @@ struct SchedulerKind: Sendable {
   var corrections: @Sendable (SchedulerKeys) throws -> [MethodChoice] = { _ in [] }
   /// Whether spacings of noise run between the ends of the plain spacing, and not between those of the trained noise.
   var boundsByTimesteps: @Sendable (SchedulerKeys) throws -> Bool = { _ in false }
+  /// Whether `timestep_spacing` is one of diffusers' three; consistency models have one spacing, and files of flow models may name ours.
+  var hasPlainSpacing = true
   /// Whether the class has EDM's forward process and preconditioning instead of trained timesteps.
   var isEDM = false
   /// What has no counterpart here.
@@ -45,22 +47,25 @@ struct SchedulerKind: Sendable {
       prefix: "DDIM", endsAtLeastNoise: { try !$0.flag("set_alpha_to_one", true) && !beginsAtLeastNoise($0) },
       warnings: { keys in
         let stays = try !keys.flag("set_alpha_to_one", true) && beginsAtLeastNoise(keys)
-        return try unused(keys, clipping) + unevenSteps(keys) + (stays ? [endsWhereItBeginsWarning] : [])
+        // The class clips where its file says nothing, and thresholds instead of clipping.
+        let isClipped = try !keys.flag("thresholding") && keys.flag("clip_sample", true)
+        let changes = try unused(keys, ["thresholding": thresholdingReason]) + (isClipped ? [clippingWarning] : [])
+        return try changes + unevenSteps(keys) + (stays ? [endsWhereItBeginsWarning] : [])
       }),
     ddpm,
+    SchedulerKind(
+      prefix: "FlowMatchLCM", parameters: { _ in ["timestep-scaling": "0"] }, hasPlainSpacing: false,
+      warnings: { keys in
+        let factors = try keys.numbers("scale_factors")
+        let grows = "the scheduler's 'scale_factors' has no counterpart here: the picture has one size in all steps"
+        return try unused(keys, flowSpacings) + (factors.isEmpty ? [] : [grows])
+      }),
     SchedulerKind(
       prefix: "FlowMatch",
       // Jumping to clean data and noising it anew is what a consistency model's sampler does without boundary conditions.
       parameters: { try $0.flag("stochastic_sampling") ? ["timestep-scaling": "0"] : [:] },
       solver: { try $0.flag("stochastic_sampling") ? "lcm" : nil },
-      warnings: { keys in
-        try unused(
-          keys,
-          [
-            "invert_sigmas": "time runs from noise to data here", "use_karras_sigmas": "times are spaced evenly",
-            "use_exponential_sigmas": "times are spaced evenly", "use_beta_sigmas": "times are spaced evenly",
-          ])
-      }),
+      hasPlainSpacing: false, warnings: { try unused($0, flowSpacings) }),
     SchedulerKind(
       prefix: "Heun", betas: latent, interpolation: .sigma, spacing: sigmaOrPlain, boundsByTimesteps: { _ in true },
       warnings: { try unused($0, clipping) }),
@@ -70,14 +75,22 @@ struct SchedulerKind: Sendable {
       boundsByTimesteps: { _ in true }),
     SchedulerKind(
       prefix: "LCM", betas: scaled, spacing: distilled, parameters: { ["timestep-scaling": "\(try $0.number("timestep_scaling", 10))"] },
-      warnings: { try unused($0, clipping) }),
+      hasPlainSpacing: false, warnings: { try unused($0, clipping) }),
     SchedulerKind(
       prefix: "LMS", interpolation: .sigma,
       spacing: { try sigmaSpacing($0, rangesKarras: false) ?? plainSpacing($0, standard: "linspace", more: [:]) },
       boundsByTimesteps: { _ in true }),
     pndm,
     SchedulerKind(
-      prefix: "TCD", betas: scaled, spacing: distilled, endsAtLeastNoise: { _ in true }, warnings: { try unused($0, clipping) }),
+      prefix: "TCD", betas: scaled, spacing: distilled, endsAtLeastNoise: { _ in true }, hasPlainSpacing: false,
+      warnings: { try unused($0, clipping) }),
+    // Its solver has no counterpart, its noise has.
+    SchedulerKind(prefix: "UnCLIP", betas: (schedule: "squaredcos_cap_v2", start: 0.0001, end: 0.02)),
+  ]
+
+  private static let flowSpacings = [
+    "invert_sigmas": "time runs from noise to data here", "use_karras_sigmas": "times are spaced evenly",
+    "use_exponential_sigmas": "times are spaced evenly", "use_beta_sigmas": "times are spaced evenly",
   ]
 
   /// diffusers' own choices for some classes.
@@ -94,11 +107,8 @@ struct SchedulerKind: Sendable {
       return [MethodChoice("clip", parameters: ["range": "\(try keys.number("clip_sample_range", 1))"])]
     },
     warnings: { keys in
-      let variance = try keys.text("variance_type", "fixed_small")
-      guard ["fixed_small", "fixed_small_log", "fixed_large", "fixed_large_log", "learned", "learned_range"].contains(variance) else {
-        throw FormatError(
-          keys.path, "'variance_type' is '\(variance)'; supported: fixed_small, fixed_large, their _log, learned, learned_range")
-      }
+      let known = ["fixed_small", "fixed_small_log", "fixed_large", "fixed_large_log", "learned", "learned_range"]
+      let variance = try keys.choice("variance_type", "fixed_small", allowed: known)
       let learned = "the scheduler's 'variance_type' is '\(variance)'; the network's variance is not used, but the small fixed one"
       return variance.hasPrefix("learned") ? [learned] : []
     })
@@ -158,12 +168,32 @@ struct SchedulerKind: Sendable {
   }
 
   // Classes whose next state is made of an ε that the change of x̂0 leaves alone, which is not what a correction does here.
-  private static let clipping = [
-    "clip_sample": "x̂0 is clipped by '--correct clip' only", "thresholding": "x̂0 is thresholded by '--correct' only",
-  ]
+  private static let clipping = ["clip_sample": clippingReason, "thresholding": thresholdingReason]
+  private static let clippingReason = "x̂0 is clipped by '--correct clip' only"
+  private static let thresholdingReason = "x̂0 is thresholded by '--correct' only"
+  private static let clippingWarning =
+    "the scheduler's 'clip_sample' (true where the file says nothing) has no counterpart here: \(clippingReason)"
 
   /// The family of a class.
   static func of(_ className: String) -> SchedulerKind { all.first { className.hasPrefix($0.prefix) } ?? SchedulerKind(prefix: "") }
+
+  /// Refuses what diffusers refuses in every class that reads it. A file may hold the `solver_type` of another class, which then counts as
+  /// the standard of its own.
+  func check(_ keys: SchedulerKeys) throws {
+    _ = try keys.choice("solver_type", "midpoint", allowed: ["midpoint", "heun", "bh1", "bh2", "logrho"])
+    if hasPlainSpacing {
+      _ = try keys.choice("timestep_spacing", "linspace", allowed: ["linspace", "leading", "trailing"])
+    }
+    let asked = try ["use_beta_sigmas", "use_exponential_sigmas", "use_karras_sigmas"].filter { try keys.flag($0) }
+    guard asked.count < 2 else {
+      throw FormatError(keys.path, "\(asked.map { "'\($0)'" }.joined(separator: " and ")) are true; noise is spaced in one way")
+    }
+  }
+
+  /// Whether the last step ends at the least trained noise, and not at clean data.
+  static func endsAtMinimum(_ keys: SchedulerKeys) throws -> Bool {
+    try keys.choice("final_sigmas_type", "zero", allowed: ["zero", "sigma_min"]) == "sigma_min"
+  }
 
   static func plainSpacing(
     _ keys: SchedulerKeys, standard: String, more: [String: String], rounds: Bool = false

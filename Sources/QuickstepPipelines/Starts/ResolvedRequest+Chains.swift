@@ -36,7 +36,7 @@ extension ResolvedRequest {
       throw GenerationError("'sigma-max' has no effect on runs from the states of chains, which bring it along; leave it out")
     }
     let parameters = found.parameters(request.spacingParameters)
-    let grid = try Self.grid(from: probe, schedule: schedule, spacing: name, parameters: parameters, steps: request.steps ?? steps)
+    let grid = try Self.grid(from: probe, schedule: schedule, spacing: name, parameters: parameters, steps: steps)
     // Solvers that take no such grid are found out before any work is done.
     _ = try DenoisingChains.tableau(from: [probe], solver: solver, schedule: schedule) { _ in grid }
     return (grid, name, parameters, [])

@@ -52,7 +52,7 @@ public struct JointSpace: Sendable {
       slots.append(genes.slot(declaration.name, [declaration], texts: texts))
     }
     accelerations = slots.filter { $0.options.count > 1 }
-    if (request.guidanceScale ?? model.defaults.guidanceScale) != 1 {
+    if model.comparesBranches(at: request.guidanceScale ?? model.defaults.guidanceScale) {
       let gene = genes.add(Gene("guidance", .choice(count: 2)))
       let condition = Gene.Condition(gene: "guidance", values: [1])
       window = (

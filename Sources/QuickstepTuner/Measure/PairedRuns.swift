@@ -22,6 +22,8 @@ public struct PairedRuns: Sendable {
     public var evaluations = 0
     /// Modules computed, of all pictures together; 0 where nothing counted them.
     public var modules = 0
+    /// As many as there are in all evaluations; 0 where nothing counted them.
+    public var possibleModules = 0
     /// Multiplications of the first picture, as ``OperationCount`` counts them.
     public var multiplications = 0.0
     /// Most bytes of tensors that the first picture held at once, beside the model, as ``AllocationCount`` counts them.
@@ -59,7 +61,9 @@ public struct PairedRuns: Sendable {
   public init(_ ways: [Way], model: LoadedModel, progress: (Double, Int, String) -> Void = { _, _, _ in }) throws {
     self.ways = ways
     guard let first = ways.first else { return }
-    try Self.warm(first.request, model)
+    try Self.warm(first, model)
+    // Models that share a way with the first one are cold as well.
+    for way in ways.dropFirst() where way.problem == nil && !way.companions.isEmpty { try Self.warm(way, model) }
     let count = first.request.prompts.count
     for picture in 0..<count {
       for index in ways.indices where self.ways[index].problem == nil {
@@ -79,10 +83,27 @@ public struct PairedRuns: Sendable {
   }
 
   /// Once without counting, so that nothing is measured cold.
-  private static func warm(_ request: GenerationRequest, _ model: LoadedModel) throws {
-    var warm = request
-    (warm.prompts, warm.seeds, warm.steps) = ([request.prompts[0]], [request.seeds[0]], 2)
-    do { _ = try ImagePipeline(model).generate(warm) } catch let error as CancellationError { throw error } catch {}
+  private static func warm(_ way: Way, _ model: LoadedModel) throws {
+    let pipeline = ImagePipeline(model, companions: way.companions)
+    var request = way.request
+    (request.prompts, request.seeds) = ([request.prompts[0]], [request.seeds[0]])
+    do {
+      _ = try pipeline.generate(shortened(request, pipeline))
+    } catch let error as CancellationError {
+      throw error
+    } catch {}
+  }
+
+  /// The request with as few steps as let every model have one; as it is where it goes with no other number of steps.
+  private static func shortened(_ request: GenerationRequest, _ pipeline: ImagePipeline) -> GenerationRequest {
+    func models(_ request: GenerationRequest) -> [String]? { (try? pipeline.plan(of: request))?.parts.map(\.model) }
+    let (all, most) = (models(request), request.steps ?? pipeline.model.defaults.steps)
+    var shorter = request
+    for steps in [2, 4, 8, 16, 32, 64] where steps < most {
+      shorter.steps = steps
+      if let found = models(shorter), found == all { return shorter }
+    }
+    return request
   }
 }
 
@@ -100,6 +121,7 @@ extension PairedRuns.Way {
     pictures += result.images.map(\.pixels)
     evaluations += result.evaluations
     modules += result.computedModules
+    possibleModules += result.possibleModules
     reports = reports.count == result.accelerations.count ? zip(reports, result.accelerations).map { $0.adding($1) } : result.accelerations
     warnings += result.warnings.filter { !warnings.contains($0) }
   }

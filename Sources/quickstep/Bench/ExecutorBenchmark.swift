@@ -18,8 +18,12 @@ enum ExecutorBenchmark {
     let grid = try AllGrids.make("trailing").grid(schedule: schedule, steps: steps)
     let evaluation = try evaluationSeconds(model, rounds: rounds)
     let tables: [(String, Tableau)] = try [
-      ("ddim", [:]), ("dpm++-2m", [:]), ("unipc", [:]), ("heun", [:]), ("dpm-v3", ["statistics": statistics]),
-    ].map { name, parameters in (name, try AllSolvers.make(name, parameters).compile(schedule: schedule, grid: grid)) }
+      ("ddim", [:]), ("dpm++-2m", [:]), ("unipc", [:]), ("heun", [:]), ("sde-dpm++", [:]), ("dpm-v3", ["statistics": statistics]),
+      ("dpm-v3", ["statistics": statistics, "order": "3"]),
+    ].map { name, parameters in
+      let label = parameters["order"].map { "\(name), order \($0)" } ?? name
+      return (label, try AllSolvers.make(name, parameters).compile(schedule: schedule, grid: grid))
+    }
     return try tables.map { name, table in
       let hasFields = table.rows.contains { $0.terms.contains { $0.coefficient.field != nil } }
       let times = try (0..<rounds).map { _ in try executorSeconds(table, shape: [1] + model.backbone.sampleShape) }

@@ -14,7 +14,7 @@ struct CompareCommand: AsyncParsableCommand {
       Every contender makes the same pictures from the same noise as the exact run, picture by picture in turn, so that a machine that is slow for \
       a while is slow for all; times are shares of the exact run's. 'modules' is the share of attentions, feed-forward layers and residual blocks \
       that methods inside the network left to be computed, 'work' that of all multiplications. The perceptual and the Fréchet distance need the \
-      data location's SqueezeNet and are left out without it.
+      data location's SqueezeNet and are left out without it, with a warning.
 
       Beside each contender stand its rivals, measured in turn with the exact run as well: the exact run with the most steps that take no longer \
       than the contender, and with the fewest that take no less. It is better where it is nearer to the exact run's pictures than the slower rival, \
@@ -87,13 +87,26 @@ struct CompareCommand: AsyncParsableCommand {
       contenders.append(try Contender(recipe.sampling.description))
     }
     let request = try request(model)
-    let net = try? SqueezeNetFeatures(device: device)
+    let net = try squeezeNet(device)
     let runs = try await Interruption.ending { [contenders] in try ComparedRuns(model, request, contenders, rivals: rivals, net: net) }
     let table = ComparisonTable(runs, model: model, request: request)
     if let sheet { try PNG.write(runs.sheet(), to: sheet, makeFolder: true) }
     if let plot { try PNG.write(table.plot(), to: plot, makeFolder: true) }
     if let markdown { try AtomicFile.write(Array(table.markdown.utf8), to: markdown, makeFolder: true) }
     if json { printJSON(table.json) } else { print(table.text) }
+  }
+
+  /// What two of the figures need; `nil` where it is not on this machine.
+  /// - Throws: where it is there and cannot be used.
+  private func squeezeNet(_ device: Device) throws -> SqueezeNetFeatures? {
+    let folder: String
+    do {
+      folder = try DataLocation.find(SqueezeNetFeatures.dataSet)
+    } catch {
+      note("warning: the perceptual and the Fréchet distance are left out: \(error)")
+      return nil
+    }
+    return try SqueezeNetFeatures(path: folder, device: device)
   }
 
   private func request(_ model: LoadedModel) throws -> GenerationRequest {

@@ -1,8 +1,6 @@
 import Foundation
 import QuickstepEvaluation
 import QuickstepFormats
-import QuickstepModels
-import QuickstepNN
 import QuickstepPipelines
 import QuickstepTensor
 import QuickstepTuner
@@ -11,8 +9,6 @@ import QuickstepTuner
 struct ComparisonTable {
   private let runs: ComparedRuns
   private let title: String
-  /// Attentions, feed-forward layers and residual blocks of one evaluation.
-  private let modules: Int
 
   init(_ runs: ComparedRuns, model: LoadedModel, request: GenerationRequest) {
     self.runs = runs
@@ -20,7 +16,6 @@ struct ComparisonTable {
     title =
       "\(model.name), \(request.solver ?? model.defaults.solver) with \(request.steps ?? model.defaults.steps) steps, guidance \(guidance), "
       + "\(Quantity.counted(request.prompts.count, "picture")), seeds from \(request.seeds[0]); \(Machine.threads) threads on \(model.device)"
-    modules = model.backbone.sites.count { [.attention, .crossAttention, .feedForward, .residual].contains($0.kind) }
   }
 
   private typealias Row = (way: ComparedRuns.Way, rivals: ComparedRuns.Rivals)
@@ -30,9 +25,9 @@ struct ComparisonTable {
   /// How many times as fast, by the median of the pictures' ratios.
   private func speed(_ way: ComparedRuns.Way) -> Double { Spread(way.shares.map { 1 / $0 }).median }
 
-  /// Share of the modules of all evaluations; `nil` where nobody acts inside the network, who would count them.
+  /// Share of the modules of all evaluations, each model's own; `nil` where nobody acts inside the network, who would count them.
   private func computed(_ way: ComparedRuns.Way) -> Double? {
-    way.run.modules == 0 ? nil : Double(way.run.modules) / Double(max(1, modules * way.run.evaluations))
+    way.run.possibleModules > 0 ? Double(way.run.modules) / Double(way.run.possibleModules) : nil
   }
 
   /// Multiplications relative to the exact run, by the first picture: branches, calls and models that are left out count as well.
@@ -103,6 +98,8 @@ struct ComparisonTable {
       let cells = cells(row)
       lines.append(line(cells + Array(repeating: "", count: Self.heads.count - cells.count)))
     }
+    let warnings = rows.flatMap { row in row.way.run.warnings.map { "- \(Contender.shown(row.way.label)): \($0)" } }
+    if !warnings.isEmpty { lines += ["", "Warnings:", ""] + warnings }
     return lines.joined(separator: "\n") + "\n"
   }
 

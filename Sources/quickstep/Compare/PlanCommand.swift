@@ -68,8 +68,8 @@ struct PlanCommand: AsyncParsableCommand {
 
   /// What methods did in a run, where one is asked for.
   private func reports(_ request: GenerationRequest, _ folder: String, _ planned: RequestPlan) async throws -> [AccelerationReport]? {
+    for warning in planned.warnings { note("warning: \(warning)") }
     guard prompt != nil else {
-      for warning in planned.warnings { note("warning: \(warning)") }
       guard !planned.parts.contains(where: \.decidesWhileRunning) else {
         throw ValidationError("Some of these methods decide while running; --prompt makes a picture and shows what they did.")
       }
@@ -78,7 +78,7 @@ struct PlanCommand: AsyncParsableCommand {
     let model = try LoadedModel(folder: folder)
     let companions = try ImagePipeline.companions(of: request, like: model)
     let result = try await Interruption.ending { [request] in try ImagePipeline(model, companions: companions).generate(request) }
-    for warning in result.warnings { note("warning: \(warning)") }
+    for warning in result.warnings where !planned.warnings.contains(warning) { note("warning: \(warning)") }
     return result.accelerations
   }
 }

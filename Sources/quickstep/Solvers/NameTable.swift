@@ -15,7 +15,9 @@ enum NameTable {
     "beside a name replace those it implies, and `--grid` (or `--spacing`) replaces its grid. Without either, a run takes the model's own",
     "grid, which is what A1111 calls `Automatic` up to that program's choice of Karras for some samplers.", "",
     "Equal names do not make equal pictures: other tools draw the noise of stochastic samplers from other generators, and some take the last",
-    "step in another way. What is compared with diffusers and k-diffusion number by number is in `Parity/`.", "", "## Solvers", "",
+    "step in another way. A name that another tool spells as ours is spelled means ours: A1111's `UniPC` is `uni_pc` here (order 3, `bh1`),",
+    "ComfyUI's `deis` is `deis:order=3,variable=rho`. What is compared with diffusers and k-diffusion number by number is in `Parity/`.",
+    "", "## Solvers", "",
     "| Name | Tool | Solver | Parameters | Grid |", "|---|---|---|---|---|",
   ]
 
@@ -24,7 +26,9 @@ enum NameTable {
       let own = row(solver.declaration.name, "Quickstep", solver.declaration.name)
       return [own]
         + solver.aliases.sorted { ($0.tool.lowercased(), $0.name) < ($1.tool.lowercased(), $1.name) }.map {
-          row($0.name, $0.tool, solver.declaration.name, $0.parameters, $0.spacing, countsEvaluations: $0.dividedOrder != nil)
+          row(
+            $0.name, $0.tool, solver.declaration.name, $0.parameters, $0.spacing, $0.spacingParameters,
+            countsEvaluations: $0.dividedOrder != nil)
         }
     }
   }
@@ -50,15 +54,23 @@ enum NameTable {
     "`--solver FILE.json` (or a folder that holds a `scheduler_config.json`) takes another file in place of the model's own, as",
     "`pipe.scheduler = CLASS.from_pretrained(FOLDER)` does: all of it counts, betas and prediction type too, and a warning names each of these",
     "that differs from the model's own file. Files for another kind of noise are refused. In both cases parameters and `--grid` that are given",
-    "beside it replace those of the file, and pictures keep the settings, so that they can be made again without the file.",
+    "beside it replace those of the file, and pictures keep the settings, so that they can be made again without the file.", "",
+    "Classes of diffusers that have no solver here (`DDIMInverseScheduler`, `DPMSolverMultistepInverseScheduler`, `RePaintScheduler`,",
+    "`SASolverScheduler`, `UnCLIPScheduler` and those that are not known) run `dpm++-2m` on the noise that their file says, with a",
+    "warning. Files of these are refused, because the noise of their networks is another one: `AmusedScheduler`,",
+    "`CMStochasticIterativeScheduler`, `CogVideoXDDIMScheduler`, `CogVideoXDPMScheduler`, `ConsistencyDecoderScheduler`,",
+    "`CosineDPMSolverMultistepScheduler`, `DDPMWuerstchenScheduler`, `HeliosDMDScheduler`, `HeliosScheduler`, `IPNDMScheduler`,",
+    "`KarrasVeScheduler`, `LTXEulerAncestralRFScheduler`, `SCMScheduler`, `ScoreSdeVeScheduler`, `ScoreSdeVpScheduler`,",
+    "`VQDiffusionScheduler`.",
   ]
 
   private static func row(
     _ name: String, _ tool: String, _ solver: String, _ parameters: [String: String] = [:], _ grid: String? = nil,
-    countsEvaluations: Bool = false
+    _ gridParameters: [String: String] = [:], countsEvaluations: Bool = false
   ) -> String {
     let counting = countsEvaluations ? "; steps count evaluations" : ""
-    return "| `\(name)` | \(tool) | `\(solver)` | \(words(parameters))\(counting) | \(grid.map { "`\($0)`" } ?? "") |"
+    return
+      "| `\(name)` | \(tool) | `\(solver)` | \(words(parameters))\(counting) | \(grid.map { "`\($0)` \(words(gridParameters))" } ?? "") |"
   }
 
   private static func words(_ parameters: [String: String]) -> String {

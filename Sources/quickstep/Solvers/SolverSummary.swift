@@ -36,7 +36,9 @@ struct SolverSummary {
 
 /// Noise schedules by name, for looking at solvers without a model.
 enum NamedSchedule {
-  static let names = ["scaled-linear", "linear", "cosine", "zero-snr", "continuous", "edm", "flow", "flow-3"]
+  static let names = [
+    "scaled-linear", "linear", "cosine", "zero-snr", "continuous", "edm", "flow", "flow-3", "restoration", "restoration-5",
+  ]
 
   static func make(_ name: String) throws -> any NoiseSchedule {
     switch name {
@@ -48,6 +50,8 @@ enum NamedSchedule {
     case "edm": return try EDMSchedule()
     case "flow": return try FlowSchedule()
     case "flow-3": return try FlowSchedule(shift: 3)
+    // Any rate.
+    case _ where name.hasPrefix("restoration"): return try DiscreteVPSchedule(.named(name))
     default: throw UnknownMethodError(name, family: Family("schedule"), known: names, near: names)
     }
   }
@@ -84,7 +88,8 @@ struct SolverSetting {
   /// The spacing for a solver, and its name.
   func spacing(for match: AllSolvers.Match, steps: Int? = nil) throws -> (any Spacing, String) {
     let choice =
-      try asked ?? match.alias?.spacing.map { MethodChoice($0) } ?? own(match.solver.declaration.name, steps ?? defaultSteps)
+      try asked ?? match.alias.flatMap { alias in alias.spacing.map { MethodChoice($0, parameters: alias.spacingParameters) } }
+      ?? own(match.solver.declaration.name, steps ?? defaultSteps)
     return (try AllGrids.make(choice.name, choice.parameters), choice.description)
   }
 
