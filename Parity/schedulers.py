@@ -46,7 +46,7 @@ def scheduler(module, name, double, **options):
 
 
 def model(x, t, prediction):
-    """The network's raw output; must equal ToyNetwork in the Swift tests."""
+    """The network's raw output; must equal ClosedFormNetwork in the Swift tests."""
     if prediction == "flow":
         a, s = 1 - t / 1000, t / 1000
     else:

@@ -23,7 +23,7 @@ EDM = dict(sigma_min=0.02, sigma_max=3.0)
 
 
 def edm_model(shown, t, prediction):
-    """F of x0 = c_skip x + c_out F(c_in x, ln(sigma)/4); must equal ToyNetwork in the Swift tests."""
+    """F of x0 = c_skip x + c_out F(c_in x, ln(sigma)/4); must equal ClosedFormNetwork in the Swift tests."""
     sigma, data = math.exp(4 * t), 0.25
     variance = sigma * sigma + data
     x = shown * math.sqrt(variance)

@@ -12,7 +12,7 @@ import Testing
     steps: Int = 5, stopAfter: Int? = nil
   ) throws -> (state: [Double], report: SamplingRun.Report) {
     let schedule = try ContinuousVPSchedule.linear()
-    let network = ToyNetwork(prediction: "epsilon")
+    let network = ClosedFormNetwork(prediction: "epsilon")
     let ours = GuidedDenoiser(parametrisation: .epsilon) { input, context in
       Tensor(network(try input.scalars(Double.self), timestep: context.level.timestep), shape: input.shape)
     }

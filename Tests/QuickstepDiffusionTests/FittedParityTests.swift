@@ -58,7 +58,7 @@ import Testing
   init() throws { folder = try TemporaryFolder() }
 
   private func end(_ table: Tableau, from start: [Double]) throws -> [Double] {
-    let network = ToyNetwork(prediction: "epsilon")
+    let network = ClosedFormNetwork(prediction: "epsilon")
     let denoiser = GuidedDenoiser(parametrisation: .epsilon) { input, context in
       Tensor(network(try input.scalars(Double.self), timestep: context.level.timestep), shape: input.shape)
     }
@@ -141,7 +141,7 @@ import Testing
     let schedule = try DiscreteVPSchedule(.scaledLinear(0.00085, 0.012))
     let grid = try AllGrids.make("trailing").grid(schedule: schedule, steps: fixture.steps)
     let table = try AllSolvers.make("ddim").compile(schedule: schedule, grid: grid)
-    let network = ToyNetwork(prediction: "epsilon")
+    let network = ClosedFormNetwork(prediction: "epsilon")
     var products = PathProducts(levels: grid.levels)
     for start in fixture.starts {
       let executor = try TableauExecutor(table, initial: Tensor(start, shape: [1, 6]), noise: FixedNoise([]))

@@ -40,7 +40,7 @@ import Testing
     let words = try golden.grid.map { try Translation(words: $0) } ?? Translation(scheduler: golden.scheduler, spacing: golden.spacing)
     let grid = try words.spacing.grid(schedule: words.schedule, steps: golden.steps)
     let table = try Self.solver(golden).compile(schedule: words.schedule, grid: grid)
-    let network = ToyNetwork(prediction: golden.prediction)
+    let network = ClosedFormNetwork(prediction: golden.prediction)
     let parametrisation = try Parametrisation.named(golden.prediction)
     let corrections = try golden.correction.map { [try Self.correction($0)] } ?? []
     let denoiser = GuidedDenoiser(parametrisation: parametrisation, corrections: corrections) { input, context in

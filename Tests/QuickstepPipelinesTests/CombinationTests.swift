@@ -175,18 +175,24 @@ import Testing
     #expect(ground.visits.values.allSatisfy { $0 == ground.exact.evaluations })
   }
 
+  /// What a method does here and what it planned: it counts, and its pictures are others than those without it.
+  private func acted(_ choice: MethodChoice, _ ground: Ground, _ method: String) throws -> (result: GenerationResult, plan: RequestPlan) {
+    let result = try ground.generate([choice])
+    try expectOther(result, ground.exact, method)
+    expectCounted(result, ground, method)
+    var request = ground.request
+    request.accelerations = [choice]
+    return (result, try ImagePipeline(ground.model).plan(of: request))
+  }
+
   @Test("methods that plan follow their plan, count, and do with two pictures what they do with each", arguments: Setting.all)
   func planned(_ setting: Setting) throws {
     let ground = try Ground(setting)
     defer { withExtendedLifetime(ground) {} }
     for method in setting.planned {
       let choice = try MethodChoice(parsing: method)
-      let result = try ground.generate([choice])
-      try expectOther(result, ground.exact, method)
-      expectCounted(result, ground, method)
-      var request = ground.request
-      request.accelerations = [choice]
-      try expectFollowed(result, ImagePipeline(ground.model).plan(of: request), method)
+      let (result, plan) = try acted(choice, ground, method)
+      try expectFollowed(result, plan, method)
       #expect(result.warnings.filter { $0.contains("no effect") } == [], "\(method)")
       let apart = try ground.generate([choice]) { $0.batch = 1 }
       for (one, other) in zip(apart.images, result.images) {
@@ -205,13 +211,8 @@ import Testing
     let ground = try Ground(setting)
     defer { withExtendedLifetime(ground) {} }
     for method in setting.deciding {
-      let choice = try MethodChoice(parsing: method)
-      let result = try ground.generate([choice])
-      try expectOther(result, ground.exact, method)
-      expectCounted(result, ground, method)
-      var request = ground.request
-      request.accelerations = [choice]
-      #expect(try ImagePipeline(ground.model).plan(of: request).parts[0].decidesWhileRunning, "\(method)")
+      let (_, plan) = try acted(MethodChoice(parsing: method), ground, method)
+      #expect(plan.parts[0].decidesWhileRunning, "\(method)")
     }
   }
 

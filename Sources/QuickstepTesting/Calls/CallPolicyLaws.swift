@@ -56,13 +56,7 @@ public struct CallPolicyLaws {
     _ = (try first.finish(), try second.finish())
     try Self.compare(first.states, request(initials.0).finish(), "\(name): a repetition changes")
     let (a, b) = (try request(initials.0), try request(initials.1))
-    _ = try a.advance()
-    _ = try a.advance()
-    var goesOn = true
-    while goesOn {
-      let (movedA, movedB) = (try a.advance(), try b.advance())
-      goesOn = movedA || movedB
-    }
+    try interleave(a.advance, b.advance)
     for (alone, interleaved) in [(first, a), (second, b)] {
       try Self.compare(alone.states, interleaved.states, "\(name): interleaving with another request changes")
       guard alone.called == interleaved.called else {

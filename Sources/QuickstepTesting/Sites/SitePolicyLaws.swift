@@ -69,14 +69,7 @@ public enum SitePolicyLaws {
     try compare(first, try Request(model, policy: make(), initial: initials.0, steps: steps).finish(), "\(name): a repetition changes")
     let a = Request(model, policy: try make(), initial: initials.0, steps: steps)
     let b = Request(model, policy: try make(), initial: initials.1, steps: steps)
-    // The second begins later, so that the two are at different evaluations.
-    _ = try a.advance()
-    _ = try a.advance()
-    var goesOn = true
-    while goesOn {
-      let (movedA, movedB) = (try a.advance(), try b.advance())
-      goesOn = movedA || movedB
-    }
+    try interleave(a.advance, b.advance)
     try compare(first, a.predictions, "\(name): interleaving with another request changes")
     try compare(second, b.predictions, "\(name): interleaving with another request changes")
   }
