@@ -118,10 +118,13 @@ void attend(
       }
     }
     for (int64_t p = 0; p < panels; ++p) {
-      const bool isHalf = s.size - p * kPanel <= 8;
-      (isHalf ? micro_rows_half : micro_rows)(
-          weight_rows, count, blocks * kPanel, packed + padded * s.size + (p * padded + start) * kPanel, results + p * kBlockRows * kPanel,
-          start > 0);
+      const float *values = packed + padded * s.size + (p * padded + start) * kPanel;
+      float *sums = results + p * kBlockRows * kPanel;
+      if (s.size - p * kPanel <= 8) {
+        micro_rows_half(weight_rows, count, blocks * kPanel, values, sums, start > 0);
+      } else {
+        micro_rows(weight_rows, count, blocks * kPanel, values, sums, start > 0);
+      }
     }
   }
   for (int64_t r = 0; r < count; ++r) {

@@ -83,7 +83,8 @@ void convolve_tapwise(
       for (int64_t p = 0; p < panels; ++p) {
         const int64_t index = (((panel + p) * taps + tap) * s.inputs + start) * kPanel;
         const float *slice = panel_slice(packed, storage, index, length, buffer);
-        micro_rows(rows, count, length, slice, sums + p * kBlockRows * kPanel, start > 0 || tap > 0);
+        const Ahead ahead = p + 1 < panels ? slice_ahead(packed, storage, index + taps * s.inputs * kPanel, length) : Ahead();
+        micro_rows(rows, count, length, slice, sums + p * kBlockRows * kPanel, start > 0 || tap > 0, ahead);
       }
     }
   }
@@ -96,9 +97,11 @@ void convolve_block(
   for (int64_t r = 0; r < count; ++r) pixels[r] = pixel_of(s, first + r);
   float *sums = scratch, *buffer = scratch + kMostPanels * kBlockRows * kPanel;
   (gathers(s) ? convolve_gathered : convolve_tapwise)(in, s, pixels, count, packed, storage, panel, panels, sums, buffer);
+  const int64_t column = panel * kPanel, columns = std::min(panels * kPanel, s.outputs - column);
   for (int64_t r = 0; r < count; ++r) {
     const float *bias = epilogue.bias ? epilogue.bias + pixels[r].batch * epilogue.bias_stride : nullptr;
     const float *residual = epilogue.residual ? epilogue.residual + (first + r) * s.outputs : nullptr;
+    if (r + 1 < count) fetch_places(out + (first + r + 1) * s.outputs + column, residual ? residual + s.outputs + column : nullptr, columns);
     for (int64_t p = 0; p < panels; ++p) {
       finish_row(
           sums + (p * kBlockRows + r) * kPanel, panel + p, s.outputs, bias, epilogue.activation, residual, out + (first + r) * s.outputs);

@@ -7,7 +7,7 @@
 using namespace quickstep;
 
 namespace {
-constexpr int64_t kMostPanels = 16;
+constexpr int64_t kMostPanels = 24;
 
 int64_t slot_floats(int64_t inputs) {
   return kMostPanels * kBlockRows * kPanel + slice_depth(inputs) * kPanel;
@@ -30,12 +30,17 @@ void multiply_block(
     for (int64_t r = 0; r < count; ++r) rows[r] = in + (first + r) * inputs + start;
     for (int64_t p = 0; p < panels; ++p) {
       const float *slice = panel_slice(packed, storage, ((panel + p) * inputs + start) * kPanel, length, buffer);
-      micro_rows(rows, count, length, slice, sums + p * kBlockRows * kPanel, start > 0);
+      const Ahead ahead = p + 1 < panels ? slice_ahead(packed, storage, ((panel + p + 1) * inputs + start) * kPanel, length)
+                                         : slice_ahead(packed, storage, (panel * inputs + start + length) * kPanel, std::min(depth, inputs - start - length));
+      micro_rows(rows, count, length, slice, sums + p * kBlockRows * kPanel, start > 0, ahead);
     }
   }
-  const int64_t width = epilogue.activation == QS_GEGLU ? outputs / 2 : outputs;
+  const bool gated = epilogue.activation == QS_GEGLU;
+  const int64_t width = gated ? outputs / 2 : outputs, column = panel * (gated ? kPanel / 2 : kPanel);
+  const int64_t columns = std::min(panels * (gated ? kPanel / 2 : kPanel), width - column);
   for (int64_t r = 0; r < count; ++r) {
     const float *residual = epilogue.residual ? epilogue.residual + (first + r) * width : nullptr;
+    if (r + 1 < count) fetch_places(out + (first + r + 1) * width + column, residual ? residual + width + column : nullptr, columns);
     for (int64_t p = 0; p < panels; ++p) {
       finish_row(
           sums + (p * kBlockRows + r) * kPanel, panel + p, outputs, epilogue.bias, epilogue.activation, residual, out + (first + r) * width);

@@ -15,6 +15,8 @@ constexpr int64_t kPanel = 16, kRows = 6;
 constexpr int64_t kBlockRows = 96;
 /// Longest slice of inputs: 16 KB of a panel stay in the first-level cache while the rows of a block pass by.
 constexpr int64_t kDepth = 256;
+/// Bytes that memory is fetched by.
+constexpr int64_t kCacheLine = 64;
 
 /// tile[R][16] (+)= rows[R][depth] · panel[depth][16].
 template <int R>
@@ -67,11 +69,29 @@ QS_INLINE void micro_half(const float *const *rows, int64_t depth, const float *
   for (; r < count; ++r) micro<1>(rows + r, depth, panel, tiles + r * kPanel, adds);
 }
 
+/// Memory that is read next, by cache lines. It is asked for while the processor multiplies: what lies behind the second-level cache would otherwise
+/// hold up the first rows of every panel's slice.
+struct Ahead {
+  const char *next = nullptr;
+  int64_t lines = 0;
+
+  QS_INLINE void fetch(int64_t most) {
+    const int64_t count = most < lines ? most : lines;
+    for (int64_t i = 0; i < count; ++i) __builtin_prefetch(next + i * kCacheLine, 0, 2);
+    next += count * kCacheLine;
+    lines -= count;
+  }
+};
+
 /// `count` rows, by tiles of up to six; `tiles` holds count × 16 sums.
 [[maybe_unused]] __attribute__((noinline)) static void micro_rows(
-    const float *const *rows, int64_t count, int64_t depth, const float *panel, float *tiles, bool adds) {
+    const float *const *rows, int64_t count, int64_t depth, const float *panel, float *tiles, bool adds, Ahead ahead = {}) {
   int64_t r = 0;
-  for (; r + kRows <= count; r += kRows) micro<kRows>(rows + r, depth, panel, tiles + r * kPanel, adds);
+  const int64_t lines = (ahead.lines * kRows + count - 1) / count;
+  for (; r + kRows <= count; r += kRows) {
+    ahead.fetch(lines);
+    micro<kRows>(rows + r, depth, panel, tiles + r * kPanel, adds);
+  }
   switch (count - r) {
     case 5: micro<5>(rows + r, depth, panel, tiles + r * kPanel, adds); break;
     case 4: micro<4>(rows + r, depth, panel, tiles + r * kPanel, adds); break;
@@ -91,6 +111,21 @@ QS_INLINE const float *panel_slice(const void *packed, int32_t storage, int64_t 
     for (int64_t i = 0; i < depth * kPanel; i += 8) store(buffer + i, load_weights<QS_F16>(packed, index + i));
   }
   return buffer;
+}
+
+/// Where those weights lie, to be fetched ahead.
+QS_INLINE Ahead slice_ahead(const void *packed, int32_t storage, int64_t index, int64_t depth) {
+  const int64_t size = storage == QS_F32 ? 4 : 2;
+  return {static_cast<const char *>(packed) + index * size, depth * kPanel * size / kCacheLine};
+}
+
+/// Asks for `count` floats that are written soon, and for as many of `residual` where there is one: rows of a result lie too far apart for the
+/// processor to foresee them.
+QS_INLINE void fetch_places(const float *out, const float *residual, int64_t count) {
+  for (int64_t i = 0; i < count; i += kCacheLine / int64_t(sizeof(float))) {
+    __builtin_prefetch(out + i, 1, 3);
+    if (residual) __builtin_prefetch(residual + i, 0, 3);
+  }
 }
 
 QS_INLINE F8 activate(F8 value, int32_t activation) {

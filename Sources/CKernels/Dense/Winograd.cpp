@@ -131,6 +131,12 @@ void transform_output(
   const int64_t height = qs_convolution_out_height(&s), width = qs_convolution_out_width(&s);
   const int64_t rows = std::min<int64_t>(tile, height - corner.y), columns = std::min<int64_t>(tile, width - corner.x);
   const float *bias = epilogue.bias ? epilogue.bias + corner.batch * epilogue.bias_stride : nullptr;
+  for (int64_t y = 0; y < rows; ++y) {
+    for (int64_t x = 0; x < columns; ++x) {
+      const int64_t place = ((corner.batch * height + corner.y + y) * width + corner.x + x) * s.outputs + panel * kPanel;
+      fetch_places(out + place, epilogue.residual ? epilogue.residual + place : nullptr, std::min(kPanel, s.outputs - panel * kPanel));
+    }
+  }
   for (int part = 0; part < 2; ++part) {
     const int64_t channel = panel * kPanel + part * 8, count = s.outputs - channel;
     if (count <= 0) return;
