@@ -131,12 +131,17 @@ public protocol Backbone: Component {
   var sampleShape: [Int] { get }
   /// Sides of a sample must be multiples of this.
   var sizeMultiple: Int { get }
+  /// The longest side that a sample may have; `nil` where any will do.
+  var largestSide: Int? { get }
   /// Channels of what is denoised: fewer than the sample's where a network is told a picture in channels of its own (inpainting).
   var stateChannels: Int { get }
   /// Channels of the embedded guidance scale a distilled network takes; `nil` for all others.
   var guidanceSize: Int? { get }
   /// The sites of an evaluation, in the order in which they are visited: what caches and plans name.
   var sites: [Site] { get }
+  /// Whether places of the prompt that its mask hides have no part in the answer, so that those at the end may be left out. Weights of attention that are
+  /// exactly 0 do so.
+  var ignoresHiddenPlaces: Bool { get }
   /// What its tokens allow; `nil` for networks that are no list of blocks on tokens.
   var tokenTraits: TokenTraits? { get }
   /// Bytes in use at once during an evaluation, beside the weights: an estimate from above, `nil` where there is none.
@@ -233,6 +238,10 @@ extension Component {
 extension Backbone {
   /// As it is.
   public func prepared(_ conditioning: Conditioning, sampleSide: (height: Int, width: Int)) -> Conditioning { conditioning }
+  /// Any will do.
+  public var largestSide: Int? { nil }
+  /// They may have one.
+  public var ignoresHiddenPlaces: Bool { false }
   /// All of the sample's.
   public var stateChannels: Int { sampleShape[0] }
   /// None.
@@ -257,34 +266,10 @@ extension Backbone {
     let timestep = try required("timestep", of: inputs)
     let output = try withTensorErrors {
       let times = timestep.to(.float32).reshape([-1]).expand([sample.size(0)])
-      let conditioning = try Conditioning(named: inputs)
+      let conditioning = try unpadded(["": Conditioning(named: inputs)])[""] ?? Conditioning()
       return try self(sample, timestep: times, conditioning: conditioning, evaluation: .plain)
     }
     return ["sample": output]
-  }
-}
-
-extension Conditioning {
-  /// From tensors under the argument names of diffusers' networks.
-  /// - Throws: ``ComponentError`` when numbered residuals have gaps.
-  package init(named inputs: [String: Tensor]) throws {
-    self.init(
-      sequence: inputs["encoder_hidden_states"], mask: inputs["encoder_attention_mask"]?.to(.bool),
-      pooled: inputs["pooled_projections"] ?? inputs["text_embeds"], classes: inputs["class_labels"])
-    timeIDs = inputs["time_ids"]
-    guidance = inputs["timestep_cond"]
-    guidanceScale = inputs["guidance"]
-    (resolution, aspectRatio) = (inputs["resolution"], inputs["aspect_ratio"])
-    let prefix = "down_block_additional_residuals."
-    let count = inputs.keys.count { $0.hasPrefix(prefix) }
-    guard count > 0 || inputs["mid_block_additional_residual"] != nil else { return }
-    let down = try (0..<count).map { index in
-      guard let tensor = inputs[prefix + String(index)] else {
-        throw ComponentError("'\(prefix)\(index)' is missing; \(count) such tensors are given and count from 0")
-      }
-      return tensor
-    }
-    residuals = ControlResiduals(down: down, middle: inputs["mid_block_additional_residual"])
   }
 }
 

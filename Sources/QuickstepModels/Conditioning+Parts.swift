@@ -25,3 +25,27 @@ extension Conditioning {
     }
   }
 }
+
+extension Conditioning {
+  /// From tensors under the argument names of diffusers' networks.
+  /// - Throws: ``ComponentError`` when numbered residuals have gaps.
+  package init(named inputs: [String: Tensor]) throws {
+    self.init(
+      sequence: inputs["encoder_hidden_states"], mask: inputs["encoder_attention_mask"]?.to(.bool),
+      pooled: inputs["pooled_projections"] ?? inputs["text_embeds"], classes: inputs["class_labels"])
+    timeIDs = inputs["time_ids"]
+    guidance = inputs["timestep_cond"]
+    guidanceScale = inputs["guidance"]
+    (resolution, aspectRatio) = (inputs["resolution"], inputs["aspect_ratio"])
+    let prefix = "down_block_additional_residuals."
+    let count = inputs.keys.count { $0.hasPrefix(prefix) }
+    guard count > 0 || inputs["mid_block_additional_residual"] != nil else { return }
+    let down = try (0..<count).map { index in
+      guard let tensor = inputs[prefix + String(index)] else {
+        throw ComponentError("'\(prefix)\(index)' is missing; \(count) such tensors are given and count from 0")
+      }
+      return tensor
+    }
+    residuals = ControlResiduals(down: down, middle: inputs["mid_block_additional_residual"])
+  }
+}

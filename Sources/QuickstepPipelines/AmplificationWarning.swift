@@ -14,8 +14,7 @@ enum AmplificationWarning {
   ) -> String? {
     // Where an evaluation has been left to other means the table is not what is run.
     guard !(solver is any AdaptiveSolver.Type) else { return nil }
-    let found = table.amplification
-    guard found.factor > Amplification.limit else { return nil }
+    guard let found = table.amplification, found.factor > Amplification.limit else { return nil }
     let name = solver.declaration.name
     let first = grid.levels[0]
     let start = first.alpha > 0 ? String(format: "σ/α %.3g", first.sigma / first.alpha) : "pure noise"
@@ -36,8 +35,10 @@ enum AmplificationWarning {
       guard case .choice(let values) = parameter.domain else { return [] }
       return values.filter { $0 != parameters[parameter.name] }.compactMap { value in
         let changed = parameters.merging([parameter.name: value]) { $1 }
-        guard let other = try? solver.init(changed), let table = try? other.compile(schedule: schedule, grid: grid) else { return nil }
-        return ("\(parameter.name)=\(value)", table.amplification.factor)
+        guard let other = try? solver.init(changed), let found = try? other.compile(schedule: schedule, grid: grid).amplification else {
+          return nil
+        }
+        return ("\(parameter.name)=\(value)", found.factor)
       }
     }
     return found.filter { $0.factor <= Amplification.limit }.min { $0.factor < $1.factor }?.text

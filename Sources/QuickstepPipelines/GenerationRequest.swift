@@ -92,13 +92,13 @@ public struct GivenTensors: Sendable {
   public var promptEmbeds: Tensor?
   /// Encoded negative prompts, `[B, L, D]`; needed beside `promptEmbeds` when guidance acts.
   public var negativePromptEmbeds: Tensor?
-  /// Their summaries, `[B, D]`; the mean over the tokens when absent.
+  /// Their summaries, `[B, D]`: needed by SDXL, Stable Diffusion 3 and FLUX; for this project's own models the mean over the tokens when absent.
   public var pooledPromptEmbeds: Tensor?
-  /// Summaries of the encoded negative prompts, `[B, D]`; the mean over the tokens when absent.
+  /// Summaries of the encoded negative prompts, `[B, D]`; needed where the others are.
   public var negativePooledPromptEmbeds: Tensor?
   /// Which positions of `promptEmbeds` count, `[B, L]`; all when absent. Only for models that take a mask.
   public var promptMask: Tensor?
-  /// Which positions of `negativePromptEmbeds` count, `[B, L]`; all when absent.
+  /// Which positions of `negativePromptEmbeds` count, `[B, L]`; all when absent, whatever the other mask says.
   public var negativePromptMask: Tensor?
   /// Nothing given: noise from the seeds, prompts through the text encoder.
   public init() {}

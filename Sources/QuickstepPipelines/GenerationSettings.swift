@@ -70,6 +70,10 @@ public struct GenerationSettings: Codable, Sendable, Hashable {
   public var pictures: PictureRecord?
   /// Whether the codec worked in strips, which rounds differently; `nil` without a codec.
   public var worksInStrips: Bool?
+  /// Checksums of the files that parameters name, by path; `nil` when they named none.
+  public var files: [String: String]?
+  /// Checksums of the weights of models that did a part of the run, by the names methods have for them; `nil` when one model did all of it.
+  public var companions: [String: String]?
   /// Version of Quickstep that made the picture; see ``ImagePipeline/version``.
   public var version: String
 

@@ -40,7 +40,7 @@ public struct ImagePipeline: Sendable {
     let segments = try plan.segments(request, model: model, companions: companions)
     let memory = RequestMemory(graphs: try EvaluationGraphs.make(request.graphs, model, recorder: graphRecorder))
     var result = GenerationResult()
-    result.warnings = plan.warnings + segments.flatMap(\.warnings)
+    result.warnings = RequestPlan.warnings(segments, isShared: plan.acceleration.models != nil, known: plan.warnings)
     let clock = ContinuousClock()
     let begin = clock.now
     let pictures = try withInference { try withTensorErrors { try PreparedPictures(plan.pictures, model, inStrips: plan.worksInStrips) } }
@@ -54,6 +54,11 @@ public struct ImagePipeline: Sendable {
     }
     result.replayedEvaluations = memory.graphs?.replays ?? 0
     result.warnings += memory.graphs?.warnings ?? []
+    let files = result.images.first?.settings.namedFiles()
+    for index in result.images.indices {
+      result.images[index].settings.files = files
+      result.images[index].settings.companions = companions.isEmpty ? nil : companions.mapValues(\.fingerprint)
+    }
     return result
   }
 
@@ -117,7 +122,7 @@ public struct ImagePipeline: Sendable {
     try Task.checkCancellation()
     let picture =
       try model.codec.map { codec in
-        let latents = sample.to(model.computeType)
+        let latents = sample.to(model.codecType)
         return try plan.worksInStrips ? codec.pictureInStrips(latents) : codec.picture(latents)
       } ?? sample
     return try plan.size.shown(picture.squeeze(0).to(.cpu).to(.float32).contiguous()).clone()

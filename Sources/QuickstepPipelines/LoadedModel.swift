@@ -38,10 +38,13 @@ public struct LoadedModel: Sendable {
   public let dtype: DType
   /// Type of what goes into and comes out of the components: float32 where layers are prepared, otherwise that of the weights.
   public let computeType: DType
+  /// Type of what goes into and comes out of the codec: float32 where the others compute in float16 and the codec's `force_upcast` asks for more
+  /// (``AutoencoderKLConfiguration/needsFloat32``).
+  public let codecType: DType
   /// What the layers compute with.
   public var kernels: KernelChoice { KernelChoice(preparation) }
   /// What they were asked to compute with; an outline's compute with nothing.
-  let askedKernels: KernelChoice
+  package let askedKernels: KernelChoice
   let preparation: LayerPreparation?
   /// Last ten hexadecimal digits of a checksum over samples of the weights' files: as long as other tools' model hashes, and not comparable
   /// with them.
@@ -68,13 +71,17 @@ public struct LoadedModel: Sendable {
       throw FormatError(index.path, "names neither a 'transformer' nor a 'unet'")
     }
     askedKernels = kernels
-    preparation = kernels.preparation(dtype: dtype, device: device)
-    // An outline has no layers to prepare; its requests are checked as those of the model it stands for.
-    computeType = kernels.preparation(dtype: dtype, device: device == .meta ? .cpu : device) == nil ? dtype : .float32
-    var loader = ComponentLoader(files: files, dtype: dtype, device: device, preparation: preparation)
+    // An outline has no values to prepare; its requests are checked, and its bytes counted, as those of the model it stands for.
+    let stored = kernels.preparation(dtype: dtype, device: device == .meta ? .cpu : device)
+    preparation = device == .meta ? nil : stored
+    let ownType: DType = stored == nil ? dtype : .float32
+    computeType = ownType
+    var loader = ComponentLoader(files: files, dtype: dtype, device: device, preparation: stored)
     backbone = try loader.component(backboneName, as: (any Backbone).self)
     conditioner = try kind.conditioner(&loader, backbone, index)
-    codec = kind.hasCodec ? try loader.component("vae", as: (any PictureCodec).self) : nil
+    let codec = kind.hasCodec ? try loader.codec() : nil
+    self.codec = codec?.network
+    codecType = codec?.type ?? ownType
     sizeBins = kind.binSides[backbone.sampleShape[1]].map { SizeBins(side: $0) }
     scheduler = try SchedulerConfiguration(files.scheduler(), flowSpacing: kind.flowSpacing)
     defaults = ModelDefaults(index, kind: kind, scheduler: scheduler)
@@ -161,6 +168,16 @@ enum Fingerprint {
       }
       withExtendedLifetime(file) {}
     }
+    return text(hash)
+  }
+
+  /// FNV-1a over all bytes of a file.
+  static func mixed(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+    bytes.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+  }
+
+  /// Ten digits.
+  static func text(_ hash: UInt64) -> String {
     let text = String(hash, radix: 16)
     return String((String(repeating: "0", count: 16 - text.count) + text).suffix(10))
   }

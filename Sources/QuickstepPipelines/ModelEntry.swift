@@ -81,9 +81,8 @@ extension ModelEntry {
         let part = try file.part(name)
         let names = part.weights.names
         let count = names.reduce(0) { $0 + (part.weights.info($1)?.shape.reduce(1, *) ?? 0) }
-        let className = part.configuration.className
-        let isSupported = Architectures.all.contains { $0.className == className }
-        parts.append(Part(name: name, className: className, isSupported: isSupported, parameters: count))
+        let isSupported = (try? Architectures.of(part.configuration)) != nil
+        parts.append(Part(name: name, className: part.configuration.className, isSupported: isSupported, parameters: count))
         if name == "unet", let side = part.configuration.members["sample_size"]?.integer { sampleSize = [side, side] }
       }
     } catch {
@@ -105,7 +104,7 @@ extension ModelEntry.Part {
     do {
       let configuration = try ConfigurationFile(path: folder + "/config.json")
       className = configuration.className ?? listedClass
-      let architecture = Architectures.all.first { $0.className == className }
+      let architecture = Architectures.known(configuration, listedAs: listedClass)
       isSupported = architecture != nil
       guard let source = try ComponentFolder.weights(folder) else {
         if architecture != nil { problem = "it has no weights" }
@@ -115,6 +114,14 @@ extension ModelEntry.Part {
     } catch {
       problem = "\(error)"
     }
+  }
+}
+
+extension Architectures {
+  /// That of a configuration or, where it names no class, of the one that the model's index has for it; `nil` for what is not supported.
+  fileprivate static func known(_ configuration: ConfigurationFile, listedAs listed: String?) -> Architecture? {
+    guard configuration.className != nil else { return all.first { $0.className == listed } }
+    return try? of(configuration)
   }
 }
 
@@ -161,16 +168,15 @@ public enum ComponentFolder {
   /// Opens the weights; nil when there are none.
   /// - Throws: `FormatError` when they are damaged.
   public static func weights(_ folder: String) throws -> (any TensorSource)? {
-    let className = (try? ConfigurationFile(path: folder + "/config.json"))?.className
-    let preferred = Architectures.all.first { $0.className == className }?.weightsName
-    let names = ModelLibrary.names(in: folder).filter { $0.hasSuffix(".safetensors") || $0.hasSuffix(".safetensors.index.json") }
+    let preferred = (try? ConfigurationFile(path: folder + "/config.json")).flatMap { try? Architectures.of($0) }?.weightsName
+    let names = ModelLibrary.names(in: folder).filter { $0.hasSuffix(".safetensors") || TensorFiles.isIndex($0) }
     for stem in [preferred, "diffusion_pytorch_model", "model"].compactMap({ $0 }) {
-      if let name = ["\(stem).safetensors", "\(stem).safetensors.index.json"].first(where: names.contains) {
+      if let name = Architectures.weightFiles(stem).first(where: names.contains) {
         return try TensorFiles.open("\(folder)/\(name)")
       }
     }
     // Other spellings are variants of the same weights (`model.fp16.safetensors`): one of them speaks for all.
-    let index = names.first { $0.hasSuffix(".index.json") }
+    let index = names.first(where: TensorFiles.isIndex)
     return try (index ?? names.first).map { try TensorFiles.open("\(folder)/\($0)") }
   }
 }

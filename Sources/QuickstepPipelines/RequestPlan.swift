@@ -41,12 +41,17 @@ public struct RequestPlan: Sendable {
     parts = try segments.filter { !$0.evaluations.isEmpty }.map(Part.init)
     var seen: Set<String> = []
     beyondPlans = segments.flatMap(\.acceleration.beyondPlans).filter { seen.insert($0).inserted }
+    warnings = Self.warnings(segments, isShared: isShared, known: known)
+  }
+
+  /// What the user should know of a request, its models and its methods, each once.
+  static func warnings(_ segments: [RunSegment], isShared: Bool, known: [String]) -> [String] {
     // Methods see each part as a run of its own; where there is one part alone, what they say of it is known.
     let ofParts = segments.flatMap { segment in
       segment.warnings + (isShared ? segment.acceleration.warnings.map { "in \(segment.outline.network): \($0)" } : [])
     }
     var told: Set<String> = []
-    warnings = (known + ofParts).filter { told.insert($0).inserted }
+    return (known + ofParts).filter { told.insert($0).inserted }
   }
 }
 

@@ -18,7 +18,9 @@ extension ResolvedRequest {
     return outline
   }
 
-  static func acceleration(_ request: GenerationRequest, _ solver: any Solver, _ outline: RunOutline) throws -> Acceleration {
+  static func acceleration(
+    _ request: GenerationRequest, _ model: LoadedModel, _ solver: any Solver, _ outline: RunOutline
+  ) throws -> Acceleration {
     let methods = try request.accelerations.map { try AllAccelerators.make($0.name, $0.parameters) }
     guard methods.isEmpty || !(solver is any AdaptiveSolver) else {
       throw GenerationError("adaptive steps are chosen while running; '\(request.accelerations[0].name)' needs to know them before")
@@ -26,17 +28,20 @@ extension ResolvedRequest {
     guard methods.isEmpty || !request.observers.contains(where: \.needsPlainRun) else {
       throw GenerationError("a run is recorded as it is without '\(request.accelerations[0].name)'; leave one of them out")
     }
-    return try Acceleration(methods, run: shared(request, methods, outline))
+    return try Acceleration(methods, run: shared(request, model, methods, outline))
   }
 
-  /// The run with the branches of guidance that its models compare, where some of them have a guidance scale of their own.
-  private static func shared(_ request: GenerationRequest, _ methods: [any Accelerator], _ outline: RunOutline) throws -> RunOutline {
+  /// The run with the branches of guidance that its models compare, where some of them have a guidance scale of their own. What a scale means is taken
+  /// from the request's model, which others have to be like.
+  private static func shared(
+    _ request: GenerationRequest, _ model: LoadedModel, _ methods: [any Accelerator], _ outline: RunOutline
+  ) throws -> RunOutline {
     var run = outline
     for method in methods where !method.companions.isEmpty {
       for case .models(let schedule) in try method.parts(for: outline) {
         for segment in schedule.segments {
           guard let scale = segment.scale else { continue }
-          let guidance = try sharedGuidance(scale: scale, within: request.guidanceInterval)
+          let guidance = try sharedGuidance(model, scale: scale, within: request.guidanceInterval)
           for index in outline.calls.indices where segment.steps.contains(outline.calls[index].step) {
             run = run.guided(by: guidance, in: index..<(index + 1))
           }
@@ -46,8 +51,8 @@ extension ResolvedRequest {
     return run
   }
 
-  private static func sharedGuidance(scale: Double, within interval: ClosedRange<Double>) throws -> Guidance {
-    guard scale != 1 else { return .none() }
+  private static func sharedGuidance(_ model: LoadedModel, scale: Double, within interval: ClosedRange<Double>) throws -> Guidance {
+    guard model.comparesBranches(at: scale) else { return .none() }
     return try .classifierFree(
       scale: scale, window: interval == 0...1 ? .always : .steps(start: interval.lowerBound, end: interval.upperBound))
   }
@@ -55,12 +60,13 @@ extension ResolvedRequest {
   /// How the branches of guidance are evaluated, and what the user should know of it.
   /// - Parameter walks: whether the run is one of Markov chains, most of whose evaluations are not in the outline.
   static func batching(
-    _ request: GenerationRequest, _ acceleration: Acceleration, _ outline: RunOutline, needsNegative: Bool, walks: Bool
+    _ request: GenerationRequest, _ model: LoadedModel, _ acceleration: Acceleration, _ outline: RunOutline, needsNegative: Bool,
+    walks: Bool
   ) -> (used: GuidedDenoiser.Batching, warnings: [String]) {
     guard request.guidanceBatching == .split else { return (.together, []) }
     let compares = needsNegative && (walks || outline.calls.contains { $0.branches.count > 1 })
     // Models that share the run may be guided where the request's own is not.
-    let shared = acceleration.models?.segments.contains { $0.scale.map { $0 != 1 } ?? false } ?? false
+    let shared = acceleration.models?.segments.contains { $0.scale.map(model.comparesBranches) ?? false } ?? false
     guard compares || shared else {
       return (.together, ["this run compares no branches of guidance, so that evaluating them one after the other has no effect"])
     }

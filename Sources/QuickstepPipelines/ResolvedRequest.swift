@@ -7,6 +7,7 @@ internal import QuickstepTokenizers
 
 /// A request with every default filled in and every part checked against the model, before any work is done.
 struct ResolvedRequest {
+  /// Of the steps that are run.
   let solver: any Solver
   let solverName: String
   /// With what a foreign name implies, so that the settings alone repeat the picture.
@@ -86,11 +87,11 @@ struct ResolvedRequest {
     let own = (match.alias?.parameters ?? [:]).merging(counted?.parameters ?? [:]) { $1 }
     solverParameters = try match.solver.resolved(
       implied.merging(own) { _, given in given }.merging(request.solverParameters) { _, given in given })
-    solver = try request.ownSolver ?? match.make(solverParameters)
-    schedule = try scheduler.schedule(tokens: Self.tokens(sampleShape, model))
+    let whole = try request.ownSolver ?? match.make(solverParameters)
+    schedule = try scheduler.schedule(tokens: model.sequenceLength(width: size.width, height: size.height))
     let method = try request.start.map(AllStarts.make)
     let levels = try Self.levels(
-      request, model: model, choice: choice, solver: solver, schedule: schedule, walks: method?.walks ?? false)
+      request, model: model, choice: choice, solver: whole, schedule: schedule, walks: method?.walks ?? false)
     (grid, spacingName, spacingParameters) = (levels.grid, levels.spacing, levels.parameters)
     warnings += levels.warnings
     guidanceScale = request.guidanceScale ?? (model.conditioner.guidance == .none ? 1 : model.defaults.guidanceScale)
@@ -135,12 +136,15 @@ struct ResolvedRequest {
     }
     // Compiling once up front finds out whether the solver can serve this grid at all, and the network its levels.
     let part = try Self.part(grid, steps)
+    solver = try whole.beginning(at: steps.lowerBound, of: grid.steps)
     let table = try solver.compile(schedule: schedule, grid: part)
     let identity = RunIdentity(fingerprint: model.fingerprint, solver: solverName, guidanceScale: guidanceScale)
-    outline = Self.outline(request, model, table, guidance, identity, schedule: schedule, sampleShape: sampleShape)
-    acceleration = try Self.acceleration(request, solver, outline)
+    // Methods plan the steps that are run, and not those that another model does after them.
+    let planned = steps.upperBound < grid.steps ? try table.prefix(steps: steps.count) : table
+    outline = Self.outline(request, model, planned, guidance, identity, schedule: schedule, sampleShape: sampleShape)
+    acceleration = try Self.acceleration(request, model, solver, outline)
     warnings += acceleration.warnings
-    let batching = Self.batching(request, acceleration, outline, needsNegative: needsNegative, walks: start?.chains != nil)
+    let batching = Self.batching(request, model, acceleration, outline, needsNegative: needsNegative, walks: start?.chains != nil)
     guidanceBatching = batching.used
     warnings += batching.warnings
     for row in table.rows { if let call = row.evaluation { _ = try parametrisation.coefficients(at: call.level) } }
@@ -169,46 +173,6 @@ struct ResolvedRequest {
     return prepared
   }
 
-  /// A solver that brings its levels takes no others.
-  private static func checkSpacing(_ request: GenerationRequest, _ name: String, own grid: Grid) throws {
-    if let spacing = request.spacing, spacing != grid.spacing {
-      throw GenerationError("the grid '\(spacing)' has no effect on '\(name)', whose levels are fitted; leave it out")
-    }
-    if let steps = request.steps, steps != grid.steps {
-      throw GenerationError("\(steps) steps were asked for; the plan of '\(name)' was fitted to \(grid.steps)")
-    }
-  }
-
-  /// The levels of a whole run and where they come from: the solver's own, or a spacing's.
-  private static func levels(
-    _ request: GenerationRequest, model: LoadedModel, choice: SchedulerChoice, solver: any Solver, schedule: any NoiseSchedule,
-    walks: Bool
-  ) throws -> (grid: Grid, spacing: String, parameters: [String: String], warnings: [String]) {
-    var warnings: [String] = []
-    let (match, scheduler) = (choice.match, choice.configuration)
-    let asked = match.counted(request.steps ?? model.defaults.steps, request.solverParameters)?.steps ?? request.steps
-    let wanted = asked ?? model.defaults.steps
-    if walks { return try walkedLevels(request, match: match, solver: solver, schedule: schedule, steps: wanted) }
-    if let own = try solver.ownGrid(schedule: schedule) {
-      try checkSpacing(request, match.solver.declaration.name, own: own)
-      return (own, own.spacing, [:], [])
-    }
-    if solver is any AdaptiveSolver {
-      guard !request.recordsTrajectory else { throw GenerationError("adaptive steps have no trajectory of a known length to be recorded") }
-      if request.steps != nil { warnings.append("adaptive steps are chosen while running; the number of steps has no effect") }
-    }
-    let standard = request.spacing == nil && match.alias?.spacing == nil
-    let name = request.spacing ?? match.alias?.spacing ?? scheduler.spacing
-    let named = request.spacing == nil ? match.alias?.spacingParameters ?? [:] : [:]
-    let implied = try standard ? scheduler.spacingParameters(for: match.solver.declaration.name, steps: wanted) : named
-    let found = try AllGrids.match(name)
-    let parameters = implied.merging(found.parameters(request.spacingParameters)) { _, given in given }
-    let own = found.spacing.declaration.name
-    let spacing = try AllGrids.make(own, parameters)
-    let grid = try spacing.grid(schedule: schedule, steps: asked ?? spacing.fixedSteps ?? model.defaults.steps)
-    return (grid, own, parameters, warnings)
-  }
-
   /// The levels of the steps that are run.
   private static func part(_ grid: Grid, _ steps: Range<Int>) throws -> Grid { try grid.suffix(fromStep: steps.lowerBound) }
 
@@ -217,11 +181,6 @@ struct ResolvedRequest {
     let stop = steps.upperBound < grid.steps ? steps.count : nil
     return try SamplingRun(
       solver: solver, schedule: schedule, grid: Self.part(grid, steps), start: start, stopAfter: stop, change: acceleration.applied(to:))
-  }
-
-  /// Length of the sequence that a transformer makes of a sample, which some schedules depend on.
-  private static func tokens(_ shape: [Int], _ model: LoadedModel) -> Int {
-    max(1, shape[1] / model.backbone.sizeMultiple) * max(1, shape[2] / model.backbone.sizeMultiple)
   }
 
   /// What the conditioner is told besides the prompts.
@@ -256,15 +215,6 @@ struct ResolvedRequest {
   /// The rows of the given tensors that belong to a batch.
   func given(_ range: Range<Int>) -> GivenTensors {
     given.mapped { _, tensor in tensor.narrow(0, start: range.lowerBound, length: range.count) }
-  }
-
-  /// Given noise of unit variance, scaled to the first level.
-  func initialLatents(_ range: Range<Int>) throws -> Tensor? {
-    guard let latents = given(range).latents else { return nil }
-    let level = grid.levels[0]
-    // Flow models begin at the noise as it is, though some grids begin a little below pure noise.
-    let spread = (level.alpha * level.alpha + level.sigma * level.sigma).squareRoot()
-    return try linearCombination([(latents, schedule.frame == .flow ? level.alpha + level.sigma : spread)])
   }
 
   func settings(_ index: Int, _ request: GenerationRequest, model: LoadedModel) -> GenerationSettings {

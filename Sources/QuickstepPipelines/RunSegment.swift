@@ -13,6 +13,8 @@ struct RunSegment {
   let evaluations: Range<Int>
   /// Steps of the whole run that are this model's.
   let steps: Range<Int>
+  /// Steps to the end of the grid from where the run begins, those included that another model does after it.
+  let runSteps: Int
   /// The run's, which act in all of its steps.
   let corrections: [any Correction]
   /// Methods as they act within this part, which they see as a run of its own.
@@ -21,6 +23,8 @@ struct RunSegment {
   let outline: RunOutline
   /// Whether it is another model than the request's.
   let isCompanion: Bool
+  /// Which of the request's ControlNets act in it: those that suit its network.
+  let controls: [Int]
   let warnings: [String]
 
   /// The place within this part.
@@ -30,6 +34,14 @@ struct RunSegment {
     context.evaluationCount = evaluations.count
     context.step -= steps.lowerBound
     context.stepCount = steps.count
+    return context
+  }
+
+  /// The step in the whole run of a place within this part.
+  func whole(_ context: StepContext) -> StepContext {
+    var context = context
+    context.step += steps.lowerBound
+    context.stepCount = runSteps
     return context
   }
 }
@@ -43,32 +55,61 @@ extension ResolvedRequest {
       let (evaluations, steps) = (0..<outline.evaluations, 0..<outline.stepCount)
       return [
         RunSegment(
-          model: model, plan: self, evaluations: evaluations, steps: steps, corrections: corrections, acceleration: acceleration,
-          outline: outline, isCompanion: false, warnings: [])
+          model: model, plan: self, evaluations: evaluations, steps: steps, runSteps: grid.steps - pictures.steps.lowerBound,
+          corrections: corrections,
+          acceleration: acceleration, outline: outline, isCompanion: false, controls: Array(pictures.controls.indices), warnings: [])
       ]
     }
-    guard pictures.controls.isEmpty else { throw GenerationError("'\(schedule.method)' and a ControlNet do not go together") }
     return try schedule.segments.map { segment in
       let indices = outline.calls.indices.filter { segment.steps.contains(outline.calls[$0].step) }
       let evaluations = (indices.first ?? 0)..<((indices.last ?? -1) + 1)
       var (doer, plan) = (model, self)
+      var (controls, warnings) = (Array(pictures.controls.indices), [String]())
       if let name = segment.model {
         guard let companion = companions[name] else {
           throw GenerationError("'\(name)', which '\(schedule.method)' needs, is not loaded: ImagePipeline(model, companions:) takes it")
         }
-        (doer, plan) = (companion, try resolved(request, for: companion, of: model, scale: segment.scale))
+        (controls, warnings) = fitting(companion, of: model, steps: segment.steps)
+        if companion.options != model.options {
+          warnings.append("in the steps of '\(companion.name)' the model is as it is in its folder: LoRAs and replaced parts do not act")
+        }
+        (doer, plan) = (companion, try resolved(request, for: companion, of: model, scale: segment.scale, controls: controls))
       }
       let part = plan.outline.part(evaluations, steps: segment.steps, of: outline, guidance: plan.guidance)
       let own = try acceleration.narrowed(to: part)
       return RunSegment(
-        model: doer, plan: plan, evaluations: evaluations, steps: segment.steps, corrections: corrections,
-        acceleration: own.acceleration, outline: part, isCompanion: segment.model != nil, warnings: own.warnings)
+        model: doer, plan: plan, evaluations: evaluations, steps: segment.steps, runSteps: grid.steps - pictures.steps.lowerBound,
+        corrections: corrections,
+        acceleration: own.acceleration, outline: part, isCompanion: segment.model != nil, controls: controls,
+        warnings: warnings + own.warnings)
     }
   }
 
+  /// Which ControlNets of this request suit another model's network, and what the user should know of the others.
+  /// - Parameter steps: those of that model.
+  private func fitting(
+    _ companion: LoadedModel, of model: LoadedModel, steps: Range<Int>
+  ) -> (controls: [Int], warnings: [String]) {
+    var found: (controls: [Int], warnings: [String]) = ([], [])
+    for (index, control) in pictures.controls.enumerated() {
+      do {
+        try ResolvedPictures.check(control.input, companion, sampleShape: sampleShape)
+        guard companion.computeType == model.computeType else {
+          throw GenerationError("it computes in \(model.computeType), '\(companion.name)' in \(companion.computeType)")
+        }
+        found.controls.append(index)
+      } catch {
+        guard steps.contains(where: { control.input.acts(step: $0, of: grid.steps - pictures.steps.lowerBound) }) else { continue }
+        found.warnings.append("in the steps of '\(companion.name)' the ControlNet in \(control.input.folder) does not act: \(error)")
+      }
+    }
+    return found
+  }
+
   /// The request as another model takes it: on the same levels, with the same size.
+  /// - Parameter controls: which ControlNets act in its part.
   private func resolved(
-    _ request: GenerationRequest, for companion: LoadedModel, of model: LoadedModel, scale: Double?
+    _ request: GenerationRequest, for companion: LoadedModel, of model: LoadedModel, scale: Double?, controls: [Int]
   ) throws -> ResolvedRequest {
     func refusal(_ reason: String) -> GenerationError {
       GenerationError("'\(companion.name)' cannot do a part of the run of '\(model.name)': \(reason)")
@@ -80,6 +121,8 @@ extension ResolvedRequest {
     own.accelerations = []
     own.start = nil
     own.pictures = PictureInputs()
+    own.pictures.controls = controls.map { request.pictures.controls[$0] }
+    own.pictures.fit = request.pictures.fit
     own.span = 0...1
     // The run's act in all steps: this plan's are not asked for.
     own.corrections = []
@@ -143,7 +186,7 @@ final class SegmentedDenoiser: Denoiser {
     /// Attentions, feed-forward layers and residual blocks of its network.
     let modules: Int
     var evaluations = 0
-    /// Passes through the network, and as many of them as there would be without what answers whole evaluations.
+    /// Passes through the network, and as many of them as there would be without what answers whole evaluations or branches.
     var passes = 0, possiblePasses = 0
   }
   private var entries: [Entry] = []
@@ -167,7 +210,7 @@ final class SegmentedDenoiser: Denoiser {
           prompts: Array(request.prompts[range]), negative: request.negative, given: plan.given(range), needsNegative: plan.needsNegative,
           frame: plan.frame(request), warnings: &warnings)
       }
-      conditions = try plan.told(conditions, model: model, count: range.count)
+      conditions = try model.backbone.unpadded(plan.told(conditions, model: model, count: range.count))
       let side = (height: plan.sampleShape[1], width: plan.sampleShape[2])
       conditions = try withTensorErrors { conditions.mapValues { model.backbone.prepared($0, sampleSide: side) } }
       let session = segment.acceleration.makeSession()
@@ -175,8 +218,8 @@ final class SegmentedDenoiser: Denoiser {
       let recorder = request.observers.isEmpty ? nil : RunRecorder(request.observers, model: model.name, base: acting)
       let counter = CallCounter()
       let call = NetworkCall(
-        model: model, conditions: conditions, pictures: pictures, policy: recorder ?? acting, graphs: memory.graphs,
-        tables: memory.tables, counter: counter)
+        model: model, conditions: conditions, pictures: pictures.within(segment), policy: recorder ?? acting,
+        graphs: memory.graphs, tables: memory.tables, counter: counter)
       // Innermost: what the network answers, whatever methods make of it.
       let calls = session.calls + (recorder.map { [$0] } ?? [])
       let denoiser = GuidedDenoiser(
@@ -200,8 +243,9 @@ final class SegmentedDenoiser: Denoiser {
     entries[index].calls.branches = []
     let denoised = try entries[index].denoiser.denoised(state, context: context)
     let passes = entries[index].calls.branches.count
+    let plan = entries[index].segment.plan
     entries[index].passes += passes
-    entries[index].possiblePasses += max(1, passes)
+    entries[index].possiblePasses += max(1, passes, plan.guidanceBatching == .split ? plan.guidance.active(context).count : 1)
     return denoised
   }
 

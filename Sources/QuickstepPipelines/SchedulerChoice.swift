@@ -31,7 +31,8 @@ struct SchedulerChoice {
     }
     if let own = request.ownSolver {
       match = AllSolvers.Match(solver: type(of: own), alias: nil)
-      follows = name == nil
+      // As its registered form, which is chosen by its name.
+      follows = false
     } else if let name {
       let found = try AllSolvers.named(name)
       if let asked = SchedulerClasses.asked(found, as: name), let other = try base.switched(to: asked.className),

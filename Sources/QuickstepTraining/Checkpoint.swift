@@ -49,9 +49,10 @@ struct Checkpoint {
     var plan = plan
     plan.steps = 1
     plan.defaults = [:]
-    // The checkpoint holds the weights; where the first ones came from may be moved.
+    // The checkpoint holds the weights; where the first ones came from, and the model that is learned from, may be moved.
     plan.startFrom = nil
     plan.feedback?.model = ""
+    plan.router?.model = ""
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
     return String(decoding: try encoder.encode(plan), as: UTF8.self)

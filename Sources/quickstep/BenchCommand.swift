@@ -56,6 +56,7 @@ struct BenchCommand: AsyncParsableCommand {
       throw ValidationError("--peer has no effect without the section 'evaluations' or 'recipes'.")
     }
     if rounds < 3 || rounds > 1000 { throw ValidationError("--rounds is \(rounds); allowed: 3…1000.") }
+    if let markdown { try OutputPath.check(markdown, for: "--markdown") }
   }
 
   private func wants(_ section: Section) -> Bool {
@@ -72,6 +73,9 @@ struct BenchCommand: AsyncParsableCommand {
       throw ValidationError("The section '\(section.rawValue)' is not measured on \(device).")
     }
     if peer != nil, device.isCUDA { throw ValidationError("--peer runs on the processor and is not compared with a GPU.") }
+    if peer != nil, type != .float32 {
+      throw ValidationError("--peer computes in float32 and is not compared with \(type); leave --dtype out.")
+    }
     return (device, type)
   }
 
@@ -86,20 +90,25 @@ struct BenchCommand: AsyncParsableCommand {
     let (device, type) = try place()
     let models = try (model.isEmpty ? built : model.map(ModelLibrary.find)).map { try LoadedModel(folder: $0, dtype: type, device: device) }
     // What a newcomer runs first is the default model.
-    guard let first = models.first(where: { $0.name == "emoji" }) ?? models.first else { return }
+    let first = models.first { $0.name == "emoji" } ?? models.first
+    if first == nil, let section = Section.allCases.first(where: { $0 != .calls && wants($0) }) {
+      throw ValidationError(
+        "No model was found to measure, and the section '\(section.rawValue)' needs one: name it with --model, or a folder of models with "
+          + "\(ModelLibrary.variable) (see 'quickstep models').")
+    }
     var report = BenchReport(device: device, dtype: type)
     if wants(.calls) { report.add("Operator call", try CallBenchmark.rows(rounds: rounds)) }
     if wants(.sampler) { report.add("Sampler overhead, 20 steps", try models.map { try SamplerBenchmark.row($0, rounds: rounds) }) }
-    if wants(.executor) { report.add("Running a table, 20 steps", try ExecutorBenchmark.rows(first, rounds: rounds)) }
+    if let first, wants(.executor) { report.add("Running a table, 20 steps", try ExecutorBenchmark.rows(first, rounds: rounds)) }
     if wants(.evaluations) { report.add("One evaluation", try EvaluationBenchmark.rows(models, peer: peer, rounds: rounds)) }
     if wants(.graphs) {
       report.add("One evaluation, recorded as a graph", try models.flatMap { try GraphBenchmark.rows($0, rounds: rounds) })
     }
     if wants(.recipes) { report.add("A picture by the model's recipe", try RecipeBenchmark.rows(models, peer: peer, rounds: rounds)) }
-    if wants(.processes) {
+    if let first, wants(.processes) {
       report.add("Whole process: generate, 20 steps, one picture", try ProcessBenchmark.rows(model: first, rounds: rounds))
     }
     print(report.text)
-    if let markdown { try Data(report.markdown.utf8).write(to: URL(fileURLWithPath: markdown), options: .atomic) }
+    if let markdown { try AtomicFile.write(Array(report.markdown.utf8), to: markdown, makeFolder: true) }
   }
 }

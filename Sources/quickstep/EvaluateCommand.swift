@@ -63,6 +63,7 @@ struct EvaluateRetrieval: AsyncParsableCommand {
   func validate() throws {
     if count < 1 { throw ValidationError("--count is \(count); it must be at least 1.") }
     _ = try beside.map { try SamplingSettings(parsing: $0) }
+    if let sheet { try OutputPath.check(sheet, for: "--sheet") }
   }
 
   func run() async throws {

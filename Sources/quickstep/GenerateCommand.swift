@@ -72,7 +72,8 @@ struct GenerateCommand: AsyncParsableCommand {
   @Option(
     help: "Cache or other acceleration, NAME or NAME:parameter=value,… (repeatable; see 'quickstep methods --family acceleration').")
   var accelerate: [String] = []
-  @Option(name: [.short, .long], help: "FILE.png for one picture, otherwise a folder.", completion: .file())
+  @Option(
+    name: [.short, .long], help: "FILE.png for one picture, otherwise a folder; folders that are missing are made.", completion: .file())
   var output: String?
   @Option(help: "Also put all pictures on one sheet.", completion: .file(extensions: ["png"]))
   var sheet: String?
@@ -101,9 +102,9 @@ struct GenerateCommand: AsyncParsableCommand {
   var threads: Int?
   @OptionGroup(title: "Pictures to begin with and to be steered by") var pictures: PictureOptions
   @OptionGroup(title: "Memory") var memory: MemoryOptions
-  @Flag(help: "Show the pictures in the terminal while they form.")
+  @Flag(help: "Show the pictures in the terminal while they form; only for models that work on pixels, such as the built-in ones.")
   var preview = false
-  @Flag(help: "Print one JSON object about the run to standard output.")
+  @Flag(help: "Print one JSON object about the run to standard output; seeds above 9223372036854775807 are texts in it.")
   var json = false
   @Flag(name: [.short, .long], help: "No progress, no notes.")
   var quiet = false

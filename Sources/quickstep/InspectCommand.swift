@@ -92,7 +92,7 @@ struct InspectCommand: ParsableCommand {
 
   private func show(component path: String) throws {
     let configuration = try ConfigurationFile(path: path + "/config.json")
-    let architecture = Architectures.all.first { $0.className == configuration.className }
+    let architecture = try? Architectures.of(configuration)
     let report = try ComponentFolder.weights(path).map { try self.report($0) }
     if json {
       var members = report?.json(limit: shownTensors) ?? [:]

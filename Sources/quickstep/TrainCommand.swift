@@ -9,8 +9,8 @@ struct TrainCommand: AsyncParsableCommand {
     abstract: "Train a model from a plan; continues where it was interrupted.",
     discussion: """
       A plan (JSON) names the task, the networks, the data and every number that matters; see Models/*/training.json for the ones
-      the built-in models were made with. The run folder receives checkpoint.safetensors, loss.csv, loss.png and, at the end or
-      with --export-only, model/: the averaged weights as a folder that 'generate --model' takes.
+      the built-in models were made with. The run folder receives checkpoint.safetensors, loss.csv, loss.png and, at the end, after an
+      interruption and with --export-only, model/: the averaged weights as a folder that 'generate --model' takes.
 
       Interrupt it at any time: the same command continues, bit for bit as if it had not stopped.
 
@@ -36,6 +36,7 @@ struct TrainCommand: AsyncParsableCommand {
   func run() async throws {
     if let threads { Machine.threads = threads }
     Machine.setFlushDenormals(true)
+    try OutputPath.checkFolder(output, for: "--output")
     let plan = try TrainingPlan.read(self.plan)
     let context = TrainingContext(device: try Device(named: device), note: { note($0) })
     let trainer = try Trainer(plan, folder: output, context: context)

@@ -75,6 +75,39 @@ import Testing
     #expect(try place.run("inspect", "tiny").output.contains("A very small model"))
   }
 
+  /// Published checkpoints of PixArt and DiT name a class that diffusers has given up.
+  @Test func formerClassNames() throws {
+    try place.write(["adaln_single.linear.weight": .zeros([2, 3])], "pix/transformer/diffusion_pytorch_model.safetensors")
+    try place.write(
+      #"{"_class_name": "PixArtAlphaPipeline", "transformer": ["diffusers", "Transformer2DModel"]}"#, "pix/model_index.json")
+    for (kind, isKnown) in [("ada_norm_single", true), ("ada_norm_zero", true), ("layer_norm", false)] {
+      try place.write(#"{"_class_name": "Transformer2DModel", "norm_type": "\#(kind)"}"#, "pix/transformer/config.json")
+      let component = try place.run("inspect", "pix/transformer", "--json").json()
+      #expect(component["class"]?.string == "Transformer2DModel" && component["supported"]?.bool == isKnown, "\(kind)")
+      let text = try place.run("inspect", "pix/transformer").output
+      #expect(text.contains("not supported yet") == !isKnown, "\(text)")
+      let part = try place.run("inspect", "pix", "--json").json()["components"]?.array?.first
+      #expect(part?["name"]?.string == "transformer" && part?["supported"]?.bool == isKnown && part?["parameters"]?.integer == 6, "\(kind)")
+    }
+  }
+
+  @Test func shardsOfVariantsCountAsOne() throws {
+    try place.write(#"{"_class_name": "T5EncoderModel"}"#, "m/net/config.json")
+    for (index, name) in ["a", "b"].enumerated() {
+      try place.write([name: .zeros([2, 3], dtype: .float16)], "m/net/model.fp16-0000\(index + 1)-of-00002.safetensors")
+    }
+    try place.write(
+      #"{"weight_map": {"a": "model.fp16-00001-of-00002.safetensors", "b": "model.fp16-00002-of-00002.safetensors"}}"#,
+      "m/net/model.safetensors.index.fp16.json")
+    for path in ["m/net", "m/net/model.safetensors.index.fp16.json"] {
+      let json = try place.run("inspect", path, "--json").json()
+      #expect(json["parameters"]?.integer == 12 && json["tensor_count"]?.integer == 2, "\(path)")
+    }
+    try place.write(#"{"_class_name": "X", "net": ["transformers", "T5EncoderModel"]}"#, "m/model_index.json")
+    let part = try place.run("inspect", "m", "--json").json()["components"]?.array?.first
+    #expect(part?["parameters"]?.integer == 12)
+  }
+
   @Test func picturesTellHowTheyWereMade() throws {
     let image = try PixelImage(width: 3, height: 2, channels: 3, pixels: [UInt8](repeating: 9, count: 18))
     let text = "a fox\nNegative prompt: blur\nSteps: 20, Sampler: Euler a, Seed: 42"

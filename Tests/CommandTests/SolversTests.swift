@@ -36,6 +36,33 @@ import Testing
     #expect(try JSONValue(parsing: json.output, name: "tableau")["rows"]?.array?.count == 2)
   }
 
+  /// Where a schedule depends on the size of pictures, a model's table is that of its own size, as it is run.
+  @Test func shiftsAreThoseOfTheModelsSize() throws {
+    let fixtures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .appending(path: "QuickstepPipelinesTests/Fixtures").path
+    let place = try Workplace()
+    // 4096 tokens, which have the greatest shift of the file, e^1.15.
+    let dynamic = try place.run("solvers", "--print", "euler", "--steps", "2", "--model", fixtures + "/flux-dev")
+    #expect(dynamic.status == 0 && dynamic.output.contains("on flow schedule (shift 3.158192"), "\(dynamic.output) \(dynamic.errors)")
+    #expect(dynamic.output.contains(" for 256x256, grid "), "\(dynamic.output)")
+    let fixed = try place.run("solvers", "--print", "euler", "--steps", "2", "--model", fixtures + "/sd3")
+    #expect(fixed.status == 0 && fixed.output.contains("on flow schedule (shift 3.0), grid "), "\(fixed.output) \(fixed.errors)")
+  }
+
+  /// The figure of what errors do takes memory with the square of the steps; without it a long table is printed all the same.
+  @Test func longTablesArePrinted() throws {
+    let place = try Workplace()
+    let figure = "an error of a prediction"
+    let (short, long) = (
+      try place.run("solvers", "--print", "ddim", "--steps", "20", "--schedule", "continuous"),
+      try place.run("solvers", "--print", "ddim", "--steps", "4000", "--schedule", "continuous")
+    )
+    #expect(short.status == 0 && short.output.contains(figure))
+    #expect(long.status == 0 && long.output.contains("4000 steps, 4000 evaluations") && !long.output.contains(figure), "\(long.errors)")
+    let mistyped = try place.run("solvers", "--print", "DPM fast", "--steps", "4000000000", "--schedule", "continuous")
+    #expect(mistyped.status == 1 && mistyped.errors.contains("at most 100000"), "\(mistyped.errors)")
+  }
+
   @Test(arguments: [
     (["--steps", "0"], 64, "at least 1"), (["--steps", "1001"], 1, "allowed: 1…1000"), (["--grid", "karras:rho=nan"], 1, "rho"),
     (["--grid", "explicit:timesteps=5,5"], 1, "repeats"), (["--grid", "explicit:timesteps=5,7"], 1, "is above"),

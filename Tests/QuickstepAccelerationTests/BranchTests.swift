@@ -85,6 +85,30 @@ import Testing
     #expect(told[7] == [749 - 500, 749])
   }
 
+  @Test("a branch is made anew where the evaluation it was to be made in was answered by another method") func skipped() throws {
+    let run = run(try ToyNetwork.random(seed: 1))
+    let session = try acceleration("guidance-cache:interval=2,start=0", run).makeSession()
+    let policy = try #require(session.calls.first)
+    var asked: [Int: Int] = [:]
+    for index in run.calls.indices where index != 2 {
+      let context = StepContext(
+        step: index, stepCount: Self.steps, evaluation: index, evaluationCount: Self.steps, level: run.calls[index].level)
+      _ = try policy.outputs(Tensor.zeros([1]), branches: run.calls[index].branches, context: context) { _, branches, _ in
+        asked[index] = branches.count
+        return branches.map { _ in Tensor([Float(index)]) }
+      }
+    }
+    #expect(asked == [0: 2, 1: 1, 3: 2, 4: 2, 5: 1, 6: 2, 7: 1])
+    #expect(session.reports.map(\.forced) == [1])
+  }
+
+  @Test("a plan holds one range of blocks") func ranges() throws {
+    let run = run(try ToyNetwork.random(seed: 1))
+    let plan = #"{"evaluations": 8, "sites": {"blocks[0..<1]": "CRCRCRCR", "blocks[1..<2]": "CRCRCRCR"}}"#
+    let error = #expect(throws: AccelerationError.self) { try Acceleration([AllAccelerators.make("plan", ["file": plan])], run: run) }
+    #expect(try #require(error).description.contains("blocks[0..<1] and blocks[1..<2]"))
+  }
+
   @Test("plans hold what is kept, and say what they cannot hold") func round() throws {
     let run = run(try ToyNetwork.random(seed: 1))
     let guided = try acceleration("guidance-cache:interval=2", run)

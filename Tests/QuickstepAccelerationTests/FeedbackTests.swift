@@ -153,11 +153,16 @@ import Testing
       ("\"last\" : 2", "\"last\" : 3", "scale.3"), ("\"last\" : 2", "\"last\" : 1", "scale.2"), ("\"steps\"", "\"stepz\"", "steps"),
       ("\"hidden_size\" : 8", "\"hidden_size\" : 6", "[8]"), ("\"steps\" : 6", "\"steps\" : 2", "leave none of 2 steps"),
       ("\"begin\" : 1", "\"begin\" : -1", "'begin' (-1)"),
+      ("\"begin\" : 1", "\"begin\" : 9223372036854775807", "leave none of 6 steps"),
     ] {
       #expect(settings.contains(old))
       try folder.write(settings.replacingOccurrences(of: old, with: new), to: "config.json")
       try refused(folder.path, part)
     }
+    let many = settings.replacingOccurrences(of: "\"last\" : 2", with: "\"last\" : 4000000000")
+      .replacingOccurrences(of: "\"blocks\" : 4", with: "\"blocks\" : 4000000001")
+    try folder.write(many, to: "config.json")
+    try refused(folder.path, "needs more scales")
     try folder.write(settings, to: "config.json")
     try FileManager.default.removeItem(atPath: folder.path + "/feedback.safetensors")
     try refused(folder.path, "feedback.safetensors")

@@ -21,6 +21,11 @@ import Testing
       let text = #"{"evaluations": 2, "sites": {"a": "CR", "call.negative": "CR"}, "keeps": \#(keeps)}"#
       #expect(throws: AccelerationError.self, "\(keeps)") { try SitePlan(source: text) }
     }
+    let misspelt = #expect(throws: AccelerationError.self) {
+      try SitePlan(source: #"{"evaluations": 2, "sites": {"blocks[0..<2]": "CR"}, "keep": {"blocks[0..<2]": "residual"}}"#)
+    }
+    #expect(misspelt?.description.contains("'keep'") == true && misspelt?.description.contains("keeps") == true)
+    #expect(try SitePlan(source: #"{"evaluations": 2, "sites": {"a": "CR"}, "model": "emoji", "first_evaluation": 8}"#).evaluations == 2)
   }
 
   @Test("pictures leave the evaluations of other models blank") func blocks() throws {

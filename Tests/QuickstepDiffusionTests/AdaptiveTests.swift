@@ -100,4 +100,16 @@ import Testing
     let found: [Double] = try adaptive.run(denoiser, noise: FixedNoise([])).state.scalars()
     #expect(abs(found[0] - density.transported([0.9], from: grid.levels[0], to: schedule.clean)[0]) < 0.05)
   }
+
+  /// A grid of one step leads from pure noise to clean data: to the prediction.
+  @Test func oneStepFromPureNoise() throws {
+    for schedule in [try FlowSchedule(), try DiscreteVPSchedule(terminalSNR: .zero)] as [any NoiseSchedule] {
+      let grid = try Grid(levels: [schedule.largest(), schedule.clean], spacing: "explicit")
+      let adaptive = try SamplingRun(
+        solver: AllSolvers.make("dpm-adaptive"), schedule: schedule, grid: grid, start: .given(Tensor([0.9], shape: [1, 1])))
+      let (state, report) = try adaptive.run(ClosureDenoiser { state, _ in state * 0.5 }, noise: FixedNoise([]))
+      let found: [Double] = try state.scalars()
+      #expect(abs(found[0] - 0.45) < 1e-6 && report.evaluations == 1 && report.steps == 1, "\(schedule.summary): \(found), \(report)")
+    }
+  }
 }

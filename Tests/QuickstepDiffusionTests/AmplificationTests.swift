@@ -15,7 +15,7 @@ import Testing
     func factor() throws -> Double {
       let schedule = try DiscreteVPSchedule(.cosine)
       let grid = try spacing().grid(schedule: schedule, steps: steps)
-      return try made().compile(schedule: schedule, grid: grid).amplification.factor
+      return try #require(try made().compile(schedule: schedule, grid: grid).amplification).factor
     }
 
     private func made() throws -> any Solver {
@@ -75,10 +75,20 @@ import Testing
       for steps in [10, 20, 50] {
         let levels = try AllGrids.make(grid).grid(schedule: schedule, steps: steps)
         let match = try AllSolvers.named(solver)
-        let factor = try match.make([:]).compile(schedule: schedule, grid: levels).amplification.factor
+        let factor = try #require(try match.make([:]).compile(schedule: schedule, grid: levels).amplification).factor
         #expect(factor < Amplification.limit, "\(solver) \(grid) \(steps) steps on \(schedule.summary): \(factor)")
       }
     }
+  }
+
+  /// The figure takes memory with the square of the evaluations.
+  @Test func longTablesHaveNone() throws {
+    let schedule = try ContinuousVPSchedule.linear()
+    func table(_ steps: Int) throws -> Tableau {
+      try AllSolvers.make("ddim").compile(schedule: schedule, grid: AllGrids.make("linspace").grid(schedule: schedule, steps: steps))
+    }
+    #expect(try table(Amplification.greatestCount + 1).amplification == nil)
+    #expect(try table(100).amplification != nil)
   }
 
   /// By hand on two Euler steps: x1 = a·x0 + b·m0, and the first prediction's error e moves x1 by b·e.
@@ -92,7 +102,7 @@ import Testing
     let moved = b * first.sigma / spread(first) / spread(second)
     // The last step ends at the second prediction: its own error, or its answer to the moved state.
     let own = second.sigma / spread(second)
-    let found = table.amplification
+    let found = try #require(table.amplification)
     #expect(abs(found.factor - max(moved, own)) < 1e-12, "\(found) \(moved) \(own)")
     #expect(found.source == (moved > own ? 0 : 1) && found.target == (moved > own ? 1 : nil))
   }

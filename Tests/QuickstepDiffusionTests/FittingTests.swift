@@ -10,7 +10,12 @@ import Testing
   /// Runs of DDIM on a mixture in six dimensions, whose paths are curved.
   private static func recorded(runs: Int, steps: Int) throws -> (products: PathProducts, states: [[Tensor]], grid: Grid) {
     let schedule = try DiscreteVPSchedule()
-    let grid = try AllGrids.make("trailing").grid(schedule: schedule, steps: steps)
+    return try recorded(runs: runs, on: schedule, AllGrids.make("trailing").grid(schedule: schedule, steps: steps))
+  }
+
+  private static func recorded(
+    runs: Int, on schedule: any NoiseSchedule, _ grid: Grid
+  ) throws -> (products: PathProducts, states: [[Tensor]], grid: Grid) {
     let table = try AllSolvers.make("ddim").compile(schedule: schedule, grid: grid)
     let density = ToyMixture()
     let generator = try Generator(seed: 3)
@@ -102,6 +107,32 @@ import Testing
         == solver.compile(schedule: schedule, grid: fitted.grid(on: schedule)).rows)
     #expect(throws: TableauError.self) { try solver.compile(schedule: schedule, grid: grid) }
     #expect(throws: TableauError.self) { try fitted.grid(on: FlowSchedule()) }
+  }
+
+  /// Networks may be told rounded timesteps, at which a schedule has other levels.
+  @Test func levelsAreKnownByTheirNoise() throws {
+    let (discrete, flow) = (try DiscreteVPSchedule(), try FlowSchedule(shift: 3, largestTime: 0.999, tellsWholeTimesteps: true))
+    let cases: [(any NoiseSchedule, String, [String: String])] = [
+      (flow, "trailing", [:]), (try FlowSchedule(), "linspace", [:]), (discrete, "karras", ["timestep": "round"]),
+      (discrete, "exponential", ["timestep": "floor"]), (discrete, "karras", [:]), (try EDMSchedule(), "karras", [:]),
+    ]
+    for (schedule, name, parameters) in cases {
+      let grid = try AllGrids.make(name, parameters).grid(schedule: schedule, steps: 9)
+      let plan = try OLSSPlan(Self.recorded(runs: 8, on: schedule, grid).products, steps: 4)
+      let solver = try OLSS(plan)
+      #expect(try solver.grid(on: schedule).levels == plan.levels, "\(schedule.summary), \(name)")
+      // A path that errs as little in fewer steps may be found.
+      #expect((2...4).contains(plan.steps))
+      #expect(
+        try solver.compile(schedule: schedule, grid: solver.grid(on: schedule)).evaluationCount == plan.steps,
+        "\(schedule.summary), \(name)")
+    }
+    // The same levels, told by other numbers, are another schedule's.
+    let grid = try AllGrids.make("karras").grid(schedule: discrete, steps: 9)
+    let solver = try OLSS(OLSSPlan(Self.recorded(runs: 8, on: discrete, grid).products, steps: 4))
+    for other in [try DiscreteVPSchedule(.cosine), try EDMSchedule()] as [any NoiseSchedule] {
+      #expect { try solver.grid(on: other) } throws: { "\($0)".contains("was fitted to another schedule") }
+    }
   }
 
   @Test(arguments: ["", "{}", "[1, 2", #"{"version": 1, "levels": [], "initial": [1], "noises": [[1]], "errors": [0]}"#])

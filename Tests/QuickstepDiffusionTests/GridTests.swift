@@ -63,6 +63,13 @@ import Testing
     }
     #expect { try AllGrids.make("leading", ["offset": "500"]).grid(schedule: vp, steps: 4) } throws: { "\($0)".contains("offset 500") }
     #expect { try AllGrids.make("leading", ["offset": "x"]) } throws: { "\($0)".contains("offset") }
+    for (name, value) in ["sigma-min": "0.5", "sigma-max": "3", "timestep": "round"] {
+      #expect { try AllGrids.make("beta", ["of": "time", name: value]) } throws: {
+        "\($0)".contains("'\(name)' has no effect with of=time; it needs of=noise")
+      }
+      _ = try AllGrids.make("beta", [name: value]).grid(schedule: vp, steps: 4)
+    }
+    #expect(try AllGrids.make("beta", ["of": "time", "final": "smallest"]).grid(schedule: vp, steps: 4).levels[4].sigma > 0)
   }
 
   @Test func explicitLists() throws {

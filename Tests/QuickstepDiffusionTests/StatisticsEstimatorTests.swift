@@ -89,6 +89,26 @@ import Testing
     #expect(many < 0.02 && many < few / 3, "\(few) \(many)")
   }
 
+  @Test("cancellation is honoured between two levels")
+  func cancellation() async throws {
+    let task = Task { () -> (error: String, evaluations: Int) in
+      let fixture = try Fixture()
+      let runs = try fixture.runs(4)
+      var evaluations = 0
+      let denoiser = ClosureDenoiser { state, context in
+        evaluations += 1
+        if evaluations == 2 { withUnsafeCurrentTask { $0?.cancel() } }
+        return fixture.denoised(state, context.level)
+      }
+      do {
+        _ = try StatisticsEstimator().slopes(of: denoiser, runs, generator: Generator(seed: 5))
+        return ("", evaluations)
+      } catch { return ("\(type(of: error))", evaluations) }
+    }
+    let outcome = try await task.value
+    #expect(outcome.error == "CancellationError" && outcome.evaluations == 2)
+  }
+
   @Test("s and b are those of the definition, up to differences in place of derivatives")
   func fits() throws {
     let fixture = try Fixture()

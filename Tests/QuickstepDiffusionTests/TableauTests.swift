@@ -145,6 +145,17 @@ import Testing
       #expect(match.solver.declaration.name == solver && match.alias?.spacing == spacing, "\(name)")
     }
     #expect(try AllSolvers.named("PLMS").alias?.parameters == ["start": "improved-euler"])
+    // What only its spelling tells from ours keeps its meaning before a spacing.
+    let spellings: [(String, [String: String])] = [
+      ("uni_pc_karras", ["variant": "bh1", "order": "3"]), ("uni_pc karras", ["variant": "bh1", "order": "3"]),
+      ("uni_pc_sgm_uniform", ["variant": "bh1", "order": "3"]), ("uni_pc_bh2_karras", ["variant": "bh2", "order": "3"]),
+      ("unipc_karras", [:]), ("UniPC Karras", [:]),
+    ]
+    for (name, parameters) in spellings {
+      let match = try AllSolvers.named(name)
+      #expect(match.solver == UniPC.self && match.alias?.spacing == (name.hasSuffix("uniform") ? "sgm_uniform" : "karras"), "\(name)")
+      #expect(match.alias?.parameters == parameters, "\(name)")
+    }
   }
 
   /// What ComfyUI's names imply.
@@ -183,6 +194,10 @@ import Testing
       #expect(abs(found / expected - 1) < 1e-6, "\(fast.coordinates())")
     }
     #expect(try AllSolvers.named("dpm-singlestep").counted(6, [:]) == nil)
+    // A mistyped number is left for the grid to refuse: nothing is made of it.
+    let counting = try AllSolvers.named("DPM fast")
+    for steps in [100_001, 4_000_000_000] { #expect(counting.counted(steps, [:]) == nil) }
+    #expect(counting.counted(100_000, [:])?.steps == 33_334)
   }
 
   @Test func mistakesAreExplained() {

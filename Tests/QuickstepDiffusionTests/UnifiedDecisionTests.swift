@@ -1,6 +1,7 @@
 import Foundation
 import QuickstepDiffusion
 import QuickstepNN
+import QuickstepTensor
 import Testing
 
 /// Decisions as data: what is read, what is written back, and what is refused by name.
@@ -22,7 +23,7 @@ import Testing
     #expect(problem(#"{"every":{"prediction":"noise"}}"#).contains("allowed: denoised, epsilon"))
     #expect(problem(#"{"every":{"prediction":1.5}}"#).contains("0…1"))
     #expect(problem(#"{"every":{"order":"two"}}"#).contains("every.order"))
-    #expect(problem(#"{"every":{"order":9}}"#, steps: 12).contains("order 7; allowed: 1…6"))
+    #expect(problem(#"{"every":{"order":9}}"#, steps: 12).contains("every.order: order 9; allowed: 1…6"))
     #expect(problem(#"{"steps":[{},{}]}"#).contains("decisions for 2 steps; the grid has 3"))
     #expect(
       problem(#"{"steps":[{"order":2},{},{}]}"#).contains("step 0 of solver 'usf' estimates derivative 1 from the evaluation of age 1"))
@@ -38,6 +39,24 @@ import Testing
     #expect(problem(#"{"every":{"order":2,"derivatives":[{}]}}"#).contains("'points' is missing"))
     #expect(problem("/nowhere/decisions.json").contains("'/nowhere/decisions.json' cannot be read"))
     #expect(problem(#"{"every":"#).contains("the decisions"))
+  }
+
+  /// Numbers that lists would be made of, or states looked up by, before a plan is checked.
+  @Test func numbersAreBounded() {
+    for order in [Int.min, -1, 0, 7, 1_000_000_000, .max] {
+      #expect(problem(#"{"every":{"order":\#(order),"start":1}}"#).contains("every.order: order \(order); allowed: 1…6"))
+      #expect(problem(#"{"every":{"corrector":{"order":\#(order)}}}"#).contains("corrector.order: order \(order); allowed: 1…6"))
+    }
+    for start in [Int.min, -5, 1_000_001, .max] {
+      #expect(problem(#"{"steps":[{"start":\#(start)},{},{}]}"#).contains("start: start \(start); allowed: 0…1000000"))
+      #expect(problem(#"{"every":{"corrector":{"order":2,"start":\#(start)}}}"#).contains("allowed: 0…1000000"))
+      let base = #"usf:decisions={"steps":[{"start":\#(start)}]}"#
+      for solver in ["dualfast", "unic"] {
+        #expect(throws: ParameterError.self) { try AllSolvers.make(solver, ["base": base]) }
+      }
+    }
+    // As far as it may go, it is the plan's check that refuses.
+    #expect(problem(#"{"steps":[{"order":6,"start":1000000},{},{}]}"#).contains("age 1000000; 1 states"))
   }
 
   @Test func writtenAndReadBack() throws {
@@ -99,6 +118,7 @@ import Testing
     #expect(problem("unic", "unipc").contains("has correctors already"))
     #expect(problem("unic", "sde-dpm++").contains("correctors need eta 0"))
     #expect(problem("unic", "ddim:eta=1").contains("allowed: eta 0"))
+    #expect(problem("dualfast", "euler:s-churn=40").contains("euler with s-churn 40.0") && problem("dualfast", "euler:s-churn=0") == "")
     #expect(problem("dualfast", "dpm++-2m:variant").contains("parameter=value"))
     #expect(problem("dualfast", "dpm++-2m:varint=taylor").contains("varint"))
   }
@@ -125,5 +145,35 @@ import Testing
     #expect { try compile(["blocks": "official", "evaluations": "30"]) } throws: { "\($0)".contains("30 evaluations into 11 steps") }
     #expect { try compile(["stages": "grid", "evaluations": "5"]) } throws: { "\($0)".contains("stages=grid") }
     #expect(throws: TableauError.self) { try AllSolvers.make("dpm++-3s", ["eta": "1"]) }
+  }
+
+  /// A run that begins late takes the end of the whole run's list of blocks, on top of which whatever stands.
+  @Test(arguments: [
+    ("dpm-singlestep", "official", 20, [3, 3, 3, 3, 3, 3, 2]), ("dpm-singlestep", "official", 18, [3, 3, 3, 3, 3, 2, 1]),
+    ("dpm-singlestep", "fixed", 19, [3, 3, 3, 3, 3, 3, 1]), ("dpm++-3s", "official", 19, [3, 3, 3, 3, 3, 3, 1]),
+    ("dpm++-2s", "official", 13, [2, 2, 2, 2, 2, 2, 1]), ("dpm++-2s", "lowered", 12, [2, 2, 2, 2, 2, 1, 1]),
+  ])
+  func lateStartsTakeTheEndOfTheList(_ solver: String, _ blocks: String, _ evaluations: Int, _ list: [Int]) throws {
+    let schedule = try DiscreteVPSchedule()
+    let grid = try AllGrids.make("log-snr", ["final": "smallest"]).grid(schedule: schedule, steps: list.count)
+    let parameters = ["blocks": blocks, "evaluations": "\(evaluations)"]
+    let base = "\(solver):blocks=\(blocks);evaluations=\(evaluations)"
+    let solvers = try [
+      AllSolvers.make(solver, parameters), AllSolvers.make("unic", ["base": base]), AllSolvers.make("dualfast", ["base": base]),
+    ]
+    for (index, made) in solvers.enumerated() {
+      for skipped in list.indices {
+        let table = try made.beginning(at: skipped, of: list.count).compile(schedule: schedule, grid: grid.suffix(fromStep: skipped))
+        #expect(table.evaluationCount == list[skipped...].reduce(0, +), "\(type(of: made)), \(skipped) steps left out")
+        guard index == 0 else { continue }
+        let found = (0..<table.stepCount).map { step in table.rows.count { $0.step == step && $0.evaluation != nil } }
+        #expect(found == Array(list[skipped...]), "\(skipped) steps left out")
+      }
+      #expect { try made.beginning(at: 2, of: 5) } throws: { "\($0)".contains("into \(list.count) steps; the grid has 5") }
+    }
+    let run = try SamplingRun(
+      solver: solvers[0], schedule: schedule, grid: grid, start: .from(Tensor([0.1], shape: [1, 1]), strength: 0.5))
+    #expect(run.skippedSteps == 4 && run.tableau.evaluationCount == list[4...].reduce(0, +))
+    #expect(try AllSolvers.make("heun").beginning(at: 3, of: 7) is Heun)
   }
 }

@@ -182,6 +182,25 @@ import Testing
     #expect(try TensorFiles.open(folder.path).names.count == 3)
   }
 
+  /// diffusers' variants have shards and indices of their own names.
+  @Test func indicesOfVariants() throws {
+    let folder = try TemporaryFolder()
+    for part in ["00001-of-00002", "00002-of-00002"] {
+      try folder.write(try fixture("model-\(part).safetensors"), to: "model.fp16-\(part).safetensors")
+    }
+    let plainIndex = String(decoding: try fixture("model.safetensors.index.json"), as: UTF8.self)
+    let index = plainIndex.replacing("model-0000", with: "model.fp16-0000")
+    let path = try folder.write(index, to: "model.safetensors.index.fp16.json")
+    for place in [folder.path, path] { #expect(try TensorFiles.open(place).names == ["a.weight", "b.weight", "c.weight"]) }
+    // A plain index beside it counts.
+    for part in ["00001-of-00002", "00002-of-00002"] {
+      try folder.write(try fixture("model-\(part).safetensors"), to: "model-\(part).safetensors")
+    }
+    let plain = try folder.write(try fixture("model.safetensors.index.json"), to: "model.safetensors.index.json")
+    #expect(try TensorFiles.open(folder.path).origin == plain)
+    withExtendedLifetime(folder) {}
+  }
+
   private static func file(_ header: String, data: [UInt8]) -> [UInt8] {
     (0..<8).map { UInt8(truncatingIfNeeded: header.utf8.count >> (8 * $0)) } + Array(header.utf8) + data
   }

@@ -60,6 +60,11 @@ import Testing
     #expect(try refusal("flux-0") { $0["final_layer.adaLN_modulation.1.weight"] = .zeros([7, 24]) }.contains("adaLN_modulation"))
     #expect(
       try refusal("sd3-0") { $0["joint_blocks.0.x_block.mlp.fc1.weight"] = nil }.contains("transformer_blocks.0.ff.net.0.proj.weight"))
+    // Numbers that no network has: neither counted up to nor added to.
+    for name in ["double_blocks.9223372036854775807.x", "single_blocks.999999999999.x", "double_blocks.99999999999999999999.x"] {
+      #expect(try refusal("flux-0") { $0[name] = .zeros([1]) }.contains(name))
+    }
+    #expect(try refusal("sd3-0") { $0["joint_blocks.9223372036854775807.x"] = .zeros([1]) }.contains("joint_blocks.9223372036854775807.x"))
     #expect(try refusal("sd3-1") { $0["model.diffusion_model.odd"] = .zeros([1]) }.contains("model.diffusion_model.odd"))
   }
 

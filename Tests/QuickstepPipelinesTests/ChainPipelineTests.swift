@@ -23,10 +23,13 @@ import Testing
   }
 
   /// A noise predictor with random weights beside the networks.
-  private static func writePredictor(_ folder: TinyFolder, channels: Int, to path: String) throws {
+  private static func writePredictor(
+    _ folder: TinyFolder, channels: Int, to path: String, sigmas: ClosedRange<Double> = 0.1...30
+  ) throws {
     let members: [String: JSONValue] = [
       "_class_name": .string("NoiseLevelClassifier"), "in_channels": .integer(channels), "block_out_channels": .array([.integer(4)]),
-      "hidden_size": .integer(6), "num_classes": .integer(12), "sigma_min": .number(0.1), "sigma_max": .number(30),
+      "hidden_size": .integer(6), "num_classes": .integer(12), "sigma_min": .number(sigmas.lowerBound),
+      "sigma_max": .number(sigmas.upperBound),
     ]
     try folder.folder.write(ConfigurationFile.pretty(.object(members)), to: path + "/config.json")
     let loaded = try Architectures.fresh(
@@ -105,6 +108,21 @@ import Testing
     #expect(single.warnings.contains { $0.contains("burn-in") })
   }
 
+  @Test("states with less noise than was ever trained are denoised as well", arguments: ["karras", "exponential", "beta", "kl-optimal"])
+  func quietStates(_ grid: String) throws {
+    let folder = try TinyFolder(.classes)
+    // The least trained σ/α is 0.0064.
+    try Self.writePredictor(folder, channels: 1, to: "noise_predictor", sigmas: 0.001...0.004)
+    let model = try folder.load()
+    let result = try model.generate(
+      Self.several(["1", "1"]) {
+        $0.start = Self.chain(["sigma": "argmax", "eta": "1e-6", "warm-up-eta": "1e-6"])
+        $0.spacing = grid
+      })
+    #expect(result.images.count == 2)
+    for image in result.images { #expect(try image.pixels.isFinite().all().item() == 1) }
+  }
+
   @Test("what cannot be is said before any work is done")
   func refusals() throws {
     let folder = try TinyFolder(.classes)
@@ -124,6 +142,9 @@ import Testing
     #expect(try message { $0.start = Self.chain(["sigma": "mean", "residual-steps": "3"]) }.contains("residual-steps"))
     #expect(try message { $0.spacing = "trailing" }.contains("karras"))
     #expect(try message { ($0.spacing, $0.spacingParameters) = ("karras", ["sigma-max": "3"]) }.contains("sigma-max"))
+    #expect(try message { ($0.spacing, $0.spacingParameters) = ("karras", ["sigma-min": "0.5"]) }.contains("'sigma-min' may be above"))
+    #expect(try message { ($0.spacing, $0.spacingParameters) = ("beta", ["of": "time"]) }.contains("with of=time; use of=noise"))
+    #expect(try message { $0.spacing = "BetaSamplingScheduler" }.contains("with of=time; use of=noise"))
     #expect(try message { $0.solver = "dpm-adaptive" }.contains("dpm-adaptive"))
     #expect(try message { $0.guidanceInterval = 0.2...0.8 }.contains("interval"))
     #expect(try message { $0.recordsTrajectory = true }.contains("trajectory"))

@@ -104,6 +104,22 @@ import Testing
     #expect(try warnings(plan(model, steps: 5, rounds: 0), [cache]) == [])
   }
 
+  @Test("cancellation is honoured while rows are fitted, whose progress is told")
+  func cancellation() async throws {
+    let model = try LoadedModel(folder: "\(Goldens.root)/dit", kernels: .plain)
+    var calibration = OLSSCalibration(request, steps: 5)
+    (calibration.teacherSteps, calibration.batch) = (12, 4)
+    let rows = StepList()
+    calibration.progress = { what, fraction in
+      guard what.hasPrefix("rows") else { return }
+      rows.append(Int((fraction * 5).rounded()))
+      if rows.values.count == 2 { withUnsafeCurrentTask { $0?.cancel() } }
+    }
+    let outcome = await Task { [calibration] in try calibration.fit(model) }.result
+    #expect(throws: CancellationError.self) { try outcome.get() }
+    #expect(rows.values == [1, 2])
+  }
+
   @Test("several plans come from the same full runs, each the one that is fitted by itself")
   func several() throws {
     let model = try LoadedModel(folder: "\(Goldens.root)/dit", kernels: .plain)

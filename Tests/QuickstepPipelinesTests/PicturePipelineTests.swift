@@ -1,4 +1,5 @@
 import Foundation
+import QuickstepAcceleration
 import QuickstepFormats
 import QuickstepPipelines
 import QuickstepTensor
@@ -122,6 +123,10 @@ import Testing
     let base = try LoadedModel(folder: folder("sdxl")).generate(request)
     try fixture.expectEqual(base, count: done, hasPictures: false)
     #expect(base.images.isEmpty && base.evaluations == done)
+    // Methods plan the steps of this model and not those after them.
+    request.accelerations = [try MethodChoice(parsing: "fora:interval=2")]
+    let plan = try ImagePipeline(LoadedModel(folder: folder("sdxl"))).plan(of: request)
+    #expect(plan.parts.map(\.evaluations) == [0..<done] && plan.parts[0].plan.evaluations == done)
     let copy = try PictureFixture.folder("sdxl", replacing: ["unet": "unet-refiner"], class: "StableDiffusionXLImg2ImgPipeline")
     let path = copy.path + "/model/model_index.json"
     let stored = try JSONValue(path: path)
@@ -158,6 +163,30 @@ import Testing
     #expect(try cropped.pixels.hasBits(of: middle))
     #expect(try wide.resized(width: 8, height: 4, .exact).pixels.hasBits(of: wide.pixels))
     #expect(throws: GenerationError.self) { try wide.resized(width: 4, height: 4, .exact) }
+  }
+
+  @Test("cropping makes what is kept alone: that of the whole, and of pictures whose whole would fill no memory")
+  func croppingNarrowPictures() throws {
+    let noise = try Tensor.randn([3, 9, 40], generator: Generator(seed: 3)).clamp(min: -1, max: 1)
+    for (pixels, side) in [(noise, 24), (noise.transposed.contiguous(), 24), (noise, 7)] {
+      let picture = try InputPicture(pixels)
+      let scale = max(Double(side) / Double(picture.width), Double(side) / Double(picture.height))
+      let (wide, high) = (Int((Double(picture.width) * scale).rounded()), Int((Double(picture.height) * scale).rounded()))
+      let whole = try picture.resized(width: wide, height: high, .stretch).pixels
+      let middle = try withTensorErrors {
+        whole.narrow(1, start: (high - side) / 2, length: side).narrow(2, start: (wide - side) / 2, length: side).contiguous()
+      }
+      #expect(try picture.resized(width: side, height: side, .crop).pixels.largestDifference(from: middle) <= 1e-6)
+    }
+    // A ramp along the long side, of which the middle is left: one pixel of it.
+    let ramp = try withTensorErrors {
+      Tensor.linspace(-1, end: 1, steps: 16384).reshape([1, 1, 16384]).expand([3, 1, 16384]).contiguous()
+    }
+    for pixels in [ramp, try withTensorErrors { ramp.transposed.contiguous() }] {
+      let cropped = try InputPicture(pixels).resized(width: 512, height: 512, .crop).pixels
+      #expect(cropped.shape == [3, 512, 512])
+      #expect(try withTensorErrors { cropped.abs().max() }.item() <= 1e-3)
+    }
   }
 
   // Models without a codec.

@@ -1,6 +1,8 @@
 import Foundation
+import QuickstepAcceleration
 import QuickstepDiffusion
 import QuickstepFormats
+import QuickstepNN
 import QuickstepPipelines
 import QuickstepTensor
 import QuickstepTesting
@@ -65,6 +67,39 @@ import Testing
     let value = try JSONValue(parsing: text)
     #expect(value["prompt"] == .string("red fox") && value["solver"] == .string("ddim") && value["steps"] == .integer(4))
     #expect(text.contains("\"seed\":18446744073709551615") && text.contains("0.30000000000000004"))
+  }
+
+  @Test("files and models that a picture depends on are known by their checksums")
+  func dependencies() throws {
+    let (tiny, place) = (try TinyFolder(.transformer), try TemporaryFolder())
+    let model = try tiny.load()
+    let path = place.path + "/plan.json"
+    try place.write(
+      SitePlan(evaluations: 4, actions: ["blocks.0.ff": [SiteAction](codes: "CRCR", of: "blocks.0.ff")]).json(), to: "plan.json")
+    let base = request(seed: 9) {
+      $0.accelerations = [
+        MethodChoice("plan", parameters: ["file": path]), MethodChoice("stitch", parameters: ["models": tiny.path, "fraction": "0"]),
+      ]
+    }
+    let plain = try #require(try model.generate(request(seed: 9)).images.first).settings
+    #expect(plain.files == nil && plain.companions == nil && plain.changes() == [])
+    let settings = try #require(try model.generate(base).images.first).settings
+    #expect(settings.files.map { Array($0.keys) } == [path] && settings.changes() == [])
+    let read = try JSONDecoder().decode(GenerationSettings.self, from: Data(settings.json().utf8))
+    #expect(read == settings && read.changes() == [])
+    try place.write(
+      SitePlan(evaluations: 4, actions: ["blocks.0.ff": [SiteAction](codes: "CCCR", of: "blocks.0.ff")]).json(), to: "plan.json")
+    #expect(read.changes().count == 1 && read.changes()[0].contains("'\(path)' has changed"), "\(read.changes())")
+    try FileManager.default.removeItem(atPath: path)
+    #expect(read.changes().count == 1 && read.changes()[0].contains("is not there any more"))
+    // A model that does a part of the run.
+    let shared = request(seed: 9) { $0.accelerations = [MethodChoice("stitch", parameters: ["models": tiny.path, "fraction": "0.5"])] }
+    let companions = try ImagePipeline.companions(of: shared, like: model)
+    var own = try #require(try ImagePipeline(model, companions: companions).generate(shared).images.first).settings
+    #expect(own.companions == [tiny.path: model.fingerprint] && own.changes(companions: companions) == [])
+    own.companions = [tiny.path: "0123456789"]
+    #expect(own.changes(companions: companions).first?.contains("(0123456789 then, \(model.fingerprint) now)") == true)
+    withExtendedLifetime((tiny, place)) {}
   }
 
   @Test func picturesWithoutSettingsAreRefused() throws {

@@ -19,15 +19,18 @@ import Testing
     try SafetensorsFile(path: "\(Self.root)/single-file/\(family).safetensors")
   }
 
-  /// Writes the model that a golden was made with.
-  private func write(_ family: String, _ name: String = "model.safetensors", dtype: DType = .float32) throws -> String {
+  /// Writes the model that a golden was made with, without the tensors whose names begin with `left`.
+  private func write(
+    _ family: String, _ name: String = "model.safetensors", dtype: DType = .float32, without left: String? = nil
+  ) throws -> String {
     let list = try #require(try golden(family).metadata["tensors"])
     let entries = try #require(try JSONValue(parsing: list).array)
-    let tensors = try entries.enumerated().map { index, entry in
+    let all = try entries.enumerated().map { index, entry in
       let name = try #require(entry.array?.first?.string)
       let shape = try #require(entry.array?.last?.array).compactMap(\.integer)
       return (name: name, tensor: try withTensorErrors { try Self.value(index, name, shape).to(dtype) })
     }
+    let tensors = all.filter { entry in left.map { !entry.name.hasPrefix($0) } ?? true }
     let path = "\(folder.path)/\(name)"
     try SafetensorsWriter.write(tensors, to: path, makeFolder: true)
     return path
@@ -140,6 +143,83 @@ import Testing
     #expect(error?.reason.contains("has no part 'safety_checker' to replace; it has text_encoder, unet, vae") == true)
   }
 
+  /// A part of a whole file as a component folder.
+  private func component(_ part: String, of path: String) throws -> String {
+    let stored = try ModelSources.open(path).part(part)
+    let place = "\(folder.path)/\(part)-folder"
+    let tensors = try stored.weights.names.map { (name: $0, tensor: try stored.weights.tensor($0)) }
+    let name = try Architectures.of(stored.configuration).weightsName
+    try SafetensorsWriter.write(tensors, to: "\(place)/\(name).safetensors", makeFolder: true)
+    try ConfigurationFile.pretty(.object(stored.configuration.members)).write(
+      toFile: place + "/config.json", atomically: true, encoding: .utf8)
+    return place
+  }
+
+  @Test(
+    "what a file lacks is given as a component folder",
+    arguments: [("vae", "first_stage_model."), ("text_encoder", "cond_stage_model.")])
+  func lackingParts(_ part: String, _ prefix: String) throws {
+    let whole = try write("sd1")
+    let path = try write("sd1", "lacking.safetensors", without: prefix)
+    #expect(try !ModelSources.open(path).partNames.contains(part))
+    var options = options
+    let missing = #expect(throws: FormatError.self) { try LoadedModel(folder: path, options: options) }
+    #expect(missing?.reason.contains("--replace \(part)=FOLDER") == true)
+    // A file has no configuration to go by.
+    options.replacements = [part: whole]
+    let file = #expect(throws: FormatError.self) { try LoadedModel(folder: path, options: options) }
+    #expect(file?.origin == whole && file?.reason.contains("give a component folder") == true)
+    options.replacements = [part: try component(part, of: whole)]
+    let files = try ModelSources.open(path, options: options)
+    #expect(files.partNames == ["text_encoder", "unet", "vae"] && files.index.members[part]?.array?.count == 2)
+    let shape = try golden("sd1").tensor("picture").shape
+    func picture(_ path: String, _ options: ModelOptions) throws -> Tensor {
+      var request = GenerationRequest(prompts: ["mars"], seeds: [1])
+      (request.width, request.height, request.steps) = (shape[3], shape[2], 2)
+      return try #require(try ImagePipeline(LoadedModel(folder: path, options: options)).generate(request).images.first).pixels
+    }
+    #expect(try picture(path, options).hasBits(of: picture(whole, self.options)))
+    // Where to look for a vocabulary the encoder says, wherever it is from.
+    try FileManager.default.copyItem(atPath: Self.root + "/sd/tokenizer", toPath: folder.path + "/tokenizer")
+    options.tokenizer = nil
+    #expect(try LoadedModel(folder: path, options: options).name == "lacking")
+  }
+
+  @Test("the index names parts that were added, and the family says how prompts are filled up")
+  func lackingEncoders() throws {
+    for (family, part, prefix) in [
+      ("sd2", "text_encoder", "cond_stage_model."), ("sdxl", "text_encoder_2", "conditioner.embedders.1."),
+    ] {
+      let whole = try write(family)
+      let path = try write(family, "lacking.safetensors", without: prefix)
+      var options = options
+      options.replacements = [part: try component(part, of: whole)]
+      let (files, complete) = (try ModelSources.open(path, options: options), try ModelSources.open(whole, options: self.options))
+      #expect(try !ModelSources.open(path).partNames.contains(part) && files.partNames == complete.partNames)
+      #expect(files.index.members[part] != nil && files.index.members[part] == complete.index.members[part])
+      let tokenizer = part.replacing("text_encoder", with: "tokenizer")
+      #expect(try files.tokenizer(tokenizer).padding == "!" && complete.tokenizer(tokenizer).padding == "!")
+    }
+  }
+
+  /// Published folders hold copies of their parts for other libraries.
+  @Test func loRAsLeaveFoldersAloneThatTheIndexDoesNotName() throws {
+    let copy = folder.path + "/sd"
+    try FileManager.default.copyItem(atPath: Self.root + "/sd", toPath: copy)
+    for name in ["vae_decoder", "unet_onnx", "text_encoder_onnx"] {
+      try folder.write(#"{"_class_name": "OnnxRuntimeModel"}"#, to: "sd/\(name)/config.json")
+    }
+    let lora = folder.path + "/lora.safetensors"
+    let layer = "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
+    try SafetensorsWriter.write(
+      [(name: "\(layer).lora_A.weight", tensor: .ones([2, 8])), (name: "\(layer).lora_B.weight", tensor: .ones([8, 2]))], to: lora)
+    var options = ModelOptions()
+    options.adapters = [LoRAChoice(path: lora)]
+    let files = try ModelSources.open(copy, options: options)
+    #expect(files.partNames.contains("unet_onnx"))
+    #expect(throws: Never.self) { try LoadedModel(folder: copy, options: options) }
+  }
+
   @Test func loRAsOfAFolderAreRecorded() throws {
     let path = Self.root + "/sd"
     let layer = "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
@@ -175,7 +255,7 @@ import Testing
       var options = ModelOptions()
       (options.adapters, options.adapterMode) = ([LoRAChoice(path: lora)], mode)
       let outline = try LoadedModel(folder: Self.root + "/sd", device: .meta, options: options)
-      let whole = try LoadedModel(folder: Self.root + "/sd", kernels: .plain, options: options)
+      let whole = try LoadedModel(folder: Self.root + "/sd", options: options)
       #expect(outline.parameterBytes == whole.parameterBytes && outline.fingerprint == whole.fingerprint)
     }
   }

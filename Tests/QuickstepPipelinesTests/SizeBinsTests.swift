@@ -75,4 +75,19 @@ import Testing
     #expect(warnings.contains { $0.contains("no effect") }, "\(warnings)")
     withExtendedLifetime(place) {}
   }
+
+  @Test("sizes beyond the network's table of positions are refused before it runs") func largest() throws {
+    let outline = try LoadedModel.outline(folder: Goldens.root + "/sd3")
+    // Twelve patches of two latents, of two pixels each.
+    #expect(outline.backbone.largestSide == 24 && outline.pixelsPerSample == 2)
+    var request = GenerationRequest(prompts: ["mars"], seeds: [1])
+    (request.width, request.height, request.steps) = (48, 48, 1)
+    #expect(try ImagePipeline(outline).estimate(request).stateShape == [1, 4, 24, 24])
+    for (width, height) in [(52, 16), (16, 52)] {
+      (request.width, request.height) = (width, height)
+      let error = #expect(throws: GenerationError.self) { try ImagePipeline(outline).estimate(request) }
+      let text = try #require(error).description
+      #expect(text.contains("\(width)x\(height)") && text.contains("at most 48"), "\(text)")
+    }
+  }
 }

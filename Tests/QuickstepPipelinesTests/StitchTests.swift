@@ -1,5 +1,8 @@
+import Foundation
 import QuickstepAcceleration
 import QuickstepDiffusion
+import QuickstepModels
+import QuickstepNN
 import QuickstepPipelines
 import QuickstepTensor
 import QuickstepTesting
@@ -88,5 +91,97 @@ import Testing
     plain.accelerations = Array(plain.accelerations.prefix(1))
     let alone = try shared.pipeline.generate(plain)
     #expect(alone.possibleModules == 0 && alone.computedModules == 0)
+  }
+
+  /// A request on the small Stable Diffusion with a ControlNet that acts in the middle of the run.
+  private func steered() throws -> GenerationRequest {
+    var request = GenerationRequest(prompts: ["portrait of mars, 8k"], seeds: [2])
+    (request.steps, request.guidanceScale, request.recordsTrajectory) = (8, 2, true)
+    let picture = try PictureFixture("sd-control").picture("control")
+    var control = try ControlInput(folder: "\(PictureFixture.root)/parts/controlnet-sd", picture: picture)
+    control.interval = 0.25...0.75
+    request.pictures.controls = [control]
+    return request
+  }
+
+  private func stitch(_ folder: String, _ fraction: String) -> MethodChoice {
+    MethodChoice("stitch", parameters: ["models": folder, "fraction": fraction])
+  }
+
+  @Test("a ControlNet acts in every part whose network it suits, in the same steps of the whole run")
+  func controls() throws {
+    let base = Goldens.root + "/sd"
+    let model = try LoadedModel(folder: base)
+    let plain = try steered()
+    let expected = try model.generate(plain).trajectory
+    var without = plain
+    without.pictures.controls = []
+    let index = try #require(expected.firstIndex { $0.name == "step_003" })
+    #expect(try !model.generate(without).trajectory[index].tensor.hasBits(of: expected[index].tensor))
+    var request = plain
+    request.accelerations = [stitch(base, "0.5")]
+    let pipeline = try ImagePipeline(model, companions: ImagePipeline.companions(of: request, like: model))
+    let result = try pipeline.generate(request)
+    #expect(result.warnings.filter { $0.contains("ControlNet") } == [])
+    #expect(result.trajectory.map(\.name) == expected.map(\.name))
+    for (own, other) in zip(result.trajectory, expected) { #expect(try own.tensor.hasBits(of: other.tensor), "\(own.name)") }
+    // What caches see of it is there in both parts.
+    request.accelerations.append(try MethodChoice(parsing: "deepcache:interval=2,control=reuse"))
+    let plan = try pipeline.plan(of: request)
+    #expect(plan.parts.count == 2 && plan.parts.allSatisfy { $0.plan.actions[Site.controlNetwork.path] != nil })
+  }
+
+  @Test("where its network does not suit a model, that model's part is done without it, and says so")
+  func misfit() throws {
+    let place = try TemporaryFolder()
+    let (base, small) = (Goldens.root + "/sd", place.path + "/small")
+    try FileManager.default.copyItem(atPath: base, toPath: small)
+    try FileManager.default.removeItem(atPath: small + "/unet")
+    try FileManager.default.copyItem(atPath: Goldens.root + "/stitch/sd-small", toPath: small + "/unet")
+    let model = try LoadedModel(folder: base)
+    var request = try steered()
+    request.accelerations = [stitch(small, "1")]
+    let pipeline = try ImagePipeline(model, companions: ImagePipeline.companions(of: request, like: model))
+    let result = try pipeline.generate(request)
+    func told(_ warnings: [String]) -> [String] { warnings.filter { $0.contains("in the steps of 'small' the ControlNet in") } }
+    #expect(told(result.warnings).count == 1 && told(result.warnings)[0].contains("block_out_channels"))
+    var alone = request
+    (alone.accelerations, alone.pictures.controls) = ([], [])
+    let expected = try LoadedModel(folder: small).generate(alone)
+    #expect(try result.images[0].pixels.hasBits(of: expected.images[0].pixels))
+    // The model's own part is steered all the same.
+    request.accelerations = [stitch(small, "0.25")]
+    let steered = try pipeline.generate(request)
+    var free = request
+    free.pictures.controls = []
+    #expect(try !steered.images[0].pixels.hasBits(of: pipeline.generate(free).images[0].pixels))
+    // Twice the same is said once, and nothing where it would not act in that model's steps anyway.
+    request.pictures.controls[0].interval = 0...1
+    request.pictures.controls.append(request.pictures.controls[0])
+    #expect(told(try pipeline.generate(request).warnings).count == 1)
+    for index in request.pictures.controls.indices { request.pictures.controls[index].interval = 0.25...1 }
+    #expect(told(try pipeline.generate(request).warnings) == [])
+    withExtendedLifetime(place) {}
+  }
+
+  @Test("a steering picture of another size is fitted for all models")
+  func fitted() throws {
+    let base = Goldens.root + "/sd"
+    let model = try LoadedModel(folder: base)
+    var request = try steered()
+    (request.width, request.height, request.pictures.fit) = (32, 24, .stretch)
+    request.accelerations = [stitch(base, "0.5")]
+    let pipeline = try ImagePipeline(model, companions: ImagePipeline.companions(of: request, like: model))
+    var plain = request
+    plain.accelerations = []
+    #expect(try pipeline.generate(request).images[0].pixels.hasBits(of: model.generate(plain).images[0].pixels))
+  }
+
+  @Test("what is left out for a branch counts as possible where branches are evaluated apart")
+  func branchesLeftOut() throws {
+    let shared = try Shared(["fora:interval=2", "guidance-cache:interval=2,start=0"]) { $0.guidanceBatching = .split }
+    defer { withExtendedLifetime(shared.folder) {} }
+    let modules = try shared.pipeline.plan(of: shared.request).parts.map { part in part.plan.actions.keys.count { $0.hasPrefix("blocks") } }
+    #expect(try shared.pipeline.generate(shared.request).possibleModules == 2 * (4 * modules[0] + 6 * modules[1]))
   }
 }

@@ -77,6 +77,21 @@ import Testing
     #expect(sizes.count { $0 > 0 } == 1 && sizes.count { $0 == 0 } == 2, "\(sizes)")
   }
 
+  @Test("a run goes on with its model at another place, and with nothing else changed")
+  func movedModel() throws {
+    let (model, place) = (try FeedbackTaskTests.model(), try TemporaryFolder())
+    func trainer(_ model: String, penalty: Double) throws -> Trainer {
+      try Trainer(Self.plan(model, penalty: penalty), folder: place.path + "/run", context: TrainingContext())
+    }
+    #expect(try !trainer(model.path, penalty: 0.1).run(checkpointSeconds: 1e9, shouldStop: { true }))
+    let moved = place.path + "/moved"
+    try FileManager.default.moveItem(atPath: model.path, toPath: moved)
+    #expect(try trainer(moved, penalty: 0.1).step == 1)
+    let error = #expect(throws: PlanError.self) { try trainer(moved, penalty: 0.2) }
+    #expect(try #require(error).description.contains("belongs to another plan"))
+    withExtendedLifetime((model, place)) {}
+  }
+
   @Test("plans that do not suit are refused")
   func refusals() throws {
     let model = try FeedbackTaskTests.model()

@@ -19,6 +19,25 @@ import Testing
       origin: .init(program: "0.1.0", searcher: "nsga-2", trials: 50, seed: 1))
   }
 
+  @Test("what a recipe leaves open is the exact run's, as it was measured, and not the model's own or the request's")
+  func whole() throws {
+    let model = try TinyModel.load()
+    var recipe = try recipe(model)
+    recipe.sampling = try SamplingSettings(parsing: "steps=6 + fora:interval=2")
+    recipe.exact = try SamplingSettings(parsing: "unipc + karras + steps=12 + guidance=0.1-0.8")
+    #expect(recipe.whole.description == "unipc + karras + steps=6 + fora:interval=2 + guidance=0.1-0.8")
+    var asked = TinyModel.request(model)
+    (asked.solver, asked.solverParameters, asked.spacing) = ("heun", ["frame": "flow"], "trailing")
+    let own = recipe.applied(to: asked)
+    #expect(own.solver == "unipc" && own.solverParameters == [:] && own.spacing == "karras" && own.steps == 6)
+    // The same pictures as those that were measured.
+    let measured = recipe.sampling.applied(to: recipe.exact.applied(to: TinyModel.request(model)))
+    let (made, expected) = (try ImagePipeline(model).generate(own), try ImagePipeline(model).generate(measured))
+    for (one, other) in zip(made.images, expected.images) { #expect(try one.pixels.hasBits(of: other.pixels)) }
+    recipe.exact.solver = nil
+    #expect(recipe.applied(to: asked).solver == nil)
+  }
+
   @Test func writtenAndReadAgain() throws {
     let folder = try TemporaryFolder()
     let recipe = try recipe()

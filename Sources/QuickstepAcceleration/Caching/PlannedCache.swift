@@ -59,6 +59,10 @@ public struct PlannedCache: Accelerator {
         throw AccelerationError("the plan names '\(name)', which \(run.network) does not have in this run")
       }
     }
+    let ranges = plan.actions.keys.filter { $0.hasPrefix("blocks[") }.sorted()
+    guard ranges.count < 2 else {
+      throw AccelerationError("a plan holds one range of blocks at most; it names \(ranges.joined(separator: " and "))")
+    }
     return (actions.isEmpty ? [] : [.sites(SiteCache(method: "plan", plan: actions, rule: rule))]) + parts
   }
 

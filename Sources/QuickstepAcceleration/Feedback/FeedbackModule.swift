@@ -45,7 +45,7 @@ public struct FeedbackModule: Sendable {
     }
 
     func check(_ origin: String) throws {
-      guard begin >= 0, end >= 0, begin + end < steps else {
+      guard begin >= 0, end >= 0, begin < steps, end < steps - begin else {
         throw AccelerationError("\(origin): 'begin' (\(begin)) and 'end' (\(end)) leave none of \(steps) steps with feedback")
       }
       guard first >= 0, first <= last, last < blocks, hiddenSize >= 1 else {
@@ -100,6 +100,10 @@ public struct FeedbackModule: Sendable {
     let configuration = try JSONDecoding.decode(Configuration.self, from: .object(members), name: settings)
     try configuration.check(settings)
     let file = try SafetensorsFile(path: weights)
+    guard configuration.last - configuration.first < file.names.count else {
+      throw FormatError(
+        weights, "holds \(file.names.count) tensors; the range \(configuration.first)…\(configuration.last) needs more scales")
+    }
     let scaleNames = configuration.range.map { "scale.\($0)" }
     if let extra = file.names.first(where: { !$0.hasPrefix(Self.blockPrefix) && !scaleNames.contains($0) }) {
       throw FormatError(weights, "holds '\(extra)', which the range \(configuration.first)…\(configuration.last) has no use for")

@@ -116,7 +116,9 @@ final class BranchCache: ReportingCallPolicy {
       log.note(action, at: plan.name, context)
       return outputs
     }
-    if action != .compute, let kept = try history.estimate(rule, target: target, order: action.order)?.first {
+    // What stands between guidance and this may have answered the evaluation in which the branch was to be made.
+    let isStale = plan.actions.isStale(history.entries.first?.evaluation, at: context.evaluation)
+    if action != .compute, !isStale, let kept = try history.estimate(rule, target: target, order: action.order)?.first {
       let others = branches.filter { $0 != plan.branch }
       var outputs = try evaluate(input, others, context)
       let base = plan.base.flatMap { others.firstIndex(of: $0) }.map { outputs[$0] }

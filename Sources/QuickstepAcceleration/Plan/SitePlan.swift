@@ -54,9 +54,23 @@ public struct SitePlan: Hashable, Sendable {
 extension SitePlan: Codable {
   private enum CodingKeys: String, CodingKey { case evaluations, sites, keeps }
 
+  /// The last two are told of the plan of a part of a run; a plan does without.
+  private static let members = ["evaluations", "sites", "keeps", "model", "first_evaluation"]
+
+  private struct AnyKey: CodingKey {
+    let stringValue: String
+    var intValue: Int? { nil }
+    init?(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { return nil }
+  }
+
   /// Reads the JSON form.
   /// - Throws: `DecodingError`; ``AccelerationError`` as the initialiser.
   public init(from decoder: any Decoder) throws {
+    let members = try decoder.container(keyedBy: AnyKey.self).allKeys.map(\.stringValue)
+    if let odd = members.sorted().first(where: { !Self.members.contains($0) }) {
+      throw AccelerationError("it has the member '\(odd)'; known: \(Self.members.joined(separator: ", "))")
+    }
     let container = try decoder.container(keyedBy: CodingKeys.self)
     let codes = try container.decode([String: String].self, forKey: .sites)
     var actions: [String: [SiteAction]] = [:]

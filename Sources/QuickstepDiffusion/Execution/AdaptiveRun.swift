@@ -64,7 +64,7 @@ struct AdaptiveRun {
       try progress(
         Progress(state: state, denoised: trial.denoised, fraction: min(1, (level.lambda - start) / (end.lambda - start))))
     }
-    return final.sigma > 0 ? state : try plain(state, level, final, denoiser, progress)
+    return final.sigma > 0 || level.sigma == 0 ? state : try plain(state, level, final, denoiser, progress)
   }
 
   /// Steps that both orders agree to be first order: from pure noise and to clean data.

@@ -88,7 +88,7 @@ public struct SamplingRun: Sendable {
       skipped = grid.steps - max(1, min(grid.steps, Int(strength * Double(grid.steps))))
     }
     // The solver is compiled on the part that is run, so that a multistep method warms up there and reads nothing that was not made.
-    let full = try solver.compile(schedule: schedule, grid: grid.suffix(fromStep: skipped))
+    let full = try solver.beginning(at: skipped, of: grid.steps).compile(schedule: schedule, grid: grid.suffix(fromStep: skipped))
     tableau = try change(stopAfter.map { try full.prefix(steps: $0) } ?? full)
     skippedSteps = skipped
     self.start = start

@@ -44,7 +44,11 @@ extension DDIM: PlannedSolver {
 
 extension Euler: PlannedSolver {
   /// First-order steps.
+  /// - Throws: ``TableauError`` where noise is added before the steps: they begin at levels that are none of the grid's then.
   public func plan(schedule: any NoiseSchedule, grid: Grid) throws -> [PlannedStep] {
-    grid.levels.dropFirst().map { PlannedStep(to: $0, UnifiedStep()) }
+    guard churn.amount == 0 else {
+      throw TableauError("euler with s-churn \(churn.amount) is no list of exponential steps; allowed: s-churn 0")
+    }
+    return grid.levels.dropFirst().map { PlannedStep(to: $0, UnifiedStep()) }
   }
 }

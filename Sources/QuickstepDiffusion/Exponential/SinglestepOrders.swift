@@ -96,6 +96,15 @@ struct DPMSinglestep {
     }
   }
 
+  /// The method of a run that leaves out the first steps: it takes the end of the list, which is the list of so many evaluations.
+  /// - Throws: ``TableauError`` when the list is not one of `steps` blocks.
+  func beginning(at step: Int, of steps: Int, solver: String) throws -> DPMSinglestep {
+    guard step > 0, evaluations > 0, stages == .between else { return self }
+    var rest = self
+    rest.evaluations = try blockOrders(steps, solver).dropFirst(step).reduce(0, +)
+    return rest
+  }
+
   private func list(_ count: Int) -> [Int] {
     switch blocks {
     case .fixed: SinglestepOrders.fixed(evaluations: count, order: order)

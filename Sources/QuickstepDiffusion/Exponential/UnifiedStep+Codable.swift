@@ -18,6 +18,27 @@ extension Decoder {
   }
 }
 
+extension KeyedDecodingContainer {
+  /// An order: what is not given of a decision is made as long as it says, so that it is bounded before a plan is checked.
+  /// - Parameter absent: where there is none; `nil` needs one.
+  fileprivate func order(forKey key: Key, absent: Int? = nil) throws -> Int {
+    try whole(forKey: key, "order", 1...PlanCheck.greatestOrder, absent: absent)
+  }
+
+  /// The age of a state, 0 where there is none.
+  fileprivate func start(forKey key: Key) throws -> Int { try whole(forKey: key, "start", 0...1_000_000, absent: 0) }
+
+  private func whole(forKey key: Key, _ name: String, _ range: ClosedRange<Int>, absent: Int?) throws -> Int {
+    let value: Int
+    if let absent { value = try decodeIfPresent(Int.self, forKey: key) ?? absent } else { value = try decode(Int.self, forKey: key) }
+    guard range.contains(value) else {
+      throw DecodingError.dataCorruptedError(
+        forKey: key, in: self, debugDescription: "\(name) \(value); allowed: \(range.lowerBound)…\(range.upperBound)")
+    }
+    return value
+  }
+}
+
 extension UnifiedStep: Codable {
   private enum CodingKeys: String, CodingKey, CaseIterable {
     case prediction, order, start, derivatives, corrector, eta, anchor
@@ -25,12 +46,12 @@ extension UnifiedStep: Codable {
   }
 
   /// Reads an object; absent members have the values of ``init(_:order:start:derivatives:corrector:eta:noiseScale:)``.
-  /// - Throws: `DecodingError` for unknown members and wrong values.
+  /// - Throws: `DecodingError` for unknown members and wrong values, orders outside 1…6 and starts outside 0…1000000 among them.
   public init(from decoder: any Decoder) throws {
     let object = try decoder.object(CodingKeys.self)
     self.init(
       try object.decodeIfPresent(PredictionKind.self, forKey: .prediction) ?? .denoised,
-      order: try object.decodeIfPresent(Int.self, forKey: .order) ?? 1, start: try object.decodeIfPresent(Int.self, forKey: .start) ?? 0,
+      order: try object.order(forKey: .order, absent: 1), start: try object.start(forKey: .start),
       derivatives: try object.decodeIfPresent([DerivativeEstimate].self, forKey: .derivatives),
       corrector: try object.decodeIfPresent(Corrector.self, forKey: .corrector),
       eta: try object.decodeIfPresent(Double.self, forKey: .eta) ?? 0,
@@ -84,12 +105,12 @@ extension Corrector: Codable {
   private enum CodingKeys: String, CodingKey, CaseIterable { case kind, order, start, derivatives }
 
   /// Reads an object with `order`; absent members have the values of ``init(_:order:start:derivatives:)``.
-  /// - Throws: `DecodingError` for unknown members and wrong values.
+  /// - Throws: `DecodingError` for unknown members and wrong values, orders outside 1…6 and starts outside 0…1000000 among them.
   public init(from decoder: any Decoder) throws {
     let object = try decoder.object(CodingKeys.self)
     self.init(
-      try object.decodeIfPresent(Kind.self, forKey: .kind) ?? .pseudo, order: try object.decode(Int.self, forKey: .order),
-      start: try object.decodeIfPresent(Int.self, forKey: .start) ?? 0,
+      try object.decodeIfPresent(Kind.self, forKey: .kind) ?? .pseudo, order: try object.order(forKey: .order),
+      start: try object.start(forKey: .start),
       derivatives: try object.decodeIfPresent([DerivativeEstimate].self, forKey: .derivatives))
   }
 

@@ -66,8 +66,10 @@ public struct DerivativeEstimate: Hashable, Sendable {
   /// nearest before it.
   static func nearest(order: Int, start: Int, new: [Int] = []) -> [DerivativeEstimate] {
     guard order > 1, start >= 0 else { return [] }
-    let points = (new + Array(0..<start).reversed() + Array(start + 1..<start + order)).prefix(order - 1)
-    return (1..<order).map { _ in DerivativeEstimate(points: Array(points)) }
+    let newer: [Int] = (0..<start).suffix(order - 1).reversed()
+    let older = Array(start + 1..<start + order)
+    let points = Array((new + newer + older).prefix(order - 1))
+    return (1..<order).map { _ in DerivativeEstimate(points: points) }
   }
 }
 

@@ -35,9 +35,10 @@ public struct StatisticsEstimator: Sendable {
 
   /// Σ over the samples of one batch of estimates of diag(∂x̂0/∂x) at each level, in the shape of a sample.
   /// - Parameter denoiser: one that gradients pass through.
-  /// - Throws: what the denoiser throws; `TensorError`.
+  /// - Throws: `CancellationError` between two levels; what the denoiser throws; `TensorError`.
   public func slopes(of denoiser: any Denoiser, _ runs: Runs, generator: Generator) throws -> [Tensor] {
     try runs.levels.enumerated().map { index, level in
+      try Task.checkCancellation()
       let context = StepContext(
         step: index, stepCount: runs.levels.count, evaluation: index, evaluationCount: runs.levels.count, level: level)
       return try withTensorErrors {

@@ -13,7 +13,15 @@ public struct Beta: Spacing {
         domain: .choice(["noise", "time"]), standard: .choice("noise")),
       ParameterDeclaration(name: "alpha", summary: "Shape at the clean end.", domain: .number(0.05...20), standard: .number(0.6)),
       ParameterDeclaration(name: "beta", summary: "Shape at the noisy end.", domain: .number(0.05...20), standard: .number(0.6)),
-    ] + SigmaRange.parameters, exactness: .approximate, reference: "arXiv 2407.12173; diffusers, use_beta_sigmas")
+    ] + rangeOfNoise, exactness: .approximate, reference: "arXiv 2407.12173; diffusers, use_beta_sigmas")
+
+  /// The range and what is told between timesteps: trained timesteps have theirs, and only the end is left to choose.
+  private static let rangeOfNoise = SigmaRange.parameters.map { parameter -> ParameterDeclaration in
+    guard parameter.name != SpacingParameter.final.name else { return parameter }
+    var parameter = parameter
+    parameter.condition = ParameterDeclaration.Condition("of", ["noise"])
+    return parameter
+  }
 
   /// Name of ComfyUI's node. Its scheduler is called `beta` as well, which is ours for what diffusers and A1111 mean by it.
   public static let aliases = [SpacingAlias("BetaSamplingScheduler", tool: "ComfyUI", parameters: ["of": "time"])]

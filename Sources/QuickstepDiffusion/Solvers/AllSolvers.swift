@@ -44,10 +44,12 @@ public enum AllSolvers {
 
     /// What a number of steps is where the foreign name counts evaluations: steps of the grid, and the parameters that say how many evaluations
     /// they have. `nil` for other names, and where the parameters say themselves how evaluations are divided.
+    ///
+    /// More than 100,000 are left as they are, for the grid to refuse them before a list is made.
     package func counted(_ steps: Int, _ parameters: [String: String]) -> (steps: Int, parameters: [String: String])? {
-      guard let order = alias?.dividedOrder, steps > 0, ["evaluations", "blocks", "stages"].allSatisfy({ parameters[$0] == nil }) else {
-        return nil
-      }
+      guard let order = alias?.dividedOrder, (1...100_000).contains(steps),
+        ["evaluations", "blocks", "stages"].allSatisfy({ parameters[$0] == nil })
+      else { return nil }
       let own = parameters["order"].flatMap(Int.init) ?? order
       return (SinglestepOrders.official(evaluations: steps, order: own).count, ["evaluations": "\(steps)"])
     }
@@ -59,8 +61,8 @@ public enum AllSolvers {
     }
   }
 
-  /// The solver with this name or foreign name; case and separators do not matter. A name may be followed by that of a spacing, as in
-  /// A1111's `DPM++ 2M Karras` and ComfyUI's `dpmpp_2m_karras`.
+  /// The solver with this name or foreign name; case and separators do not matter, unless they alone tell a foreign name from ours
+  /// (`uni_pc`). A name may be followed by that of a spacing, as in A1111's `DPM++ 2M Karras` and ComfyUI's `dpmpp_2m_karras`.
   /// - Throws: ``UnknownMethodError`` with the nearest name.
   public static func named(_ name: String) throws -> Match {
     let wanted = canonicalName(name)
@@ -68,7 +70,8 @@ public enum AllSolvers {
     let spacings = AllGrids.all.flatMap { [$0.declaration.name] + $0.aliases.map(\.name) }
       .sorted { ($0.count, $0) > ($1.count, $1) }
     for spacing in spacings where wanted.hasSuffix(canonicalName(spacing)) {
-      guard let match = match(String(wanted.dropLast(canonicalName(spacing).count))) else { continue }
+      let written = beginning(of: name, before: spacing).flatMap(spelled)
+      guard let match = written ?? match(String(wanted.dropLast(canonicalName(spacing).count))) else { continue }
       let own = match.alias
       let alias = SolverAlias(
         name, tool: own?.tool ?? "", parameters: own?.parameters ?? [:], spacing: spacing,
@@ -85,6 +88,12 @@ public enum AllSolvers {
       if let alias = solver.aliases.first(where: { $0.name == name }) { return Match(solver: solver, alias: alias) }
     }
     return nil
+  }
+
+  /// A name without that of a spacing behind it, as it is written.
+  private static func beginning(of name: String, before spacing: String) -> String? {
+    let wanted = canonicalName(spacing)
+    return name.indices.first { "_ -".contains(name[$0]) && canonicalName(String(name[$0...])) == wanted }.map { String(name[..<$0]) }
   }
 
   private static func match(_ wanted: String) -> Match? {

@@ -26,7 +26,7 @@ public struct DPMSolverPP2S: PlannedSolver {
       "DPMSolverSinglestepScheduler", tool: "diffusers", parameters: ["stages": "grid", "blocks": "lowered"]),
   ]
 
-  let method: DPMSinglestep
+  private(set) var method: DPMSinglestep
 
   /// Reads `variant`, `stages`, `blocks`, `evaluations`, `eta` and `s-noise`.
   public init(_ values: ParameterValues) throws {
@@ -37,6 +37,13 @@ public struct DPMSolverPP2S: PlannedSolver {
 
   /// 2, without noise.
   public var order: Int { 2 }
+
+  /// With the end of the list of blocks, where there is one.
+  public func beginning(at step: Int, of steps: Int) throws -> any Solver {
+    var rest = self
+    rest.method = try method.beginning(at: step, of: steps, solver: Self.name)
+    return rest
+  }
 
   /// Two evaluations per step, or one in a step from pure noise or to σ = 0.
   public func plan(schedule: any NoiseSchedule, grid: Grid) throws -> [PlannedStep] {

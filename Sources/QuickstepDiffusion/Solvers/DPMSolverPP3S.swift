@@ -10,7 +10,7 @@ public struct DPMSolverPP3S: PlannedSolver {
     parameters: DPMSinglestep.parameters + [NoiseParameter.eta(standard: 0), NoiseParameter.scale], exactness: .approximate,
     reference: "arXiv 2206.00927, algorithm 2; arXiv 2211.01095; LuChengTHU/dpm-solver")
 
-  let method: DPMSinglestep
+  private(set) var method: DPMSinglestep
 
   /// Reads `variant`, `stages`, `blocks`, `evaluations`, `eta` and `s-noise`.
   /// - Throws: ``TableauError`` for noise without stages at the grid's levels.
@@ -25,6 +25,13 @@ public struct DPMSolverPP3S: PlannedSolver {
 
   /// 3.
   public var order: Int { 3 }
+
+  /// With the end of the list of blocks, where there is one.
+  public func beginning(at step: Int, of steps: Int) throws -> any Solver {
+    var rest = self
+    rest.method = try method.beginning(at: step, of: steps, solver: Self.name)
+    return rest
+  }
 
   /// Three evaluations per step, or one in a step from pure noise or to σ = 0.
   public func plan(schedule: any NoiseSchedule, grid: Grid) throws -> [PlannedStep] {

@@ -18,7 +18,7 @@ public struct DPMSolverSinglestep: PlannedSolver {
       name, tool: tool, parameters: ["blocks": "official"], spacing: "log-snr", spacingParameters: ["final": "smallest"], dividedOrder: 3)
   }
 
-  let method: DPMSinglestep
+  private(set) var method: DPMSinglestep
 
   /// Reads `order`, `variant`, `stages`, `blocks` and `evaluations`.
   public init(_ values: ParameterValues) throws {
@@ -27,6 +27,13 @@ public struct DPMSolverSinglestep: PlannedSolver {
 
   /// As asked for.
   public var order: Int { method.order }
+
+  /// With the end of the list of blocks, where there is one.
+  public func beginning(at step: Int, of steps: Int) throws -> any Solver {
+    var rest = self
+    rest.method = try method.beginning(at: step, of: steps, solver: Self.name)
+    return rest
+  }
 
   /// As many evaluations per step as the order, or one in a step from pure noise or to σ = 0.
   public func plan(schedule: any NoiseSchedule, grid: Grid) throws -> [PlannedStep] {

@@ -26,7 +26,7 @@ public struct DualFast: PlannedSolver {
         name: "last-step", summary: "Also in a step to clean data, which is first order.", domain: .flag, standard: .flag(false)),
     ], exactness: .approximate, reference: "arXiv 2506.13058")
 
-  let base: any PlannedSolver
+  private(set) var base: any PlannedSolver
   let strength: Double
   let anchor: Anchor.Point
   let isInTime: Bool
@@ -58,6 +58,14 @@ public struct DualFast: PlannedSolver {
   /// Those of the base.
   public func concerns(fingerprint: String, guidanceScale: Double?, accelerations: [String]) -> [String] {
     base.concerns(fingerprint: fingerprint, guidanceScale: guidanceScale, accelerations: accelerations)
+  }
+
+  /// On top of the base of such a run.
+  public func beginning(at step: Int, of steps: Int) throws -> any Solver {
+    let part = try base.beginning(at: step, of: steps)
+    var rest = self
+    rest.base = part as? any PlannedSolver ?? base
+    return rest
   }
 
   /// As many evaluations as the base.

@@ -63,14 +63,19 @@ public struct OLSS: FittedSolver {
     return concerns
   }
 
+  /// The plan's levels.
+  /// - Throws: ``TableauError`` without a plan, and where the schedule has other levels.
   public func grid(on schedule: any NoiseSchedule) throws -> Grid {
     let plan = try needed()
     for level in plan.levels.dropLast() {
-      let own = try schedule.level(at: level.timestep)
-      guard abs(own.alpha - level.alpha) < 1e-6, abs(own.sigma - level.sigma) <= 1e-6 * max(1, level.sigma) else {
+      // Networks may be told rounded timesteps, so that a level is known by its noise, and its timestep up to a whole one.
+      let own = try schedule.level(lambda: level.lambda)
+      let isSame = abs(own.alpha - level.alpha) < 1e-6 && abs(own.sigma - level.sigma) <= 1e-6 * max(1, level.sigma)
+      guard isSame, abs(own.timestep - level.timestep) <= 1 else {
         throw TableauError(
-          "the plan\(path.hasPrefix("{") ? "" : " " + path) was fitted to another schedule: timestep \(level.timestep) has α \(level.alpha), σ \(level.sigma) there and "
-            + "α \(own.alpha), σ \(own.sigma) on \(schedule.summary)")
+          "the plan\(path.isEmpty || path.hasPrefix("{") ? "" : " " + path) was fitted to another schedule: timestep \(level.timestep) has "
+            + "α \(level.alpha), σ \(level.sigma) there; as much noise on \(schedule.summary) is timestep \(own.timestep) with "
+            + "α \(own.alpha), σ \(own.sigma)")
       }
     }
     return try Grid(levels: plan.levels, spacing: "fitted")

@@ -20,6 +20,13 @@ public protocol Solver: Sendable {
   /// The levels the solver was made for, if it brings its own; it compiles on no others then.
   /// - Throws: ``GridError`` or ``ScheduleError`` when the schedule does not have them.
   func ownGrid(schedule: any NoiseSchedule) throws -> Grid?
+  /// The solver of a run that leaves out the first steps. It differs where the parameters say something of the whole run, such as a
+  /// number of evaluations to be divided among its steps.
+  /// - Parameters:
+  ///   - step: steps that are left out.
+  ///   - steps: those of the whole run.
+  /// - Throws: ``TableauError`` when the parameters do not suit the whole run.
+  func beginning(at step: Int, of steps: Int) throws -> any Solver
   /// Parameter texts that mean the same everywhere: contents in the place of paths.
   static func resolved(_ parameters: [String: String]) throws -> [String: String]
   /// What of the asked-for method runs of so few steps do not reach, in sentences for the user.
@@ -38,6 +45,8 @@ extension Solver {
   static var name: String { declaration.name }
   /// Any grid will do.
   public func ownGrid(schedule: any NoiseSchedule) throws -> Grid? { nil }
+  /// The same.
+  public func beginning(at step: Int, of steps: Int) throws -> any Solver { self }
   /// As they are.
   public static func resolved(_ parameters: [String: String]) throws -> [String: String] { parameters }
   /// ``SolverNature/flow``.

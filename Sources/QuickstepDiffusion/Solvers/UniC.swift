@@ -18,7 +18,7 @@ public struct UniC: PlannedSolver {
       StepList.parameter("disable-corrector", "Steps whose result is not corrected."),
     ], exactness: .approximate, reference: "arXiv 2302.04867, section 3.3")
 
-  let base: any PlannedSolver
+  private(set) var base: any PlannedSolver
   let greatest: Int
   let method: UniMethod
   let uncorrected: Set<Int>
@@ -47,6 +47,14 @@ public struct UniC: PlannedSolver {
   /// Those of the base.
   public func concerns(fingerprint: String, guidanceScale: Double?, accelerations: [String]) -> [String] {
     base.concerns(fingerprint: fingerprint, guidanceScale: guidanceScale, accelerations: accelerations)
+  }
+
+  /// On top of the base of such a run.
+  public func beginning(at step: Int, of steps: Int) throws -> any Solver {
+    let part = try base.beginning(at: step, of: steps)
+    var rest = self
+    rest.base = part as? any PlannedSolver ?? base
+    return rest
   }
 
   /// As many evaluations as the base.

@@ -15,17 +15,20 @@ public struct Amplification: Hashable, Sendable {
 
   /// Runs on `digits` that came out like their neighbours have 3.7 and less, those that failed 4.2 and more (see article "Tableaux").
   public static let limit = 4.0
+  /// Tables of more evaluations have no figure, which takes memory and time with the square of their number.
+  public static let greatestCount = 2000
 }
 
 extension Tableau {
-  /// The greatest amplification among all evaluations and what they move.
+  /// The greatest amplification among all evaluations and what they move; `nil` above ``Amplification/greatestCount`` evaluations.
   ///
   /// The table is linear, so d(state)/d(error of a prediction) is computed row by row. A later prediction answers to a moved state as that of
   /// the best linear denoiser for normal data of unit variance does, by α/(α² + σ²), and it errs by that data's posterior deviation,
   /// σ/√(α² + σ²): by 1 where there is no signal, by little where there is little noise. Formulas in σ/α that look at the end of a first step
   /// from next to no signal divide a difference that is mostly error by the small new τ, and multiply it by the long way; here that is a
   /// number in the thousands. Coefficients by element count with their mean.
-  public var amplification: Amplification {
+  public var amplification: Amplification? {
+    guard evaluationCount <= Amplification.greatestCount else { return nil }
     var found: (factor: Double, source: Int, target: Int?, level: NoiseLevel) = (0, 0, nil, initialLevel)
     // An error of all that an input leaves open is the posterior deviation, σ/√(α² + σ²).
     let last = followErrors(of: { $0.sigma / $0.spread }) { state, target, level in

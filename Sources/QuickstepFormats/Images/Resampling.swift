@@ -11,27 +11,32 @@ package enum Resampling: Sendable {
 
   /// `[…, H, W] → […, height, width]`, float32. Values may overshoot at edges.
   package func resized(_ pixels: Tensor, width: Int, height: Int) -> Tensor {
-    let rows = matrix(from: pixels.size(-2), to: height).to(pixels.device)
-    let columns = matrix(from: pixels.size(-1), to: width).to(pixels.device)
-    return rows.matmul(pixels.linear(columns))
+    resized(pixels, width: width, height: height, columns: 0..<width, rows: 0..<height)
+  }
+
+  /// The part of the result in these columns and rows, without the rest being made: `[…, rows, columns]`.
+  package func resized(_ pixels: Tensor, width: Int, height: Int, columns: Range<Int>, rows: Range<Int>) -> Tensor {
+    let down = matrix(from: pixels.size(-2), to: height, rows).to(pixels.device)
+    let across = matrix(from: pixels.size(-1), to: width, columns).to(pixels.device)
+    return down.matmul(pixels.linear(across))
   }
 
   private var reach: Double { self == .lanczos ? 3 : 2 }
 
-  /// `[to, from]`; every row sums to 1.
-  private func matrix(from count: Int, to size: Int) -> Tensor {
+  /// Rows `kept` of `[to, from]`; every row sums to 1.
+  private func matrix(from count: Int, to size: Int, _ kept: Range<Int>) -> Tensor {
     let scale = Double(count) / Double(size)
     let stretch = max(1, scale)
-    var weights = [Float](repeating: 0, count: size * count)
-    for row in 0..<size {
+    var weights = [Float](repeating: 0, count: kept.count * count)
+    for row in kept {
       let center = (Double(row) + 0.5) * scale
       let first = max(0, Int(center - reach * stretch + 0.5))
       let last = min(count, Int(center + reach * stretch + 0.5))
       let values = (first..<max(first + 1, last)).map { kernel((Double($0) - center + 0.5) / stretch) }
       let sum = values.reduce(0, +)
-      for (offset, value) in values.enumerated() { weights[row * count + first + offset] = Float(value / sum) }
+      for (offset, value) in values.enumerated() { weights[(row - kept.lowerBound) * count + first + offset] = Float(value / sum) }
     }
-    return Tensor(weights, shape: [size, count])
+    return Tensor(weights, shape: [kept.count, count])
   }
 
   private func kernel(_ x: Double) -> Double {

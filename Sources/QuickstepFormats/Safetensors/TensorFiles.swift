@@ -27,9 +27,14 @@ public enum TensorFiles {
     return try SafetensorsFile(file: file)
   }
 
+  /// Whether a name is that of an index of shards, a variant's (`model.safetensors.index.fp16.json`) included.
+  package static func isIndex(_ name: String) -> Bool { name.contains(".safetensors.index.") && name.hasSuffix(".json") }
+
   private static func openFolder(_ path: String) throws -> any TensorSource {
     let names = try FileKind.names(inFolder: path).filter { !$0.hasPrefix(".") }
-    let indices = names.filter { $0.hasSuffix(".safetensors.index.json") }
+    let plain = names.filter { $0.hasSuffix(".safetensors.index.json") }
+    // Those of variants count where there is no plain one.
+    let indices = plain.isEmpty ? names.filter(isIndex) : plain
     let files = names.filter { $0.hasSuffix(".safetensors") || $0.hasSuffix(".gguf") }
     // An index speaks for the shards beside it.
     if indices.count == 1 { return try ShardedSafetensors(path: path + "/" + indices[0]) }

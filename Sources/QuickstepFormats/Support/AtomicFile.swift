@@ -25,7 +25,7 @@ public final class AtomicFile {
     self.path = path
     // Hidden, so that readers that list a folder do not take it for a finished file.
     let name = path.split(separator: "/").last.map(String.init) ?? "file"
-    temporaryPath = folder + "/.\(name.prefix(100)).\(getpid()).\(UInt64.random(in: .min ... .max)).part"
+    temporaryPath = folder + "/.\(name.beginning(ofBytes: 100)).\(getpid()).\(UInt64.random(in: .min ... .max)).part"
     descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw FormatError(path, "cannot be written: \(systemErrorText())") }
   }

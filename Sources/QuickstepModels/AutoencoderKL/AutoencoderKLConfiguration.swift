@@ -18,6 +18,9 @@ public struct AutoencoderKLConfiguration: Sendable, Hashable {
   public var hasQuantConvolution: Bool, hasPostQuantConvolution: Bool
   /// Whether the middle attends.
   public var middleAttends: Bool
+  /// Whether it is meant to run in float32 where the rest runs in float16, whose range its activations leave: `force_upcast`, true where it is
+  /// not said.
+  public var needsFloat32: Bool
 
   /// Reads the file.
   /// - Throws: `FormatError` naming file and key of what is missing, unknown or not supported.
@@ -38,7 +41,8 @@ public struct AutoencoderKLConfiguration: Sendable, Hashable {
     middleAttends = try reader.flag("mid_block_add_attention", true)
     try reader.fixed("act_fn", .string("silu"), .string("swish"))
     for key in ["latents_mean", "latents_std"] { try reader.fixed(key, .null) }
-    reader.ignore("sample_size", "force_upcast")
+    needsFloat32 = try reader.flag("force_upcast", true)
+    reader.ignore("sample_size")
     try reader.finish()
     let count = blockChannels.count
     try reader.require(

@@ -239,11 +239,15 @@ public enum Architectures {
     try weights(in: folder, named: of(ConfigurationFile(path: folder + "/config.json")).weightsName)
   }
 
+  /// Files that the weights of a component may be in, the first that is there counting. Some folders hold half precision only, under names of
+  /// their own (diffusers' variants).
+  package static func weightFiles(_ name: String) -> [String] {
+    ["\(name).safetensors", "\(name).safetensors.index.json"]
+      + ["fp16", "bf16"].flatMap { ["\(name).\($0).safetensors", "\(name).safetensors.index.\($0).json"] }
+  }
+
   private static func weights(in folder: String, named name: String) throws -> any TensorSource {
-    // Some folders hold half precision only, under names of their own (diffusers' variants).
-    let variants = ["fp16", "bf16"].flatMap { ["\(name).\($0).safetensors", "\(name).safetensors.index.\($0).json"] }
-    let candidates = ["\(name).safetensors", "\(name).safetensors.index.json"] + variants
-    guard let path = candidates.map({ "\(folder)/\($0)" }).first(where: { FileManager.default.fileExists(atPath: $0) }) else {
+    guard let path = weightFiles(name).map({ "\(folder)/\($0)" }).first(where: { FileManager.default.fileExists(atPath: $0) }) else {
       let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
       if let pickle = files.sorted().first(where: ForeignFile.hasPickleEnding) {
         throw FormatError("\(folder)/\(pickle)", ForeignFile.pickleAdvice("\(folder)/\(pickle)"))

@@ -42,6 +42,8 @@ public struct PixArtTransformer: Backbone {
       )
     ])
   }
+  /// Only attention reads the prompt.
+  public var ignoresHiddenPlaces: Bool { true }
   /// The side of a patch.
   public var sizeMultiple: Int { configuration.patchSize }
 

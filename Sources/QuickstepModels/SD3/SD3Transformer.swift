@@ -49,6 +49,8 @@ public struct SD3Transformer: Backbone {
   }
   /// The side of a patch.
   public var sizeMultiple: Int { configuration.patchSize }
+  /// That of the table of positions.
+  public var largestSide: Int? { configuration.positionSize * configuration.patchSize }
 
   /// Needs `sequence` and `pooled`. Sites are the blocks and, in each, `attn` and `ff`, whose values are the picture's tokens and the prompt's
   /// (in the last block the picture's alone come out), and `attn2` where the block has it.

@@ -45,6 +45,8 @@ public struct SanaTransformer: Backbone {
       )
     ])
   }
+  /// Only attention reads the prompt.
+  public var ignoresHiddenPlaces: Bool { true }
   /// The side of a patch.
   public var sizeMultiple: Int { configuration.patchSize }
 
@@ -96,9 +98,10 @@ public struct SanaTransformer: Backbone {
     let (sample, timestep) = (try required("hidden_states", of: inputs), try required("timestep", of: inputs))
     guard sample.rank == 4 else { throw ComponentError("'hidden_states' must be [B, C, H, W], it is \(sample.shape)") }
     return try withTensorErrors {
+      let conditioning = try unpadded(["": Conditioning(named: inputs)])[""] ?? Conditioning()
       let output = try denoise(
         sample, timestep: timestep.to(.float32).reshape([-1]).expand([sample.size(0)]), guidance: inputs["guidance"],
-        conditioning: Conditioning(named: inputs), evaluation: .plain)
+        conditioning: conditioning, evaluation: .plain)
       return ["sample": output]
     }
   }

@@ -67,7 +67,7 @@ public struct OriginalCheckpoint: Sendable {
   public func part(_ name: String) throws -> Part {
     guard let part = parts.first(where: { $0.name == name }) else {
       throw FormatError(
-        index.path, "holds no '\(name)'; it holds \(parts.map(\.name).joined(separator: ", ")). Give one with --replace \(name)=PATH")
+        index.path, "holds no '\(name)'; it holds \(parts.map(\.name).joined(separator: ", ")). Give one with --replace \(name)=FOLDER")
     }
     return part
   }

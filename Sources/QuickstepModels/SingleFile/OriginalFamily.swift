@@ -70,6 +70,17 @@ public enum OriginalFamily: String, Sendable, Hashable, CaseIterable {
     }
   }
 
+  /// Names of its networks, the U-Net first; a file may lack all others.
+  package var partNames: [String] {
+    let encoders = textEncoders.map(\.part)
+    return ["unet", "vae"] + encoders.indices.filter { !encoders[..<$0].contains(encoders[$0]) }.map { encoders[$0] }
+  }
+
+  /// The token that fills up prompts for a text encoder, where it is not the end token.
+  package func padding(of part: String) -> String? {
+    textEncoders.contains { $0.part == part && $0.padsWithExclamation } ? "!" : nil
+  }
+
   /// The autoencoders of XL were trained anew; their latents have another spread.
   var codecScale: Double { self == .stableDiffusionXL || self == .stableDiffusionXLRefiner ? 0.13025 : 0.18215 }
 

@@ -36,11 +36,11 @@ struct OriginalTransformer {
     }
   }
 
-  /// One past the largest number after `list.`.
+  /// One past the largest number after `list.`. Names with numbers that no network has are left to be refused as unknown.
   private func count(_ list: String) -> Int {
     let start = prefix + list + "."
     let numbers = source.names.compactMap { $0.hasPrefix(start) ? $0.dropFirst(start.count).prefix { $0 != "." } : nil }
-    return (numbers.compactMap { Int($0) }.max() ?? -1) + 1
+    return (numbers.compactMap { Int($0) }.filter((0..<1000).contains).max() ?? -1) + 1
   }
 
   /// `weight`, `bias` and whatever else is there below a scope, under another.

@@ -8,15 +8,18 @@ struct PackedConvolution: Sendable {
   let storage: Int32
   let method: ConvolutionMethod
 
-  /// - Parameter weight: `[out, in, kernel, kernel]`, float32.
+  /// - Parameter weight: `[out, in, kernel, kernel]`, float32; without memory for outlines, whose layers count and cannot run.
   init?(_ weight: Tensor, shape: ConvolutionShape, preparation: LayerPreparation) {
-    guard shape.groups == 1, let rows = KernelTensors.rows(weight), let source = rows.floats else { return nil }
+    let isOutline = weight.device == .meta
+    guard shape.groups == 1, let rows = isOutline ? weight : KernelTensors.rows(weight) else { return nil }
     self.shape = shape
     storage = preparation.storageCode
     method = preparation.convolution
     var sizes = Self.sizes(shape, batch: 1, height: shape.kernel, width: shape.kernel)
-    packed = Tensor.empty([Int(qs_convolution_packed_count(&sizes))], dtype: preparation.packedType)
-    guard let target = packed.address else { return nil }
+    let count = Int(qs_convolution_packed_count(&sizes))
+    packed = Tensor.empty([count], dtype: preparation.packedType, device: weight.device)
+    if isOutline { return }
+    guard let source = rows.floats, let target = packed.address else { return nil }
     qs_convolution_pack(source, &sizes, storage, target)
     withExtendedLifetime(rows) {}
   }

@@ -10,14 +10,17 @@ struct PackedMatrix: Sendable {
   let isGated: Bool
   let storage: Int32
 
-  /// - Parameter weight: `[out, in]`, float32.
+  /// - Parameter weight: `[out, in]`, float32; without memory for outlines, whose layers count and cannot run.
   init?(_ weight: Tensor, isGated: Bool, preparation: LayerPreparation) {
-    guard weight.rank == 2, let rows = KernelTensors.rows(weight), let source = rows.floats else { return nil }
+    let isOutline = weight.device == .meta
+    guard weight.rank == 2, let rows = isOutline ? weight : KernelTensors.rows(weight) else { return nil }
     (outputs, inputs) = (weight.size(0), weight.size(1))
     self.isGated = isGated
     storage = preparation.storageCode
-    packed = Tensor.empty([Int(qs_matrix_packed_count(Int64(outputs), Int64(inputs)))], dtype: preparation.packedType)
-    guard let target = packed.address else { return nil }
+    let count = Int(qs_matrix_packed_count(Int64(outputs), Int64(inputs)))
+    packed = Tensor.empty([count], dtype: preparation.packedType, device: weight.device)
+    if isOutline { return }
+    guard let source = rows.floats, let target = packed.address else { return nil }
     qs_matrix_pack(source, Int64(outputs), Int64(inputs), isGated, storage, target)
     withExtendedLifetime(rows) {}
   }

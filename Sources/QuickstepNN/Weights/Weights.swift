@@ -37,7 +37,7 @@ public struct Weights: Sendable {
   /// A parameter that the layer keeps in a form of its own, in place of the stored one: checked and counted as others are, but not held by the
   /// parameter tree. `nil` when layers stay plain, when `prepare` gives nothing, or when there is no such tensor; ask for the parameter then.
   /// - Parameters:
-  ///   - prepare: makes the layer's form of the tensor, float32 on the CPU.
+  ///   - prepare: makes the layer's form of the tensor, float32 on the CPU, or without memory for outlines.
   ///   - bytes: what that form takes in memory.
   func prepared<Form>(
     _ name: String, _ shape: [Int], _ prepare: (Tensor, LayerPreparation) -> Form?, bytes: (Form) -> Int
@@ -58,7 +58,8 @@ public struct Weights: Sendable {
   /// Constructs a model from a checkpoint.
   /// - Parameters:
   ///   - dtype: floating-point weights are converted to it; `nil` keeps them as stored.
-  ///   - preparation: how layers prepare themselves for running on a CPU; the other weights are float32 then, whatever `dtype` says.
+  ///   - preparation: how layers prepare themselves for running on a CPU; the other weights are float32 then, whatever `dtype` says. Without
+  ///     memory (`.meta`) such layers take as many bytes, and cannot run.
   ///   - ignored: names that may be left unused (buffers that the model recomputes).
   ///   - construct: builds the model from the root scope.
   /// - Returns: the model and its parameters.

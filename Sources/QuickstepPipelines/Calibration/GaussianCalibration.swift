@@ -78,7 +78,7 @@ public struct GaussianCalibration: Sendable {
             var pixels = try plain.tensor().unsqueeze(0)
             if channels == 1, pixels.size(1) == 3 { pixels = pixels.mean([1], keepdim: true) }
             if channels == 3, pixels.size(1) == 1 { pixels = pixels.expand([1, 3, height, width]) }
-            let placed = pixels.to(model.computeType, model.device)
+            let placed = pixels.to(model.codecType, model.device)
             return try (model.codec.map { try $0.latents(placed) } ?? placed).to(.float32, .cpu).contiguous()
           }
         })

@@ -122,12 +122,14 @@ public struct OLSSCalibration: Sendable {
     }
     let start = try wanted(0)
     var (states, predicted): ([Tensor], [[Tensor]]) = (start, [])
-    for step in 0..<(path.count - 1) {
+    let count = path.count - 1
+    for step in 0..<count {
       let level = rows.levels[step]
       let context = StepContext(
-        step: step, stepCount: path.count - 1, evaluation: step, evaluationCount: path.count - 1, level: level)
-      let noises = try denoisers.indices.map { batch in
-        try withInference {
+        step: step, stepCount: count, evaluation: step, evaluationCount: count, level: level)
+      let noises = try denoisers.indices.map { batch -> Tensor in
+        try Task.checkCancellation()
+        return try withInference {
           try withTensorErrors {
             let state = states[batch].to(pipeline.model.device)
             let denoised = try denoisers[batch].denoised(state, context: context)
@@ -137,6 +139,7 @@ public struct OLSSCalibration: Sendable {
       }
       predicted.append(noises)
       states = try rows.fit(start: start, predicted: predicted, wanted: wanted(path[step + 1]))
+      progress?("rows of \(count) evaluations", Double(step + 1) / Double(count))
     }
     return try rows.plan()
   }

@@ -60,7 +60,7 @@ struct StableDiffusionXLConditioner: Conditioner {
 
   /// Adds numbers: original height and width, crop from the top left, and either target height and width or a score.
   func condition(encoded sequence: Tensor, pooled: Tensor?, frame: ConditioningFrame) throws -> Conditioning {
-    guard let pooled else { throw GenerationError("'\(model)' needs 'pooled_prompt_embeds' beside 'prompt_embeds'") }
+    guard let pooled else { throw frame.missingSummary(model) }
     var result = Conditioning(sequence: sequence, pooled: pooled)
     // The scores are those of the reference's pipeline.
     let end = toldScores ? [frame.side == .positive ? 6 : 2.5] : [Float(frame.height), Float(frame.width)]

@@ -114,7 +114,25 @@ extension Conditioner {
       result["negative"] = try condition(encoded: other, pooled: given.negativePooledPromptEmbeds, frame: frame)
       result["negative"]?.mask = given.negativePromptMask?.to(.bool)
     }
+    return result.contains { $0.value.mask != nil } ? result.mapValues(\.masked) : result
+  }
+}
+
+extension Conditioning {
+  /// With a mask of its own, under which all places count where it had none: branches that are evaluated together must not share another's.
+  fileprivate var masked: Conditioning {
+    guard mask == nil, let sequence else { return self }
+    var result = self
+    result.mask = .ones([sequence.size(0), sequence.size(1)], dtype: .bool, device: sequence.device)
     return result
+  }
+}
+
+extension ConditioningFrame {
+  /// The error for encoded prompts without the summary that a model needs beside them.
+  func missingSummary(_ model: String) -> GenerationError {
+    let prefix = side == .negative ? "negative_" : ""
+    return GenerationError("'\(model)' needs '\(prefix)pooled_prompt_embeds' beside '\(prefix)prompt_embeds'")
   }
 }
 

@@ -32,7 +32,7 @@ struct FluxConditioner: Conditioner {
   }
 
   func condition(encoded sequence: Tensor, pooled: Tensor?, frame: ConditioningFrame) throws -> Conditioning {
-    guard let pooled else { throw GenerationError("'\(model)' needs 'pooled_prompt_embeds' beside 'prompt_embeds'") }
+    guard let pooled else { throw frame.missingSummary(model) }
     var result = Conditioning(sequence: sequence, pooled: pooled)
     if embedsGuidance {
       result.guidanceScale = .full([sequence.size(0)], fillValue: .real(frame.guidanceScale), dtype: .float32, device: sequence.device)

@@ -43,7 +43,7 @@ struct StableDiffusion3Conditioner: Conditioner {
   }
 
   func condition(encoded sequence: Tensor, pooled: Tensor?, frame: ConditioningFrame) throws -> Conditioning {
-    guard let pooled else { throw GenerationError("'\(model)' needs 'pooled_prompt_embeds' beside 'prompt_embeds'") }
+    guard let pooled else { throw frame.missingSummary(model) }
     return Conditioning(sequence: sequence, pooled: pooled)
   }
 }

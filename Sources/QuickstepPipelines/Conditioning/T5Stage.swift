@@ -26,6 +26,8 @@ struct T5Stage: Sendable {
   }
 
   /// Prompts through tokenizer and encoder.
+  ///
+  /// Where the encoder does not see the padding, what the reference computes in its places behind the longest prompt is left out, and zeros stand in its place.
   /// - Parameter masksPadding: whether the encoder sees the tokens of the prompt only, and not the padding.
   /// - Returns: `[B, L, D]`, and which positions hold tokens, `[B, L]` boolean.
   func encode(
@@ -37,6 +39,9 @@ struct T5Stage: Sendable {
     }
     let ids = Tensor(encodings.flatMap(\.ids), shape: [prompts.count, length]).to(device)
     let mask = Tensor(encodings.flatMap(\.mask), shape: [prompts.count, length]).to(device)
-    return (encoder(ids, mask: masksPadding ? mask : nil), mask)
+    guard masksPadding else { return (encoder(ids), mask) }
+    let longest = encodings.map { ($0.mask.lastIndex(of: true) ?? length - 1) + 1 }.max() ?? length
+    func cut(_ tensor: Tensor) -> Tensor { longest < length ? tensor.narrow(1, start: 0, length: longest).contiguous() : tensor }
+    return (encoder(cut(ids), mask: cut(mask)).pad([0, 0, 0, length - longest], value: 0), mask)
   }
 }

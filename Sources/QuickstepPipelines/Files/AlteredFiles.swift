@@ -9,23 +9,42 @@ struct AlteredFiles: ModelFiles {
   private let options: ModelOptions
   private let plan: LoRAPlan
   private let replaced: [String: ModelPart]
+  /// With the parts that a single file lacked.
+  let index: ConfigurationFile
+  let partNames: [String]
 
   init(_ base: any ModelFiles, _ options: ModelOptions) throws {
     var replaced: [String: ModelPart] = [:]
     for (name, path) in options.replacements { replaced[name] = try Self.replacement(name, path, base) }
-    let names = options.adapters.isEmpty ? [] : base.partNames.filter { !["vae", "safety_checker", "image_encoder"].contains($0) }
+    let added = replaced.filter { !base.partNames.contains($0.key) }
+    let members = added.mapValues { part in
+      let library = part.name.hasPrefix("text_encoder") ? "transformers" : "diffusers"
+      return JSONValue.array([.string(library), .string(part.configuration.className ?? "")])
+    }
+    let index = ConfigurationFile(path: base.index.path, members: base.index.members.merging(members) { $1 })
+    let partNames = (base.partNames + added.keys).sorted()
+    let adaptable = options.adapters.isEmpty ? [] : partNames.filter { Self.isAdaptable($0, index) }
     var parts: [String: any TensorSource] = [:]
-    for name in names { parts[name] = try (replaced[name] ?? base.part(name)).weights }
+    for name in adaptable { parts[name] = try (replaced[name] ?? base.part(name)).weights }
     self.base = base
     self.options = options
     self.replaced = replaced
+    (self.index, self.partNames) = (index, partNames)
     plan = try LoRAPlan(
       options.adapters, parts: parts, mode: options.adapterMode, allowsPartial: options.allowsPartialAdapters)
   }
 
-  /// A component folder brings its configuration; a file takes the place of the model's own weights and keeps the model's configuration.
+  /// Whether a LoRA may change a part: the denoising network and text encoders. Published folders have others beside them, such as copies of the
+  /// parts for other libraries, which the index does not name.
+  private static func isAdaptable(_ name: String, _ index: ConfigurationFile) -> Bool {
+    ["unet", "transformer", "text_encoder"].contains { name.hasPrefix($0) } && index.members[name]?.array?.last?.string != nil
+  }
+
+  /// A component folder brings its configuration; a file takes the place of the model's own weights and keeps the model's configuration. What a
+  /// single file of its family may lack is added.
   private static func replacement(_ name: String, _ path: String, _ base: any ModelFiles) throws -> ModelPart {
-    guard base.partNames.contains(name) else {
+    let isLacking = !base.partNames.contains(name)
+    guard !isLacking || (base as? SingleFile)?.familyParts.contains(name) == true else {
       throw FormatError(base.path, "has no part '\(name)' to replace; it has \(base.partNames.joined(separator: ", "))")
     }
     if ModelLibrary.isFile(path + "/config.json") {
@@ -34,6 +53,10 @@ struct AlteredFiles: ModelFiles {
       part.name = name
       return part
     }
+    guard !isLacking else {
+      throw FormatError(
+        path, "has no config.json, and '\(base.path)' holds no '\(name)' whose configuration could be kept; give a component folder")
+    }
     let source = try TensorFiles.open(path)
     return ModelPart(
       name: name, configuration: try base.part(name).configuration, weights: try ComponentFile.tensors(name, in: source), paths: [path])
@@ -41,8 +64,6 @@ struct AlteredFiles: ModelFiles {
 
   var path: String { base.path }
   var name: String { base.name }
-  var index: ConfigurationFile { base.index }
-  var partNames: [String] { base.partNames }
   var notes: [String] { base.notes + plan.notes }
 
   func part(_ name: String) throws -> ModelPart {
@@ -58,7 +79,10 @@ struct AlteredFiles: ModelFiles {
   }
 
   func tokenizer(_ name: String) throws -> TokenizerLocation {
-    guard let folder = options.tokenizer else { return try base.tokenizer(name) }
+    guard let folder = options.tokenizer else {
+      guard let single = base as? SingleFile, let encoder = replaced[SingleFile.encoder(of: name)] else { return try base.tokenizer(name) }
+      return try single.tokenizer(name, for: encoder.configuration)
+    }
     guard ModelLibrary.isFolder(folder) else { throw FormatError(folder, "the tokenizer's folder is missing") }
     let own = "\(folder)/\(name)"
     // A plain vocabulary serves all encoders; what fills up prompts depends on the encoder.

@@ -29,6 +29,8 @@ struct SingleFile: ModelFiles {
   var index: ConfigurationFile { checkpoint.index }
   var notes: [String] { checkpoint.notes }
   var partNames: [String] { checkpoint.parts.map(\.name).sorted() }
+  /// Names of the networks that its family has, those that it lacks included.
+  var familyParts: [String] { checkpoint.family.partNames }
   /// For people.
   var family: String { checkpoint.family.rawValue }
 
@@ -40,8 +42,13 @@ struct SingleFile: ModelFiles {
   func scheduler() -> ConfigurationFile { checkpoint.scheduler }
 
   func tokenizer(_ name: String) throws -> TokenizerLocation {
+    try tokenizer(name, for: checkpoint.part(Self.encoder(of: name)).configuration)
+  }
+
+  /// - Parameter encoder: the configuration of the text encoder, which may be from elsewhere.
+  func tokenizer(_ name: String, for encoder: ConfigurationFile) throws -> TokenizerLocation {
     let padding = padding(of: name)
-    let size = try encoderVocabulary(name)
+    let size = encoder.members["vocab_size"]?.integer
     let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
     // Beside the file: what belongs to this file alone, then what belongs to all in the folder.
     let beside = ["\(folder)/\(self.name).\(name)", "\(folder)/\(name)", "\(folder)/tokenizer", folder]
@@ -56,14 +63,12 @@ struct SingleFile: ModelFiles {
         + "the models that are listed by 'quickstep models', and \(TokenizerSearch.clipModels.joined(separator: ", ")) in the hub cache")
   }
 
-  /// The token that fills up prompts for an encoder: open_clip's towers were trained with `!`, whose number is 0.
-  func padding(of tokenizer: String) -> String {
-    (try? checkpoint.part(tokenizer.replacing("tokenizer", with: "text_encoder")))?.padding ?? "<|endoftext|>"
-  }
+  /// The text encoder that a tokenizer is for.
+  static func encoder(of tokenizer: String) -> String { tokenizer.replacing("tokenizer", with: "text_encoder") }
 
-  private func encoderVocabulary(_ name: String) throws -> Int? {
-    try checkpoint.part(name.replacing("tokenizer", with: "text_encoder")).configuration.members["vocab_size"]?.integer
-  }
+  /// The token that fills up prompts for an encoder: open_clip's towers were trained with `!`, whose number is 0. The family says so,
+  /// wherever the encoder is from.
+  func padding(of tokenizer: String) -> String { checkpoint.family.padding(of: Self.encoder(of: tokenizer)) ?? "<|endoftext|>" }
 }
 
 /// CLIP vocabularies on this machine.

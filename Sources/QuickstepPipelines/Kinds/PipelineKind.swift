@@ -94,12 +94,26 @@ struct ComponentLoader {
 
   /// The component `part`.
   /// - Throws: `FormatError` when it is of another kind.
-  mutating func component<Kind>(_ part: String, as kind: Kind.Type) throws -> Kind {
-    let stored = try files.part(part)
+  mutating func component<Kind>(_ part: String, as kind: Kind.Type) throws -> Kind { try load(files.part(part), as: kind, dtype: dtype) }
+
+  /// The codec, and the type of what goes into and comes out of it. Where layers compute in float16 a codec whose configuration asks for more is
+  /// loaded in float32, as the reference's pipelines for XL convert it before they use it.
+  mutating func codec() throws -> (network: any PictureCodec, type: DType) {
+    let part = try files.part("vae")
+    var own = dtype
+    if dtype == .float16, preparation == nil, part.configuration.className == "AutoencoderKL",
+      try AutoencoderKLConfiguration(part.configuration).needsFloat32
+    {
+      own = .float32
+    }
+    return (try load(part, as: (any PictureCodec).self, dtype: own), preparation == nil ? own : .float32)
+  }
+
+  private mutating func load<Kind>(_ stored: ModelPart, as kind: Kind.Type, dtype: DType) throws -> Kind {
     let weights: any TensorSource = device == .meta ? OutlineTensors(base: stored.weights) : stored.weights
     let found = try Architectures.load(stored.configuration, from: weights, dtype: dtype, device: device, preparation: preparation)
     guard let typed = found.component as? Kind else {
-      throw FormatError(stored.configuration.path, "\(found.architecture.className) is not supported as '\(part)' of this pipeline")
+      throw FormatError(stored.configuration.path, "\(found.architecture.className) is not supported as '\(stored.name)' of this pipeline")
     }
     parameterBytes += found.parameters.byteCount
     paths += stored.paths.filter { !paths.contains($0) }

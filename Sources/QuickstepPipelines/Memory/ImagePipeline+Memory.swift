@@ -29,13 +29,18 @@ extension ImagePipeline {
     // A few states of the solver, in float32.
     denoise = denoise.map { $0 + 8 * 4 * batch * plan.sampleShape.reduce(1, *) }
     let decode = model.codec.map { codec in
-      codec.workingBytes(pictureSide: (plan.width, plan.height), elementBytes: bytes, inStrips: plan.worksInStrips)
+      codec.workingBytes(
+        pictureSide: (plan.width, plan.height), elementBytes: model.codecType.byteCount, inStrips: plan.worksInStrips)
     }
+    // Pixels, or the states where the run stops at them, in float32.
+    let kept =
+      request.stopsAtLatents
+      ? plan.sampleShape.reduce(1, *) : (model.codec?.pictureChannels ?? plan.sampleShape[0]) * plan.width * plan.height
     let isDecoded = !request.stopsAtLatents || request.pictures.start != nil
     return MemoryEstimate(
       weights: weights, encode: encode, denoise: denoise, held: heldBytes(segments, request, batch: batch),
       decode: isDecoded ? decode ?? 0 : 0, decodesInStrips: isDecoded && plan.worksInStrips,
-      stateShape: [request.prompts.count] + plan.sampleShape)
+      pictures: 4 * kept * request.prompts.count, stateShape: [request.prompts.count] + plan.sampleShape)
   }
 
   /// What methods hold in all parts of a run together: each part's methods keep what they hold until the batch is done.
@@ -67,7 +72,8 @@ extension RunSegment {
 
   /// What passes through its network in one evaluation, found on an outline of the model: tensors that have shapes and no values.
   fileprivate func sizes(_ request: GenerationRequest, batch: Int) throws -> RunSizes {
-    let isOutline = model.device == .meta && model.dtype == model.computeType
+    // Layers that only count for their bytes cannot be passed through.
+    let isOutline = model.device == .meta && model.askedKernels == .plain
     let outline =
       try isOutline ? model : LoadedModel.outline(folder: model.folder, dtype: model.computeType, kernels: .plain, options: model.options)
     let calls = plan.outline.calls

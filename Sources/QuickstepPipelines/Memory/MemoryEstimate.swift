@@ -5,7 +5,7 @@ public import QuickstepTensor
 /// What a request will need, known before its weights are read: from an outline of the model (``LoadedModel/outline(folder:dtype:kernels:options:)``) and the sizes asked
 /// for. Stages follow each other, so the largest counts.
 public struct MemoryEstimate: Sendable, Hashable {
-  /// Bytes of all parameters in the type computed with; those of a ControlNet, of models that share the run and of methods' own included.
+  /// Bytes of all parameters as they are kept; those of a ControlNet, of models that share the run and of methods' own included.
   public var weights: Int
   /// Bytes in use beside them while prompts are encoded; 0 where they come encoded.
   public var encode: Int
@@ -17,12 +17,13 @@ public struct MemoryEstimate: Sendable, Hashable {
   public var decode: Int
   /// Whether the codec works in strips.
   public var decodesInStrips: Bool
-
+  /// Bytes of all finished pictures, which are kept until the last one is.
+  public var pictures: Int
   /// `[N, C, H, W]` of what is denoised for all pictures.
   public var stateShape: [Int]
 
-  /// Weights and the largest stage. What methods hold is let go with the batch, after its pictures are decoded.
-  public var peak: Int { weights + max(encode, (held ?? 0) + max(denoise ?? 0, decode)) }
+  /// Weights, the pictures and the largest stage. What methods hold is let go with the batch, after its pictures are decoded.
+  public var peak: Int { weights + pictures + max(encode, (held ?? 0) + max(denoise ?? 0, decode)) }
 
   /// What the program needs besides: libraries, their kernels and their buffers. 170 MB are seen in the smallest runs on x86 with two threads, and
   /// twice as much in large ones.
@@ -63,7 +64,7 @@ public enum CodecTiling: String, Sendable, Codable, CaseIterable {
       }
       return false
     }
-    let whole = codec.workingBytes(pictureSide: (width, height), elementBytes: model.computeType.byteCount, inStrips: false)
+    let whole = codec.workingBytes(pictureSide: (width, height), elementBytes: model.codecType.byteCount, inStrips: false)
     return self == .on || (self == .auto && whole > Self.threshold)
   }
 }

@@ -112,10 +112,8 @@ extension InputPicture {
       let (wide, high) = (
         max(width, Int((Double(self.width) * scale).rounded())), max(height, Int((Double(self.height) * scale).rounded()))
       )
-      let covering = try Lanczos.resized(pixels, width: wide, height: high)
-      return try withTensorErrors {
-        covering.narrow(1, start: (high - height) / 2, length: height).narrow(2, start: (wide - width) / 2, length: width).contiguous()
-      }
+      let (left, top) = ((wide - width) / 2, (high - height) / 2)
+      return try Lanczos.resized(pixels, width: wide, height: high, columns: left..<(left + width), rows: top..<(top + height))
     }
   }
 }

@@ -87,14 +87,18 @@ public struct ControlInput: Sendable {
   public init(
     folder: String, picture: InputPicture, dtype: DType = .float32, device: Device = .cpu, kernels: KernelChoice = .standard
   ) throws {
+    let stored = kernels.preparation(dtype: dtype, device: device == .meta ? .cpu : device)
+    // An outline's layers are passed through for sizes, in the type that the prepared ones compute in, which count for their bytes.
+    let isOutline = device == .meta && stored != nil
     let loaded = try Architectures.load(
-      folder: folder, dtype: dtype, device: device, preparation: kernels.preparation(dtype: dtype, device: device))
+      folder: folder, dtype: isOutline ? .float32 : dtype, device: device, preparation: isOutline ? nil : stored)
     guard let network = loaded.component as? ControlNet else {
       throw GenerationError("\(folder) holds a \(loaded.architecture.className), not a ControlNetModel")
     }
     self.network = network
     self.folder = folder
     self.picture = picture
-    parameterBytes = loaded.parameters.byteCount
+    let counted = try isOutline ? Architectures.load(folder: folder, device: device, preparation: stored) : loaded
+    parameterBytes = counted.parameters.byteCount
   }
 }

@@ -9,6 +9,8 @@ struct PreparedControl {
   private let hint: Tensor
   /// The branch of guidance that has the prompt.
   private let prompted = "positive"
+  /// How a place in the part of the run that it is called in is a place in the whole.
+  private var whole: (StepContext) -> StepContext = { $0 }
 
   /// - Parameter picture: `[1, C, H, W]` in 0…1, of the network's type and on its device.
   init(_ input: ControlInput, _ picture: Tensor) throws {
@@ -16,12 +18,17 @@ struct PreparedControl {
     hint = try withTensorErrors { input.network.embedded(picture) }
   }
 
+  /// The same, called with places within a part of the run.
+  func within(_ segment: RunSegment) -> PreparedControl {
+    var control = self
+    control.whole = segment.whole
+    return control
+  }
+
   /// Whether it adds anything in this evaluation.
   func acts(_ context: StepContext) -> Bool {
-    let count = Double(context.stepCount)
-    return input.scale != 0 && Double(context.step) / count >= input.interval.lowerBound
-      && Double(context.step + 1) / count <= input.interval.upperBound
-      && (!fades || context.branches.contains(prompted))
+    let place = whole(context)
+    return input.acts(step: place.step, of: place.stepCount) && (!fades || context.branches.contains(prompted))
   }
 
   /// Where it guesses, or adds the same everywhere, it adds less on outer levels, and leaves the branch without a prompt alone.
@@ -43,6 +50,14 @@ struct PreparedControl {
     guard active.count < context.branches.count else { return residuals }
     func spread(_ tensor: Tensor) -> Tensor { .cat(context.branches.indices.map { active.contains($0) ? tensor : tensor.zerosLike() }) }
     return ControlResiduals(down: residuals.down.map(spread), middle: residuals.middle.map(spread))
+  }
+}
+
+extension ControlInput {
+  /// Whether it adds anything in a step of a run; in runs whose steps are not known beforehand it acts in all of them or is refused.
+  func acts(step: Int, of count: Int) -> Bool {
+    guard scale != 0, interval != 0...1 else { return scale != 0 }
+    return Double(step) / Double(count) >= interval.lowerBound && Double(step + 1) / Double(count) <= interval.upperBound
   }
 }
 

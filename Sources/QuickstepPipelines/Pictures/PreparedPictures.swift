@@ -10,12 +10,12 @@ struct PreparedPictures {
   /// At the size of the samples, `[1, 1, h, w]`, float32.
   let mask: Tensor?
   /// What a network that inpaints by itself is told: mask and kept part, `[1, 1 + C, h, w]`, in the network's type.
-  let told: Tensor?
-  private let controls: [PreparedControl]
+  private(set) var told: Tensor?
+  private var controls: [PreparedControl]
 
   init(_ pictures: ResolvedPictures, _ model: LoadedModel, inStrips: Bool) throws {
     func encoded(_ picture: Tensor) throws -> Tensor {
-      let placed = picture.to(model.computeType, model.device)
+      let placed = picture.to(model.codecType, model.device)
       return try (model.codec.map { try inStrips ? $0.latentsInStrips(placed) : $0.latents(placed) } ?? placed).to(.float32)
     }
     let factor = model.pixelsPerSample
@@ -32,6 +32,15 @@ struct PreparedPictures {
     controls = try pictures.controls.map { try PreparedControl($0.input, $0.hint.to(model.computeType, model.device)) }
   }
 
+  /// The same for the part of a run that one model does: the ControlNets that act in it, where they are in the whole run. Other models than the request's
+  /// take states alone.
+  func within(_ segment: RunSegment) -> PreparedPictures {
+    var pictures = self
+    pictures.controls = segment.controls.map { controls[$0].within(segment) }
+    if segment.isCompanion { pictures.told = nil }
+    return pictures
+  }
+
   /// Where a batch begins, the noise it was given or drew, and what is to be done to its state after every step.
   func start(
     _ range: Range<Int>, _ plan: ResolvedRequest, model: LoadedModel, noise: inout any NoiseSource
@@ -41,20 +50,17 @@ struct PreparedPictures {
       return (.given(state.narrow(0, start: range.lowerBound, length: range.count).contiguous()), nil)
     }
     guard let clean else {
-      let given = try plan.initialLatents(range)
-      guard let start = plan.start else { return (given.map { .given($0) } ?? .noise(shape, device: model.device, scale: .marginal), nil) }
-      let level = plan.grid.levels[0]
-      let spread = (level.alpha * level.alpha + level.sigma * level.sigma).squareRoot()
-      let initial = try given ?? linearCombination([(noise.draw(shape: shape, dtype: .float32, device: model.device), spread)])
-      return (.given(try start.state(initial, range)), nil)
+      let initial = try plan.initialLatents(range) ?? plan.drawnLatents(shape, &noise, device: model.device)
+      return (.given(try plan.start?.state(initial, range) ?? initial), nil)
     }
     let drawn = try plan.given(range).latents?.contiguous() ?? noise.draw(shape: shape, dtype: .float32, device: model.device)
     let picture = clean.expand(shape).contiguous()
     let level = plan.grid.levels[plan.pictures.steps.lowerBound]
     // With a mask and nothing kept of the picture the reference begins at noise alone.
     let isNoise = mask != nil && plan.pictures.strength == 1
-    let spread = (level.alpha * level.alpha + level.sigma * level.sigma).squareRoot()
-    let state = try isNoise ? linearCombination([(drawn, spread)]) : linearCombination([(picture, level.alpha), (drawn, level.sigma)])
+    let state =
+      try isNoise
+      ? linearCombination([(drawn, plan.noiseScale(at: level))]) : linearCombination([(picture, level.alpha), (drawn, level.sigma)])
     guard let mask, told == nil else { return (.given(state), nil) }
     let last = plan.pictures.steps.count - 1
     return (

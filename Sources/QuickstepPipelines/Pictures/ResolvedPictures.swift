@@ -115,7 +115,8 @@ struct ResolvedPictures {
     return min(roundsUp ? Int(Double(steps) - run) : steps - Int(run), steps - 1)
   }
 
-  private static func check(_ control: ControlInput, _ model: LoadedModel, sampleShape: [Int]) throws {
+  /// - Throws: `GenerationError` where a ControlNet does not suit a model's network, or what was asked of it is out of range.
+  static func check(_ control: ControlInput, _ model: LoadedModel, sampleShape: [Int]) throws {
     guard let network = (model.backbone as? UNet2DCondition)?.configuration else {
       throw GenerationError("the network of '\(model.name)' takes no ControlNet; only UNet2DConditionModel does")
     }

@@ -76,6 +76,9 @@ struct WorkingSize: Sendable {
       throw GenerationError(
         "the size \(width)x\(height) does not suit '\(model.name)': both sides must be multiples of \(multiple), at most 4096")
     }
+    if let side = model.backbone.largestSide.map({ $0 * model.pixelsPerSample }), max(width, height) > side {
+      throw GenerationError("the size \(width)x\(height) does not suit '\(model.name)': its network takes sides of at most \(side)")
+    }
     if (width, height) != shown {
       warning = "'\(model.name)' works at \(width)x\(height); pictures are scaled and cut to \(shown.width)x\(shown.height)"
     } else {

@@ -102,16 +102,16 @@ struct ChainGeneration {
 
   /// Chains after their burn-in, and what the runs cost that they began with.
   private func begun(_ group: [[Int]], _ seeds: [UInt64], _ denoiser: any Denoiser) throws -> (DenoisingChains, Int) {
-    let noise = try SeededNoise(seeds: seeds)
+    // Generators are shared by all copies of the source: what is asked for later is drawn after what a run drew.
+    var noise: any NoiseSource = try SeededNoise(seeds: seeds)
     // The model's own way to make a picture, in few steps.
     var first = GenerationRequest(prompts: group.map { request.prompts[$0[0]] }, seeds: seeds)
     (first.style, first.width, first.height, first.steps) = (request.style, request.width, request.height, chains.startSteps)
     (first.guidanceScale, first.scheduler) = (request.guidanceScale, plan.schedulerText)
-    let run = try ResolvedRequest(first, model: model).run(start: .noise([group.count] + plan.sampleShape, device: model.device))
-    let (clean, cost) = try run.run(denoiser, noise: noise)
-    // Generators are shared by all copies of the source: what follows is drawn after what the run drew.
-    var more = noise
-    let added = try more.draw(shape: clean.shape, dtype: clean.dtype, device: clean.device)
+    let short = try ResolvedRequest(first, model: model)
+    let initial = try short.drawnLatents([group.count] + plan.sampleShape, &noise, device: model.device)
+    let (clean, cost) = try short.run(start: .given(initial)).run(denoiser, noise: noise)
+    let added = try noise.draw(shape: clean.shape, dtype: clean.dtype, device: clean.device)
     var walk = try DenoisingChains(
       from: linearCombination([(clean, 1), (added, chains.startNoise)]),
       guesses: Array(repeating: chains.startNoise, count: group.count), schedule: plan.schedule, estimator: estimator(), noise: noise,

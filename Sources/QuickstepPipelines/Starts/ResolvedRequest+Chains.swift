@@ -27,15 +27,21 @@ extension ResolvedRequest {
   ) throws -> (grid: Grid, spacing: String, parameters: [String: String], warnings: [String]) {
     let found = try AllGrids.match(request.spacing ?? match.alias?.spacing ?? standardSpacing)
     let name = found.spacing.declaration.name
-    guard found.spacing.declaration.parameters.contains(where: { $0.name == "sigma-max" }) else {
+    let parameters = found.parameters(request.spacingParameters)
+    let unable = "the grid '\(name)' cannot begin at the noise that a chain's state happens to have"
+    guard let begin = found.spacing.declaration.parameters.first(where: { $0.name == "sigma-max" }) else {
       let able = AllGrids.all.filter { $0.declaration.parameters.contains { $0.name == "sigma-max" } }.map { $0.declaration.name }
-      throw GenerationError(
-        "the grid '\(name)' cannot begin at the noise that a chain's state happens to have; use \(able.joined(separator: ", "))")
+      throw GenerationError("\(unable); use \(able.joined(separator: ", "))")
+    }
+    if let condition = begin.condition, let value = parameters[condition.parameter], !condition.values.contains(value) {
+      throw GenerationError("\(unable) with \(condition.parameter)=\(value); use \(condition.parameter)=\(condition.values[0])")
     }
     guard request.spacingParameters["sigma-max"] == nil else {
       throw GenerationError("'sigma-max' has no effect on runs from the states of chains, which bring it along; leave it out")
     }
-    let parameters = found.parameters(request.spacingParameters)
+    guard request.spacingParameters["sigma-min"] == nil else {
+      throw GenerationError("'sigma-min' may be above the noise that a chain's state happens to have; leave it out")
+    }
     let grid = try Self.grid(from: probe, schedule: schedule, spacing: name, parameters: parameters, steps: steps)
     // Solvers that take no such grid are found out before any work is done.
     _ = try DenoisingChains.tableau(from: [probe], solver: solver, schedule: schedule) { _ in grid }
@@ -51,6 +57,10 @@ extension ResolvedRequest {
     from sigma: Double, schedule: any NoiseSchedule, spacing: String, parameters: [String: String], steps: Int
   ) throws -> Grid {
     let coordinate = try schedule.frame.coordinate(schedule.level(lambda: -log(sigma)))
-    return try AllGrids.make(spacing, parameters.merging(["sigma-max": "\(coordinate)"]) { $1 }).grid(schedule: schedule, steps: steps)
+    var ends = ["sigma-max": "\(coordinate)"]
+    // A state may hold less noise than was ever trained; its levels are those of its last octave then.
+    let takesLeast = try AllGrids.named(spacing).declaration.parameters.contains { $0.name == "sigma-min" }
+    if takesLeast, try coordinate <= schedule.frame.coordinate(schedule.smallest()) { ends["sigma-min"] = "\(coordinate / 2)" }
+    return try AllGrids.make(spacing, parameters.merging(ends) { $1 }).grid(schedule: schedule, steps: steps)
   }
 }

@@ -146,13 +146,28 @@ public struct Recipe: Sendable, Hashable {
     (self.guidanceScale, self.machine, self.measured, self.origin) = (guidanceScale, machine, measured, origin)
   }
 
+  /// How to sample with nothing left open: what ``sampling`` does not say is the exact run's, as it was when the recipe was measured, and not the
+  /// model's own.
+  public var whole: SamplingSettings {
+    var own = sampling
+    own.solver = sampling.solver ?? exact.solver
+    own.grid = sampling.grid ?? exact.grid
+    own.start = sampling.start ?? exact.start
+    own.steps = sampling.steps ?? exact.steps
+    own.guidanceInterval = sampling.guidanceInterval ?? exact.guidanceInterval
+    own.accelerations = exact.accelerations + sampling.accelerations
+    return own
+  }
+
   /// A request that samples by the recipe. What the request says itself about solver, grid, steps or accelerations is replaced; its guidance
   /// scale stays where it has one.
   public func applied(to request: GenerationRequest) -> GenerationRequest {
     var request = request
     request.accelerations = []
+    (request.solver, request.solverParameters, request.ownSolver) = (nil, [:], nil)
+    (request.spacing, request.spacingParameters) = (nil, [:])
     request.guidanceScale = request.guidanceScale ?? guidanceScale
-    return sampling.applied(to: request)
+    return whole.applied(to: request)
   }
 
   /// In a few words: `unipc + steps=10: 6.4 times as fast as ddim + steps=50, ssim 0.97`.

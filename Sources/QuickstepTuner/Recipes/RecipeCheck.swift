@@ -60,11 +60,11 @@ extension Recipe {
     let rows = [
       ("model", "\(model.name) (\(model.fingerprint))", "\(other.model.name) (\(other.model.fingerprint))"),
       ("companions", "\(companions.map(\.name))", "\(other.companions.map(\.name))"),
-      ("solver", "\(sampling.solver?.description ?? "the model's")", "\(other.sampling.solver?.description ?? "the model's")"),
-      ("grid", "\(sampling.grid?.description ?? "the model's")", "\(other.sampling.grid?.description ?? "the model's")"),
-      ("start", "\(sampling.start?.description ?? "noise")", "\(other.sampling.start?.description ?? "noise")"),
-      ("steps", "\(sampling.steps.map(String.init) ?? "the model's")", "\(other.sampling.steps.map(String.init) ?? "the model's")"),
-      ("guided part", "\(sampling.guidanceInterval ?? 0...1)", "\(other.sampling.guidanceInterval ?? 0...1)"),
+      ("solver", "\(whole.solver?.description ?? "the model's")", "\(other.whole.solver?.description ?? "the model's")"),
+      ("grid", "\(whole.grid?.description ?? "the model's")", "\(other.whole.grid?.description ?? "the model's")"),
+      ("start", "\(whole.start?.description ?? "noise")", "\(other.whole.start?.description ?? "noise")"),
+      ("steps", "\(whole.steps.map(String.init) ?? "the model's")", "\(other.whole.steps.map(String.init) ?? "the model's")"),
+      ("guided part", "\(whole.guidanceInterval ?? 0...1)", "\(other.whole.guidanceInterval ?? 0...1)"),
       (
         "accelerations", sampling.accelerations.map(\.description).joined(separator: " + "),
         other.sampling.accelerations.map(\.description).joined(separator: " + ")

@@ -41,6 +41,7 @@ struct BenchDeepCache: AsyncParsableCommand {
   func validate() throws {
     if let odd = interval.first(where: { !(2...1000).contains($0) }) { throw ValidationError("--interval is \(odd); allowed: 2…1000.") }
     guard (1...1000).contains(rounds) else { throw ValidationError("--rounds is \(rounds); allowed: 1…1000.") }
+    if let markdown { try OutputPath.check(markdown, for: "--markdown") }
   }
 
   func run() async throws {
@@ -60,7 +61,7 @@ struct BenchDeepCache: AsyncParsableCommand {
     var report = BenchReport()
     report.add("DeepCache, branch \(branch), \(subject.description)", rows)
     print(report.text)
-    if let markdown { try Data(report.markdown.utf8).write(to: URL(fileURLWithPath: markdown), options: .atomic) }
+    if let markdown { try AtomicFile.write(Array(report.markdown.utf8), to: markdown, makeFolder: true) }
   }
 
   private func row(_ interval: Int, _ subject: CacheSubject) throws -> BenchRow {

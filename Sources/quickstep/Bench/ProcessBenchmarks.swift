@@ -11,14 +11,16 @@ enum ProcessBenchmark {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let prompt = model.classCount == nil ? "red apple" : "7"
-    let commands = [
-      ("libtorch loaded, one operator", ["bench", "--idle"]),
+    // What the other figures of the report were measured with.
+    let machine = ["--threads", String(Machine.threads)]
+    let commands: [(String, [String])] = [
+      ("libtorch loaded, one operator", ["bench", "--idle"] + machine),
       (
         "generate, \(model.name)",
         [
           "generate", prompt, "--model", model.folder, "--steps", "20", "--seed", "1", "--quiet", "--json", "--output",
-          folder + "/picture.png",
-        ]
+          folder + "/picture.png", "--device", "\(model.device)", "--dtype", "\(model.dtype)",
+        ] + machine
       ),
     ]
     return try commands.map { name, arguments in

@@ -30,7 +30,8 @@ enum RecipeBenchmark {
     let (exact, own) = (recipe.exact.applied(to: plain), recipe.applied(to: plain))
     // Nothing is measured cold.
     _ = try (seconds(own, 0), seconds(exact, 0))
-    let loop = PeerProcess.Loop(folder: "\(model.folder)/\(model.backboneName)", steps: steps, guided: recipe.guidanceScale != 1)
+    let isGuided = model.comparesBranches(at: recipe.guidanceScale)
+    let loop = PeerProcess.Loop(folder: "\(model.folder)/\(model.backboneName)", steps: steps, guided: isGuided)
     _ = try peer?.seconds(loop, repeats: 1)
     var (ours, plainOurs, theirs, ratios): ([Double], [Double], [Double], [Double]) = ([], [], [], [])
     for round in 0..<rounds {

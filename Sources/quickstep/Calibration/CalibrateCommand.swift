@@ -31,6 +31,13 @@ struct CalibrateCommand: AsyncParsableCommand {
 
 /// What all calibrations ask for: a model and what its runs are made of.
 struct CalibrationOptions: ParsableArguments {
+  /// What is taken where nothing is said.
+  private enum Standard {
+    static let samples = 32
+    static let seed: UInt64 = 0
+    static let batch = 8
+  }
+
   @Argument(help: "Prompts that the runs take in turn; for class models the default is every class.")
   var prompts: [String] = []
   @Option(name: [.short, .long], help: "Id of a model (see 'quickstep models'), a model folder or a single file.", completion: .file())
@@ -38,13 +45,13 @@ struct CalibrationOptions: ParsableArguments {
   @Option(name: .customLong("prompts"), help: "A text file with one prompt per line.", completion: .file())
   var file: String?
   @Option(help: "Runs to learn from.")
-  var samples = 32
+  var samples = Standard.samples
   @Option(name: [.short, .long], help: "Guidance scale of the runs: the fit holds for this one.")
   var guidance: Double?
   @Option(name: [.short, .long], help: "Seed of the first run; the following ones count up.")
-  var seed: UInt64 = 0
+  var seed = Standard.seed
   @Option(help: "Runs made at once.")
-  var batch = 8
+  var batch = Standard.batch
   @Option(help: "cpu, cuda, cuda:N or auto.")
   var device = "auto"
   @Option(name: [.short, .long], help: "The file to write.", completion: .file())
@@ -57,6 +64,16 @@ struct CalibrationOptions: ParsableArguments {
     guard batch >= 1 else { throw ValidationError("--batch is \(batch); it must be at least 1.") }
     if let guidance, !guidance.isFinite { throw ValidationError("--guidance must be a finite number.") }
     if file != nil, !prompts.isEmpty { throw ValidationError("--prompts brings its own prompts; give one or the other.") }
+    try OutputPath.check(output, for: "--output")
+  }
+
+  /// An option given about the runs, where there is one: for what makes none.
+  var givenRuns: String? {
+    let options = [
+      ("A prompt", !prompts.isEmpty), ("--prompts", file != nil), ("--samples", samples != Standard.samples),
+      ("--guidance", guidance != nil), ("--seed", seed != Standard.seed), ("--batch", batch != Standard.batch),
+    ]
+    return options.first { $0.1 }?.0
   }
 
   /// - Parameter kernels: what layers compute with; `nil` is the standard of the device.

@@ -29,6 +29,9 @@ struct CalibrateGaussian: AsyncParsableCommand {
     guard (1...1024).contains(components) else { throw ValidationError("--components is \(components); allowed: 1…1024.") }
     if let steps, steps < 1 { throw ValidationError("--steps is \(steps); it must be at least 1.") }
     if perClass, pictures != nil || components != 1 { throw ValidationError("--per-class goes with neither --pictures nor --components.") }
+    if pictures != nil, let idle = options.givenRuns ?? steps.map({ _ in "--steps" }) {
+      throw ValidationError("\(idle) has no effect with --pictures: no samples are made.")
+    }
   }
 
   func run() async throws {

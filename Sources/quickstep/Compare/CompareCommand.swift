@@ -41,7 +41,7 @@ struct CompareCommand: AsyncParsableCommand {
   var steps: Int?
   @Option(help: "Solver of the exact run and its rivals (default: the model's).")
   var solver: String?
-  @Option(name: [.short, .long], help: "Guidance scale (default: the model's).")
+  @Option(name: [.short, .long], help: "Guidance scale (default: that of the recipes, or the model's).")
   var guidance: Double?
   @Option(name: [.short, .long], help: "Seed of the first picture; the following ones count up.")
   var seed: UInt64 = 0
@@ -80,14 +80,17 @@ struct CompareCommand: AsyncParsableCommand {
     let model = try LoadedModel(
       folder: try self.model.map(ModelLibrary.find) ?? ModelLibrary.standard(), device: device,
       kernels: KernelOption.choice(nil, dtype: .float32, device: device))
-    for path in recipe {
-      let recipe = try Recipe(path: path)
+    let recipes = try recipe.map { (path: $0, recipe: try Recipe(path: $0)) }
+    let guidance = try guidance ?? Self.scale(of: recipes)
+    for (path, recipe) in recipes {
       let machine = Recipe.Machine(processor: MachineFacts.read().cpu, threads: Machine.threads, model: model)
       for finding in recipe.findings(model: model, machine: machine, guidanceScale: guidance) { note("warning: \(path): \(finding.text)") }
-      contenders.append(try Contender(recipe.sampling.description))
+      contenders.append(try Contender(recipe))
     }
-    let request = try request(model)
-    let net = try squeezeNet(device)
+    let request = try request(model, guidance: guidance)
+    let net = try SqueezeNetFeatures.whereAvailable(
+      device, pictures: (request.width ?? model.pictureSize.width, request.height ?? model.pictureSize.height),
+      otherwise: "the perceptual and the Fréchet distance are left out")
     let runs = try await Interruption.ending { [contenders] in try ComparedRuns(model, request, contenders, rivals: rivals, net: net) }
     let table = ComparisonTable(runs, model: model, request: request)
     if let sheet { try PNG.write(runs.sheet(), to: sheet, makeFolder: true) }
@@ -96,20 +99,15 @@ struct CompareCommand: AsyncParsableCommand {
     if json { printJSON(table.json) } else { print(table.text) }
   }
 
-  /// What two of the figures need; `nil` where it is not on this machine.
-  /// - Throws: where it is there and cannot be used.
-  private func squeezeNet(_ device: Device) throws -> SqueezeNetFeatures? {
-    let folder: String
-    do {
-      folder = try DataLocation.find(SqueezeNetFeatures.dataSet)
-    } catch {
-      note("warning: the perceptual and the Fréchet distance are left out: \(error)")
-      return nil
-    }
-    return try SqueezeNetFeatures(path: folder, device: device)
+  /// The guidance scale that recipes were measured at: all run beside one exact run.
+  private static func scale(of recipes: [(path: String, recipe: Recipe)]) throws -> Double? {
+    let scales = Set(recipes.map(\.recipe.guidanceScale))
+    guard scales.count > 1 else { return scales.first }
+    let texts = recipes.map { "\($0.path): \($0.recipe.guidanceScale)" }
+    throw ValidationError("The recipes have different guidance scales (\(texts.joined(separator: ", "))); --guidance gives one for all.")
   }
 
-  private func request(_ model: LoadedModel) throws -> GenerationRequest {
+  private func request(_ model: LoadedModel, guidance: Double?) throws -> GenerationRequest {
     let prompts = prompts.flatMap { Array(repeating: $0, count: count) }
     var request = GenerationRequest(prompts: prompts, seeds: prompts.indices.map { seed &+ UInt64($0) })
     request.steps = steps ?? model.defaults.steps

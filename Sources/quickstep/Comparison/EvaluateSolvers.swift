@@ -50,8 +50,19 @@ struct EvaluateSolvers: AsyncParsableCommand {
     if contender.isEmpty { throw ValidationError("Give at least one --contender.") }
     if count < 2 { throw ValidationError("--count is \(count); a Fréchet distance needs at least 2.") }
     if let wrong = evaluations.first(where: { $0 < 1 }) { throw ValidationError("--evaluations is \(wrong); it must be at least 1.") }
-    if options.solver != nil || options.grid != nil || options.steps != nil || options.start != nil || !options.accelerate.isEmpty {
-      throw ValidationError("--solver, --grid, --start, --steps and --accelerate have no effect here: contenders bring their own.")
+    let own = [
+      options.solver != nil, options.grid != nil, options.start != nil, options.steps != nil, !options.accelerate.isEmpty,
+      options.recipe != nil,
+    ]
+    if own.contains(true) {
+      throw ValidationError(
+        "--solver, --grid, --start, --steps, --accelerate and --recipe have no effect here: contenders bring their own.")
+    }
+    if let fixed = try contender.first(where: { try Contender($0).steps != nil }) {
+      throw ValidationError("--contender '\(fixed)' names its steps; here they follow from --evaluations.")
+    }
+    for (path, option) in [(markdown, "--markdown"), (cache, "--cache"), (resume, "--resume")] {
+      if let path { try OutputPath.check(path, for: option) }
     }
   }
 
@@ -126,8 +137,8 @@ struct EvaluateSolvers: AsyncParsableCommand {
     (probe.prompts, probe.seeds) = ([request.prompts[0]], [request.seeds[0]])
     let (steps, calls) = try Self.steps(for: wanted, probe, pipeline)
     request.steps = steps
-    let (pixels, seconds) = try made(request, model, what: "\(contender.label), \(wanted) evaluations")
-    return try judge.verdict(pixels, evaluations: calls, seconds: seconds / Double(count))
+    let (pixels, seconds, counted) = try made(request, model, what: "\(contender.label), \(wanted) evaluations")
+    return try judge.verdict(pixels, evaluations: counted ?? calls, seconds: seconds / Double(count))
   }
 
   /// The most steps that need no more than the wanted evaluations, and how many they need.
@@ -149,9 +160,14 @@ struct EvaluateSolvers: AsyncParsableCommand {
     throw problem ?? ValidationError("it needs more than \(wanted) evaluations")
   }
 
-  private func made(_ request: GenerationRequest, _ model: LoadedModel, what: String) throws -> (pixels: Tensor, seconds: Double) {
+  /// - Returns: the pictures, seconds of the sampling loop, and evaluations per picture as the mean over batches, which adaptive steps
+  ///   tell in the end only; `nil` for chains, whose burn-in is not counted here.
+  private func made(
+    _ request: GenerationRequest, _ model: LoadedModel, what: String
+  ) throws -> (pixels: Tensor, seconds: Double, evaluations: Int?) {
     var parts: [Tensor] = []
     var seconds = 0.0
+    var evaluations: Int? = 0
     var line = ProgressLine()
     for start in stride(from: 0, to: count, by: options.batch) {
       let range = start..<min(start + options.batch, count)
@@ -159,10 +175,12 @@ struct EvaluateSolvers: AsyncParsableCommand {
       (part.prompts, part.seeds, part.batch) = (Array(request.prompts[range]), Array(request.seeds[range]), range.count)
       let result = try ImagePipeline(model).generate(part)
       seconds += result.seconds.denoise
+      evaluations = result.chains == nil ? evaluations.map { $0 + result.evaluations } : nil
       parts.append(try withTensorErrors { Tensor.stack(result.images.map(\.pixels)) })
       line.show("\(ProgressLine.bar(Double(range.upperBound) / Double(count))) \(what)")
     }
     line.clear()
-    return (try withTensorErrors { Tensor.cat(parts) }, seconds)
+    let mean = evaluations.map { Int((Double($0) / Double(parts.count)).rounded()) }
+    return (try withTensorErrors { Tensor.cat(parts) }, seconds, mean)
   }
 }

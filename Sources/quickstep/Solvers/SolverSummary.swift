@@ -62,6 +62,8 @@ struct SolverSetting {
   /// The folder, where there is one.
   let folder: String?
   let schedule: any NoiseSchedule
+  /// The picture size that the schedule is for, where it depends on one: `512x512`.
+  let size: String?
   let defaultSteps: Int
   /// What was asked for.
   private let asked: MethodChoice?
@@ -71,7 +73,7 @@ struct SolverSetting {
   init(model: String?, schedule name: String?, grid: String?) throws {
     asked = try grid.map { try MethodChoice(parsing: $0) }
     guard let model else {
-      (folder, defaultSteps) = (nil, 10)
+      (folder, size, defaultSteps) = (nil, nil, 10)
       schedule = try NamedSchedule.make(name ?? "scaled-linear")
       // Even in time where there are timesteps; where the time is log σ, as the family is sampled with.
       own = { [isEDM = schedule is EDMSchedule] _, _ in MethodChoice(isEDM ? "karras" : "trailing") }
@@ -79,7 +81,11 @@ struct SolverSetting {
     }
     let path = try ModelLibrary.find(model)
     let outline = try LoadedModel.outline(folder: path, options: ModelOptions())
-    (folder, defaultSteps, schedule) = (path, outline.defaults.steps, outline.scheduler.schedule)
+    // That of a run that asks for no size.
+    let (width, height) = outline.pictureSize
+    (folder, defaultSteps) = (path, outline.defaults.steps)
+    schedule = try outline.scheduler.schedule(tokens: outline.sequenceLength(width: width, height: height))
+    size = (schedule as? FlowSchedule)?.isDynamic == true ? "\(width)x\(height)" : nil
     own = { [scheduler = outline.scheduler] solver, steps in
       MethodChoice(scheduler.spacing, parameters: try scheduler.spacingParameters(for: solver, steps: steps))
     }

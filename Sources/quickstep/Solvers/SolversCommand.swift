@@ -17,7 +17,8 @@ struct SolversCommand: ParsableCommand {
       a spacing, such as "DPM++ 2M Karras" or dpmpp_2m_sgm_uniform. --names prints all of them.
 
       --print shows the table of coefficients that a run executes: x are states, m denoised predictions, z noises. A dot after the step \
-      marks rows that do not finish it. Solvers that bring their own levels, such as a fitted plan, are shown and drawn on those.
+      marks rows that do not finish it. Solvers that bring their own levels, such as a fitted plan, are shown and drawn on those. Schedules \
+      that depend on the size of pictures are those of the model's own size.
 
       --plot draws error against evaluations. Without a model on normal data, where the exact result is known: the Wasserstein-2 \
       distance to it. With --model the RMSE of pictures to those of many evaluations from the same seeds.
@@ -102,9 +103,10 @@ struct SolversCommand: ParsableCommand {
     let table = try solver.compile(schedule: setting.schedule, grid: levels)
     for warning in solver.fallbacks(steps: levels.steps) { note("warning: \(warning)") }
     guard json else {
-      print(Screen.faint("on \(setting.schedule.summary), grid \(name)"))
+      print(Screen.faint("on \(setting.schedule.summary)\(setting.size.map { " for \($0)" } ?? ""), grid \(name)"))
       print(table)
-      let factor = String(format: "%.3g", table.amplification.factor)
+      guard let amplification = table.amplification else { return }
+      let factor = String(format: "%.3g", amplification.factor)
       return print(Screen.faint("an error of a prediction moves later states by at most \(factor) times as much, in units of their spread"))
     }
     print(try table.json())

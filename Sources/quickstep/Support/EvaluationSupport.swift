@@ -139,12 +139,12 @@ struct PictureMaker {
     var chains: [ChainReport] = []
     var done = 0
     var line = ProgressLine()
-    let companions = try ImagePipeline.companions(of: request([], [], style: nil), like: model)
+    let outline = try request([], [], style: nil)
+    let companions = try ImagePipeline.companions(of: outline, like: model)
     for job in jobs {
       // Requests of a few batches, so that progress shows and no picture of a style is kept twice for long. A chain makes pictures of a whole
       // request.
-      let isPlain = options.start == nil && other?.start == nil
-      let size = isPlain ? options.batch : max(1, job.places.count)
+      let size = outline.start == nil ? options.batch : max(1, job.places.count)
       for start in stride(from: 0, to: job.places.count, by: size) {
         let places = Array(job.places[start..<min(start + size, job.places.count)])
         let pipeline = ImagePipeline(model, companions: companions)
@@ -153,11 +153,7 @@ struct PictureMaker {
         seconds += result.seconds.encode + result.seconds.denoise + result.seconds.decode
         warnings += result.warnings.filter { !warnings.contains($0) }
         if let report = result.chains { chains.append(report) }
-        if let used = result.images.first?.settings {
-          settings = "\(used.model), \(used.solver), \(used.steps) steps, guidance \(used.guidanceScale)"
-          settings += (used.accelerations ?? []).map { ", \($0)" }.joined()
-          if let start = options.start { settings += ", start \(start)" }
-        }
+        if let used = result.images.first?.settings { settings = Self.text(used) }
         done += places.count
         let left = seconds / Double(done) * Double(count - done)
         line.show("\(ProgressLine.bar(Double(done) / Double(count))) \(done)/\(count) pictures  \(ProgressLine.duration(left)) left")
@@ -166,6 +162,17 @@ struct PictureMaker {
     line.clear()
     let pixels = try withTensorErrors { Tensor.stack(tensors) }
     return Pictures(pixels: pixels, count: count, seconds: seconds, settings: settings, warnings: warnings, chains: chains)
+  }
+
+  /// How pictures were sampled, whatever asked for it: options, a recipe or the model.
+  private static func text(_ used: GenerationSettings) -> String {
+    let solver = MethodChoice(used.solver, parameters: used.solverParameters)
+    let grid = MethodChoice(used.spacing, parameters: used.spacingParameters)
+    var text = "\(used.model), \(solver.title), grid \(grid.title), \(used.steps) steps, guidance \(used.guidanceScale)"
+    if used.guidanceStart > 0 || used.guidanceEnd < 1 { text += " in \(used.guidanceStart)-\(used.guidanceEnd)" }
+    text += (used.accelerations ?? []).map { ", \($0)" }.joined()
+    if let start = used.start { text += ", start \(start)" }
+    return text
   }
 
   private func request(_ prompts: [String], _ places: [Int], style: String?) throws -> GenerationRequest {

@@ -29,7 +29,7 @@ enum FileNature {
   }
 
   private static func file(_ path: String) throws -> FileNature {
-    if path.hasSuffix(".index.json") { return .index }
+    if path.hasSuffix(".index.json") || TensorFiles.isIndex(path) { return .index }
     let file = try MappedFile(path: path)
     return try withExtendedLifetime(file) {
       if ForeignFile.isSafetensors(file.bytes) || ForeignFile.isGGUF(file.bytes) { return .tensorFile }

@@ -21,8 +21,8 @@ struct GenerationJob {
   private let modelPath: String
   private var request: GenerationRequest
   private var warnings: [String] = []
-  /// Weights' checksum of the picture to repeat.
-  private var expectedHash: String?
+  /// Of the picture to repeat.
+  private var repeated: GenerationSettings?
   private let deviceName: String
   private let dtypeName: String
   private let kernelName: String?
@@ -35,7 +35,7 @@ struct GenerationJob {
       let settings = try GenerationSettings.read(from: PNG.read(path), path: path)
       modelPath = try ModelLibrary.find(command.model ?? settings.model)
       request = GenerationRequest(repeating: settings)
-      expectedHash = settings.modelHash
+      repeated = settings
       deviceName = command.device ?? settings.device
       dtypeName = settings.dtype
       // Pictures of earlier versions were made with plain layers and do not say so.
@@ -113,7 +113,9 @@ struct GenerationJob {
       throw ValidationError("--dtype \(dtypeName) is unknown; use float32, bfloat16 or float16.")
     }
     if let recipe, !command.quiet { note(recipe.announcement) }
-    let targets = try OutputTargets(command.output, prompts: request.prompts, seeds: request.seeds)
+    let targets = try OutputTargets(command.output, prompts: request.prompts)
+    if let path = command.sheet { try OutputPath.check(path, for: "--sheet") }
+    if let path = command.trajectory { try OutputPath.check(path, for: "--trajectory") }
     let stages = try self.stages()
     let kernels = try KernelOption.choice(kernelName, dtype: dtype, device: device)
     let estimate = try command.memory.check(stages, command, dtype: dtype, device: device, kernels: kernels)
@@ -129,18 +131,21 @@ struct GenerationJob {
       }
       loadSeconds += load
       warnings += model.notes.filter { !warnings.contains($0) }
-      if index == 0, let expectedHash, expectedHash != model.fingerprint {
-        warnings.append(
-          "the weights of '\(model.name)' have changed since the picture was made (\(expectedHash) then, \(model.fingerprint) now)")
+      if index == 0, let before = repeated?.modelHash, before != model.fingerprint {
+        warnings.append("the weights of '\(model.name)' have changed since the picture was made (\(before) then, \(model.fingerprint) now)")
       }
       request.pictures.controls = try index == 0 ? command.pictures.controlInputs(model) : []
       if index == 0, request.pictures.controls.isEmpty, FileManager.default.fileExists(atPath: model.folder + "/controlnet/config.json") {
         warnings.append("'\(model.name)' comes with a ControlNet, which has no effect without --control")
       }
-      let display = GenerationDisplay(quiet: command.quiet, preview: command.preview)
+      if index == 0, command.preview, model.codec != nil, !command.quiet {
+        note("warning: --preview shows nothing: '\(model.name)' works on latents, which are no pictures before the end")
+      }
+      let display = GenerationDisplay(quiet: command.quiet, preview: command.preview && model.codec == nil)
       request.recordsTrajectory = command.trajectory != nil
       request.progress = { display.show($0) }
       let companions = try ImagePipeline.companions(of: request, like: model)
+      warnings += repeated?.changes(companions: companions) ?? []
       let result = try await Interruption.ending { [request] in try ImagePipeline(model, companions: companions).generate(request) }
       display.finish()
       warnings += result.warnings.filter { !warnings.contains($0) }
@@ -180,7 +185,9 @@ struct GenerationJob {
   ) throws {
     let paths = try targets.write(result.images)
     if let sheet = command.sheet { try writeSheet(result, to: sheet) }
-    if let path = command.trajectory { try SafetensorsWriter.write(result.trajectory, metadata: ["format": "pt"], to: path) }
+    if let path = command.trajectory {
+      try SafetensorsWriter.write(result.trajectory, metadata: ["format": "pt"], to: path, makeFolder: true)
+    }
     if !command.quiet { for warning in warnings { note("warning: \(warning)") } }
     let report = GenerationReport(
       result: result, model: model, paths: paths, loadSeconds: loadSeconds, estimatedBytes: estimate.bytes, warnings: warnings,

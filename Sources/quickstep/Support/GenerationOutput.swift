@@ -8,16 +8,16 @@ import QuickstepTensor
 /// Where the pictures of a run go.
 struct OutputTargets {
   let paths: [String]
-  private let makesFolder: Bool
 
-  /// - Parameter output: a `.png` file for a single picture, a folder, or nothing: the current folder.
-  init(_ output: String?, prompts: [String], seeds: [UInt64]) throws {
+  /// - Parameter output: a `.png` file for a single picture, a folder, or nothing: the current folder. What is missing of either is made.
+  /// - Throws: `ValidationError` when nothing can be written there.
+  init(_ output: String?, prompts: [String]) throws {
     if let output, output.lowercased().hasSuffix(".png") {
+      try OutputPath.check(output, for: "--output")
       paths = [output]
-      makesFolder = false
       return
     }
-    makesFolder = output != nil
+    try OutputPath.checkFolder(output ?? ".", for: output == nil ? "the current folder" : "--output")
     let folder = output.map { $0.hasSuffix("/") ? $0 : $0 + "/" } ?? ""
     var numbers: [String: Int] = [:]
     paths = prompts.map { prompt in
@@ -32,14 +32,16 @@ struct OutputTargets {
 
   private static func numbered(_ name: String, _ number: Int) -> String { String(format: "%@-%02d.png", name, number) }
 
+  /// The prompt's words, short enough for a name with a number and an ending.
   private static func fileName(_ prompt: String) -> String {
     let words = prompt.lowercased().split { !($0.isLetter || $0.isNumber) }.joined(separator: "-").prefix(48)
-    return words.isEmpty ? "picture" : String(words)
+    let name = String(words).beginning(ofBytes: 200)
+    return name.isEmpty ? "picture" : String(name)
   }
 
   func write(_ images: [GenerationResult.Image]) throws -> [String] {
     for (path, image) in zip(paths, images) {
-      try PNG.write(try PixelImage(tensor: image.pixels), text: try image.settings.chunks(), to: path, makeFolder: makesFolder)
+      try PNG.write(try PixelImage(tensor: image.pixels), text: try image.settings.chunks(), to: path, makeFolder: true)
     }
     return paths
   }
@@ -60,13 +62,13 @@ struct GenerationReport {
   func json() throws -> String {
     let images = zip(paths, result.images).map { path, image in
       JSONValue.object([
-        "path": .string(path), "prompt": .string(image.settings.prompt), "seed": .integer(Int(truncatingIfNeeded: image.settings.seed)),
+        "path": .string(path), "prompt": .string(image.settings.prompt), "seed": .unsigned(image.settings.seed),
       ])
     }
     let first = result.images.first?.settings
     var object: [String: JSONValue] = [
       "images": .array(images), "model": .string(model.name), "model_hash": .string(model.fingerprint),
-      "seed": .integer(Int(truncatingIfNeeded: first?.seed ?? 0)), "solver": .string(first?.solver ?? ""),
+      "seed": .unsigned(first?.seed ?? 0), "solver": .string(first?.solver ?? ""),
       "grid": .string(first?.spacing ?? ""),
       "guidance_scale": .number(first?.guidanceScale ?? 1), "steps": .integer(first?.steps ?? 0),
       "evaluations": .integer(result.evaluations), "replayed_evaluations": .integer(result.replayedEvaluations),

@@ -1,29 +1,39 @@
-import Dispatch
 import Foundation
 import QuickstepPipelines
 import Synchronization
 
-/// Turns Ctrl-C and a polite kill into a flag, so that work ends at a safe point. A second Ctrl-C ends the process at once.
+/// Whether a signal came since the first of the ``Interruption``s that are alive began. Read and written by a signal handler.
+private let requested = Atomic<Bool>(false)
+/// How many ``Interruption``s are alive.
+private let alive = Mutex(0)
+
+/// Turns Ctrl-C and a polite kill into a flag, so that work ends at a safe point. A second Ctrl-C ends the process at once, and so does the
+/// first one when no `Interruption` is left.
+///
+/// The handlers are set here and not by libdispatch, which on Linux sets its own once per signal and for good.
 final class Interruption: Sendable {
-  private let requested = Atomic<Bool>(false)
-  // Made and cancelled by the owner only; never touched in between.
-  nonisolated(unsafe) private let sources: [any DispatchSourceSignal]
+  private static let signals = [SIGINT, SIGTERM]
 
   init() {
-    let queue = DispatchQueue(label: "interruption")
-    sources = [SIGINT, SIGTERM].map { number in
-      signal(number, SIG_IGN)
-      return DispatchSource.makeSignalSource(signal: number, queue: queue)
-    }
-    for source in sources {
-      source.setEventHandler { [unowned self] in
-        if requested.exchange(true, ordering: .relaxed) { exit(130) }
+    alive.withLock { count in
+      count += 1
+      guard count == 1 else { return }
+      requested.store(false, ordering: .relaxed)
+      for number in Self.signals {
+        signal(number) { _ in
+          if requested.exchange(true, ordering: .relaxed) { _exit(130) }
+        }
       }
-      source.resume()
     }
   }
 
-  deinit { for source in sources { source.cancel() } }
+  deinit {
+    alive.withLock { count in
+      count -= 1
+      guard count == 0 else { return }
+      for number in Self.signals { signal(number, SIG_DFL) }
+    }
+  }
 
   var isRequested: Bool { requested.load(ordering: .relaxed) }
 }
@@ -37,7 +47,11 @@ extension Interruption {
       while !Task.isCancelled, !interruption.isRequested { try? await Task.sleep(for: .milliseconds(50)) }
       if interruption.isRequested { task.cancel() }
     }
-    defer { watcher.cancel() }
+    defer {
+      watcher.cancel()
+      // Until the work has ended, however long it takes after the signal.
+      withExtendedLifetime(interruption) {}
+    }
     do {
       return try await task.value
     } catch is CancellationError {
@@ -53,7 +67,11 @@ extension Interruption {
       while !Task.isCancelled, !interruption.isRequested { try? await Task.sleep(for: .milliseconds(50)) }
       if interruption.isRequested { task.cancel() }
     }
-    defer { watcher.cancel() }
+    defer {
+      watcher.cancel()
+      // Until the work has ended, however long it takes after the signal.
+      withExtendedLifetime(interruption) {}
+    }
     do {
       return try await task.value
     } catch is CancellationError {

@@ -84,6 +84,7 @@ struct MemoryOptions: ParsableArguments {
         "model": .string(name), "weights_bytes": .integer(part.weights), "encode_bytes": .integer(part.encode),
         "denoise_bytes": .optional(part.denoise), "held_bytes": .optional(part.held),
         "decode_bytes": .integer(part.decode), "decodes_in_strips": .bool(part.decodesInStrips),
+        "pictures_bytes": .integer(part.pictures),
       ])
     }
     printJSON(.object(["estimated_memory_bytes": .integer(estimate.bytes), "models": .array(parts)]))
@@ -108,7 +109,8 @@ struct RunEstimate {
       let decode = part.decode == 0 ? "" : ", \(Quantity.bytes(part.decode)) to decode\(part.decodesInStrips ? " in strips" : "")"
       let encode = part.encode == 0 ? "" : "\(Quantity.bytes(part.encode)) to encode prompts, "
       let held = part.held == 0 ? "" : ", \(part.held.map { Quantity.bytes($0) } ?? "an unknown amount") for what methods hold"
-      return "'\(name)' has \(Quantity.bytes(part.weights)) of weights, needs \(encode)\(denoise) to denoise\(held)\(decode)"
+      let pictures = part.stateShape[0] < 2 ? "" : ", \(Quantity.bytes(part.pictures)) for \(part.stateShape[0]) pictures"
+      return "'\(name)' has \(Quantity.bytes(part.weights)) of weights, needs \(encode)\(denoise) to denoise\(held)\(decode)\(pictures)"
     }
     return (texts + ["the program needs \(Quantity.bytes(MemoryEstimate.program))"]).joined(separator: "; ")
   }

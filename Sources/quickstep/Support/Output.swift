@@ -32,6 +32,8 @@ extension JSONValue {
   /// A text, or null.
   static func optional(_ text: String?) -> JSONValue { text.map { .string($0) } ?? .null }
   static func optional(_ value: Int?) -> JSONValue { value.map { .integer($0) } ?? .null }
+  /// A number, or its digits as a text where a 64-bit integer with a sign does not hold it: most readers of JSON would round it.
+  static func unsigned(_ value: UInt64) -> JSONValue { Int(exactly: value).map { .integer($0) } ?? .string(String(value)) }
   static func strings(_ texts: [String]) -> JSONValue { .array(texts.map { .string($0) }) }
   static func integers(_ values: [Int]) -> JSONValue { .array(values.map { .integer($0) }) }
 

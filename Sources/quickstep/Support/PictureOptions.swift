@@ -91,7 +91,7 @@ struct PictureOptions: ParsableArguments {
       }
       var input =
         try inputs.first { $0.folder == folder }
-        ?? ControlInput(folder: folder, picture: picture, dtype: model.dtype, device: model.device, kernels: model.kernels)
+        ?? ControlInput(folder: folder, picture: picture, dtype: model.dtype, device: model.device, kernels: model.askedKernels)
       input.picture = picture
       input.scale = Self.value(controlScale, index) ?? 1
       input.interval = try Self.value(controlInterval, index).map { try Interval.parse($0, option: "--control-interval") } ?? 0...1

@@ -20,7 +20,9 @@ enum TuningMeasures {
   /// - Throws: `ValidationError` for a name that is unknown, or cannot be used with the model's pictures.
   static func all(first: String, model: LoadedModel) throws -> [QualityMeasure] {
     let chosen = try check(first)
-    let nets: [any EvaluationNet] = (try? SqueezeNetFeatures(device: model.device)).map { [$0] } ?? []
+    let nets: [any EvaluationNet] =
+      try SqueezeNetFeatures.whereAvailable(model.device, pictures: model.pictureSize, otherwise: "measures by SqueezeNet are left out")
+      .map { [$0] } ?? []
     let side = min(model.pictureSize.width, model.pictureSize.height)
     let sample = try withTensorErrors { Tensor.zeros([1, 3, model.pictureSize.height, model.pictureSize.width]) }
     func measures(_ type: any Metric.Type) throws -> [QualityMeasure] {
