@@ -29,6 +29,12 @@ budgets=(--data --evaluations 5 --evaluations 10 --evaluations 20 --evaluations 
 
 # Flow frames are what Heun, DPM2 and PNDM need on schedules that begin at next to no signal; see the article "Tableaux".
 flow=("heun:frame=flow" "dpm2:frame=flow" "pndm:averages=velocity")
+# Ways that need nothing fitted.
+plain=(
+  ddim heun lms pndm dpm2 "${flow[@]}" dpm++-2m dpm++-3m dpm++-2s dpm++-3s dpm-multistep dpm-singlestep:order=2 unipc unic:base=ddim deis
+  dualfast:base=ddim dualfast dualfast:base=unipc dpm-v3 "dpm++-2m + karras" euler-ancestral sde-dpm++ lcm tcd euler:s-churn=10
+  "heun + karras:sigma-max=40" ddpm dpm++-sde "dpm2-ancestral + karras:sigma-max=40" dpm-singlestep:order=3 unipc:order=3 unipc:variant=bh1
+)
 
 digits() {
   for n in 5 10 20 50; do
@@ -37,11 +43,8 @@ digits() {
   [ -f "$work/moments.safetensors" ] || "$program" calibrate gaussian --model digits --per-class --samples 640 --steps 12 -q -o "$work/moments.safetensors"
   [ -f "$work/statistics.safetensors" ] ||
     "$program" calibrate statistics --model digits --samples 64 --batch 16 -q -o "$work/statistics.safetensors"
-  measure digits "${budgets[@]}" --count 40 --batch 20 -- ddim heun lms pndm dpm2 "${flow[@]}" dpm++-2m dpm++-3m dpm++-2s dpm++-3s dpm-multistep \
-    dpm-singlestep:order=2 unipc unic:base=ddim deis dualfast:base=ddim dualfast dualfast:base=unipc dpm-v3 "dpm-v3:statistics=$work/statistics.safetensors" \
-    "olss:plan=$work/plan-{n}.json" "ddim + teleport:data=$work/moments.safetensors,skip=1" "dpm++-2m + karras" euler-ancestral sde-dpm++ \
-    lcm tcd euler:s-churn=10 "heun + karras:sigma-max=40" ddpm dpm++-sde "dpm2-ancestral + karras:sigma-max=40" dpm-singlestep:order=3 \
-    unipc:order=3 unipc:variant=bh1
+  measure digits "${budgets[@]}" --count 40 --batch 20 -- "${plain[@]}" "dpm-v3:statistics=$work/statistics.safetensors" \
+    "olss:plan=$work/plan-{n}.json" "ddim + teleport:data=$work/moments.safetensors,skip=1"
 }
 
 # The check of the paper's description: a teacher of 100 steps, few evaluations, plans fitted to 4, 16 and 64 of its runs, rows after the teacher
@@ -72,8 +75,8 @@ emojis() {
       --samples 16 -q -o "$work/plan-$n.json"
   done
   [ -f "$work/moments.safetensors" ] || "$program" calibrate gaussian "${things[@]}" --model "$1" --samples 128 --steps 10 -q -o "$work/moments.safetensors"
-  measure "$1" "${budgets[@]}" --count 12 --batch 4 "${prompts[@]}" -- dpm++-2m ddim unipc dpm-v3 "olss:plan=$work/plan-{n}.json" "${flow[@]}" dpm++-3m deis dualfast \
-    lms "dpm++-2m + karras" euler-ancestral unic:base=ddim dualfast:base=ddim "ddim + teleport:data=$work/moments.safetensors,skip=1"
+  measure "$1" "${budgets[@]}" --count 12 --batch 4 "${prompts[@]}" -- "${plain[@]}" "olss:plan=$work/plan-{n}.json" \
+    "ddim + teleport:data=$work/moments.safetensors,skip=1"
 }
 
 for model in "${@:-digits}"; do

@@ -1,4 +1,4 @@
-public import QuickstepTensor
+import QuickstepTensor
 
 extension Conditioning {
   /// Conditions of one evaluation without the places behind the last one that counts in any of them: encoders fill prompts up to a fixed length, of which
