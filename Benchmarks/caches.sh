@@ -15,7 +15,8 @@ prompts=("red apple" fox owl pizza "hot beverage" panda strawberry hamburger)
 blocks=(
   fora:interval=3 taylorseer:interval=4 taylorseer:interval=5 taylorseer:interval=6 taylorseer:interval=7
   taylorseer:interval=5,level=module,order=2 first-block-cache:threshold=0.1 cg-taylor:threshold=0.05 cg-taylor:threshold=0.1
-  cg-taylor:threshold=0.15 cg-taylor:threshold=0.2 dbcache dbcache:threshold=0.15,estimate=taylor speca teacache:threshold=0.15 pab
+  cg-taylor:threshold=0.2 cg-taylor:threshold=0.1,warmup=1 cg-taylor:threshold=0.3,continuous=6
+  cg-taylor:threshold=0.3,continuous=8,warmup=1 dbcache dbcache:threshold=0.15,estimate=taylor speca teacache:threshold=0.15 pab
   pab:interval=4 easycache easycache:threshold=0.01 fastercache toca toca:interval=3,fresh=0.2 layer-skip:layers=blocks.3 guidance-cache:interval=2
   "stitch:models=emoji-small,fraction=0.3" "taylorseer:interval=5 + guidance-cache:interval=2" "dpm++-2m + steps=20 + taylorseer:interval=3"
   "unipc + steps=10" "unipc + steps=10 + guidance-cache:interval=2,start=0.3"

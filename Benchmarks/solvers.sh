@@ -4,6 +4,7 @@
 #
 #   Benchmarks/solvers.sh [MODEL…]      MODEL: digits (standard), emoji, emoji-unet; needs QUICKSTEP_DATA (SqueezeNet's weights, data sets)
 #   Benchmarks/solvers.sh fits          how many runs a plan of OLSS has to be fitted to, on digits
+#   Benchmarks/solvers.sh grids         every grid under DPM-Solver++ 2M and Euler, on digits
 #
 # PROGRAM names the program, WORK the folder for what is kept, THREADS the threads.
 set -euo pipefail
@@ -63,6 +64,17 @@ fits() {
     -- "${contenders[@]}"
 }
 
+# Every grid; ten steps of `explicit` are evenly spaced timesteps, which begin below the noise that others begin at.
+grids() {
+  local contenders=() grid
+  for grid in ays beta exponential karras kl-optimal lcm leading linear-quadratic linspace log-snr quadratic simple trailing; do
+    contenders+=("dpm++-2m + $grid")
+  done
+  contenders+=("euler + trailing" "euler + karras" "euler + beta")
+  table=grids measure digits --evaluations 10 --evaluations 20 --count 40 --batch 20 -- "${contenders[@]}" \
+    "dpm++-2m + explicit:timesteps=950,850,750,650,550,450,350,250,150,50"
+}
+
 # Things of every group the models know, in their own style; twelve pictures are what two cores can do.
 things=(
   "red apple" fox owl pizza "smiling face with sunglasses" "hot beverage" "cat face" panda strawberry "maple leaf" hamburger "crying face"
@@ -85,7 +97,8 @@ for model in "${@:-digits}"; do
   case "$model" in
     digits) digits ;;
     fits) fits ;;
+    grids) grids ;;
     emoji | emoji-unet) emojis "$model" ;;
-    *) echo "unknown model '$model'; known: digits, emoji, emoji-unet, fits" >&2; exit 2 ;;
+    *) echo "unknown model '$model'; known: digits, emoji, emoji-unet, fits, grids" >&2; exit 2 ;;
   esac
 done

@@ -51,6 +51,22 @@ extension ResolvedRequest {
     return run
   }
 
+  /// Methods are planned on the evaluations of a run whose solver goes on, which have to be those of the run in which it begins anew.
+  /// - Returns: what the user should know.
+  static func checkRestarts(of models: ModelSchedule, _ table: Tableau, _ anew: Tableau, _ solver: String) throws -> [String] {
+    func calls(_ table: Tableau) -> [(step: Int, level: NoiseLevel)] {
+      table.rows.compactMap { row in row.evaluation.map { (row.step, $0.level) } }
+    }
+    guard calls(table).elementsEqual(calls(anew), by: ==) else {
+      throw GenerationError(
+        "'\(solver)' makes other evaluations where it begins anew than where it goes on; '\(models.method)' needs history=keep with it")
+    }
+    guard table != anew else {
+      return ["'\(models.method)': history=clear has no effect, since '\(solver)' keeps nothing of earlier steps here"]
+    }
+    return []
+  }
+
   private static func sharedGuidance(_ model: LoadedModel, scale: Double, within interval: ClosedRange<Double>) throws -> Guidance {
     guard model.comparesBranches(at: scale) else { return .none() }
     return try .classifierFree(

@@ -144,6 +144,10 @@ struct ResolvedRequest {
     outline = Self.outline(request, model, planned, guidance, identity, schedule: schedule, sampleShape: sampleShape)
     acceleration = try Self.acceleration(request, model, solver, outline)
     warnings += acceleration.warnings
+    if let models = acceleration.models, !models.restarts.isEmpty {
+      let anew = try solver.compile(schedule: schedule, grid: part, restarts: models.restarts)
+      warnings += try Self.checkRestarts(of: models, table, anew, solverName)
+    }
     let batching = Self.batching(request, model, acceleration, outline, needsNegative: needsNegative, walks: start?.chains != nil)
     guidanceBatching = batching.used
     warnings += batching.warnings
@@ -180,7 +184,8 @@ struct ResolvedRequest {
   func run(start: SamplingRun.Start) throws -> SamplingRun {
     let stop = steps.upperBound < grid.steps ? steps.count : nil
     return try SamplingRun(
-      solver: solver, schedule: schedule, grid: Self.part(grid, steps), start: start, stopAfter: stop, change: acceleration.applied(to:))
+      solver: solver, schedule: schedule, grid: Self.part(grid, steps), start: start, stopAfter: stop,
+      restarts: acceleration.models?.restarts ?? [], change: acceleration.applied(to:))
   }
 
   /// What the conditioner is told besides the prompts.

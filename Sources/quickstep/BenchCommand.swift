@@ -4,6 +4,7 @@ import QuickstepFormats
 import QuickstepModels
 import QuickstepPipelines
 import QuickstepTensor
+import QuickstepTuner
 
 struct BenchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -95,6 +96,11 @@ struct BenchCommand: AsyncParsableCommand {
       throw ValidationError(
         "No model was found to measure, and the section '\(section.rawValue)' needs one: name it with --model, or a folder of models with "
           + "\(ModelLibrary.variable) (see 'quickstep models').")
+    }
+    if only.contains(.recipes), try !models.contains(where: { try Recipe.standard(of: $0.folder) != nil }) {
+      throw ValidationError(
+        "There is no recipe beside \(models.map(\.name).joined(separator: ", ")), and the section 'recipes' measures those; 'quickstep tune' makes one."
+      )
     }
     var report = BenchReport(device: device, dtype: type)
     if wants(.calls) { report.add("Operator call", try CallBenchmark.rows(rounds: rounds)) }

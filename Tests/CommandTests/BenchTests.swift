@@ -3,6 +3,9 @@ import QuickstepFormats
 import Testing
 
 @Suite struct BenchTests {
+  private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().path
+
   /// The program where it finds no models: not beside the repository's.
   private func away(_ place: Workplace) throws -> String {
     let program = place.path + "/prefix/bin/quickstep"
@@ -22,6 +25,13 @@ import Testing
       let result = try place.run(arguments, program: program)
       #expect(result.status != 0 && result.output.isEmpty && result.errors.contains("No model was found"), "\(result.errors)")
     }
+  }
+
+  @Test func recipesThatAreMissingAreAnError() throws {
+    let place = try Workplace()
+    try FileManager.default.copyItem(atPath: Self.root + "/Tests/QuickstepPipelinesTests/Fixtures/sd", toPath: place.path + "/sd")
+    let result = try place.run(["bench", "--only", "recipes", "--model", "sd"])
+    #expect(result.status != 0 && result.output.isEmpty && result.errors.contains("no recipe beside sd"), "\(result.errors)")
   }
 
   @Test("what needs no model is measured without one, and the folder of the tables is made")

@@ -27,7 +27,8 @@ import Testing
   static let unwritable: [([String], String)] = [
     (["-o", "notes"], "--output 'notes' cannot be written: 'notes' is a file"),
     (["-o", "notes/fox.png"], "'notes' is a file"), (["-o", "notes/deep/folder"], "'notes' is a file"),
-    (["-o", "folder.png"], "--output 'folder.png' is a folder"), (["-o", String(repeating: "x", count: 252) + ".png"], "--output"),
+    (["-o", "folder.png"], "--output 'folder.png' is a folder"),
+    (["-o", String(repeating: "x", count: 252) + ".png"], "cannot be written: File name too long"),
     (["-o", "new/" + String(repeating: "x", count: 252) + ".png"], "256 bytes"),
     (["-o", "fox.png", "--sheet", "model"], "--sheet 'model' is a folder"),
     (["-o", "fox.png", "--sheet", "notes/all.png"], "--sheet 'notes/all.png' cannot be written"),
@@ -45,6 +46,27 @@ import Testing
       #expect(result.status != 0 && result.errors.contains(part), "\(result.errors)")
       #expect(try names(place) == ["folder.png", "model", "notes"])
     }
+  }
+
+  @Test(
+    "commands that look for long say beforehand that they cannot write",
+    arguments: [
+      (
+        ["compare", "mars", "--model", "model", "--accelerate", "fora", "--plot", "notes/plot.png"],
+        "--plot 'notes/plot.png' cannot be written"
+      ),
+      (["compare", "mars", "--model", "model", "--accelerate", "fora", "--sheet", "model"], "--sheet 'model' is a folder"),
+      (["compare", "mars", "--model", "model", "--accelerate", "fora", "--markdown", "notes/a.md"], "--markdown 'notes/a.md' cannot be"),
+      (["plan", "--model", "model", "--accelerate", "fora", "--png", "notes/plan.png"], "--png 'notes/plan.png' cannot be written"),
+      (["tune", "--model", "model", "--output", "notes/r.json"], "--output 'notes/r.json' cannot be written"),
+      (
+        ["recipe", "check", "r.json", "--model", "model", "--measure", "--output", "notes/r.json"],
+        "--output 'notes/r.json' cannot be written"
+      ),
+    ])
+  func refusedElsewhere(_ arguments: [String], _ part: String) throws {
+    let result = try place().run(arguments)
+    #expect(result.status != 0 && result.output.isEmpty && result.errors.contains(part), "\(result.errors)")
   }
 
   @Test func foldersThatAreMissingAreMade() throws {
@@ -85,6 +107,8 @@ import Testing
     let latents = try place.run(Self.generate + ["-o", "fox.png", "--preview"])
     #expect(latents.status == 0 && latents.errors.contains("--preview shows nothing: 'model' works on latents"), "\(latents.errors)")
     #expect(!latents.errors.contains("▀"))
+    let told = try JSONValue(parsing: try place.run(Self.generate + ["-o", "fox.png", "--preview", "--json"]).output)
+    #expect(told["warnings"]?.array?.contains { $0.string?.hasPrefix("--preview shows nothing") == true } == true)
     let pixels = try place.run(
       ["generate", "7", "--model", "digits", "--recipe", "none", "--steps", "1", "-o", "7.png", "--preview"], environment: Self.builtIn)
     #expect(pixels.status == 0 && pixels.errors.contains("▀") && !pixels.errors.contains("--preview"), "\(pixels.errors)")

@@ -37,8 +37,9 @@ import Testing
     return out
   }
 
-  /// Weights by element: the vectorised kernels have the bits of their twins, for several samples and with plain weights among them.
-  @Test(arguments: [1, 511, 513, 1200], [1, 3]) func fieldKernelsEqualTwins(_ count: Int, _ samples: Int) {
+  /// Weights by element: the vectorised kernels have the bits of their twins, for several samples and with plain weights among them, within and beyond
+  /// the block of 2,048 elements that they work in.
+  @Test(arguments: [1, 511, 2047, 2049, 5000], [1, 3]) func fieldKernelsEqualTwins(_ count: Int, _ samples: Int) {
     func number(_ i: Int, _ k: Int) -> Double { sin(Double(i * 7 + k * 13) + 0.3) }
     let total = samples * count
     let inputs = (0..<3).map { k in (0..<total).map { number($0, k) } }
@@ -204,6 +205,30 @@ import Testing
     let (state, report) = try run("dpm++-2m", start: .noise([1, 3], dtype: .float64), stopAfter: 4)
     #expect(try state.scalars() == fourth)
     #expect(report.steps == 4)
+  }
+
+  @Test(
+    "a run in which the solver begins anew is two runs, the second from where the first has stopped",
+    arguments: ["dpm++-2m", "unipc", "sde-dpm++", "deis", "ddim"])
+  func restarts(_ solver: String) throws {
+    let schedule = try DiscreteVPSchedule()
+    let grid = try AllGrids.make("trailing").grid(schedule: schedule, steps: 10)
+    let method = try AllSolvers.make(solver)
+    func final(_ grid: Grid, _ start: SamplingRun.Start, _ noise: SeededNoise, stopAfter: Int? = nil, restarts: [Int] = []) throws -> Tensor
+    {
+      try SamplingRun(solver: method, schedule: schedule, grid: grid, start: start, stopAfter: stopAfter, restarts: restarts)
+        .run(denoiser, noise: noise).state
+    }
+    let start = SamplingRun.Start.noise([1, 3], dtype: .float64)
+    let noise = try SeededNoise(seeds: [3])
+    // Generators are shared by the copies of a source.
+    let middle = try final(grid, start, noise, stopAfter: 4)
+    let last = try final(grid.suffix(fromStep: 4), .given(middle), noise)
+    #expect(try final(grid, start, SeededNoise(seeds: [3]), restarts: [4]).hasBits(of: last))
+    let goesOn = try final(grid, start, SeededNoise(seeds: [3]))
+    #expect(try goesOn.hasBits(of: last) == (solver == "ddim"))
+    #expect(throws: TableauError.self) { try final(grid, start, noise, restarts: [10]) }
+    #expect(throws: TableauError.self) { try final(grid, start, noise, restarts: [0]) }
   }
 
   @Test func cancellationEndsTheRun() async throws {

@@ -15,6 +15,17 @@ import Testing
     } catch { return "\(error)" }
   }
 
+  @Test func ordersOfDecisionsMadeInCodeAreChecked() throws {
+    let schedule = try DiscreteVPSchedule()
+    let grid = try AllGrids.make("trailing").grid(schedule: schedule, steps: 9)
+    for order in [0, 7] {
+      let decisions = UnifiedDecisions(steps: [UnifiedStep(order: order, derivatives: [])] + Array(repeating: UnifiedStep(), count: 8))
+      #expect { try USF(decisions: decisions).compile(schedule: schedule, grid: grid) } throws: {
+        "\($0)".contains("has order \(order); allowed: 1…6")
+      }
+    }
+  }
+
   @Test func mistakesAreNamed() {
     #expect(problem(#"{"every":{"order":2}}"#) == "")
     #expect(problem(#"{"evry":{}}"#).contains("no member 'evry'"))
@@ -174,6 +185,8 @@ import Testing
     let run = try SamplingRun(
       solver: solvers[0], schedule: schedule, grid: grid, start: .from(Tensor([0.1], shape: [1, 1]), strength: 0.5))
     #expect(run.skippedSteps == 4 && run.tableau.evaluationCount == list[4...].reduce(0, +))
-    #expect(try AllSolvers.make("heun").beginning(at: 3, of: 7) is Heun)
+    // Others say nothing of the whole run.
+    let (heun, rest) = (try AllSolvers.make("heun"), try grid.suffix(fromStep: 3))
+    #expect(try heun.beginning(at: 3, of: 7).compile(schedule: schedule, grid: rest) == heun.compile(schedule: schedule, grid: rest))
   }
 }

@@ -76,6 +76,17 @@ import Testing
     }
   }
 
+  @Test("single points of 64 ways can be told apart")
+  func marks() {
+    let pictures = (0..<64).map { index in
+      let series = (0..<64).map { LinePlot.Series("", $0 == index ? [(x: 1, y: 1)] : []) }
+      var plot = LinePlot(title: "", series: series)
+      plot.marksPoints = true
+      return plot.image(width: 240, height: 160).pixels
+    }
+    #expect(Set(pictures).count == 64)
+  }
+
   @Test("a legend outside the plot shows every name: the picture grows with it")
   func longLegend() {
     func image(_ count: Int, outside: Bool = true) -> PixelImage {

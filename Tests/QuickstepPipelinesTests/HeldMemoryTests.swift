@@ -83,4 +83,41 @@ import Testing
     let denoise = try [model, other].map { try #require(ImagePipeline($0).estimate(request { $0.steps = 10 }).denoise) }
     #expect(estimate.denoise == denoise.max())
   }
+
+  @Test("evaluations that are decoded as one batch take more while they are") func spans() throws {
+    let outline = try LoadedModel.outline(folder: "\(Goldens.root)/sd")
+    var request = try Goldens.request(Goldens.file("sd"))
+    request.recordsTrajectory = false
+    func denoise(_ span: Int) throws -> Int {
+      request.accelerations = [try MethodChoice(parsing: "faster-diffusion:schedule=uniform,interval=5,span=\(span),noise=0")]
+      return try #require(try ImagePipeline(outline).estimate(request).denoise)
+    }
+    let (one, four) = (try denoise(1), try denoise(4))
+    #expect(four > 2 * one && four < 5 * one, "\(one), \(four)")
+  }
+
+  @Test("what is held of a ControlNet is held where it acts in a part of the run too") func controls() throws {
+    let model = try LoadedModel(folder: "\(Goldens.root)/sd")
+    var request = try Goldens.request(Goldens.file("sd"))
+    request.recordsTrajectory = false
+    let picture = try PictureFixture("sd-control").picture("control")
+    request.pictures.controls = [try ControlInput(folder: "\(PictureFixture.root)/parts/controlnet-sd", picture: picture)]
+    request.accelerations = [try MethodChoice(parsing: "deepcache:interval=2,control=reuse")]
+    let whole = try #require(try ImagePipeline(model).estimate(request).held)
+    #expect(whole == held(try ImagePipeline(model).generate(request)))
+    request.pictures.controls[0].interval = 0.2...1
+    #expect(try ImagePipeline(model).estimate(request).held == whole)
+  }
+
+  @Test("gates hold what they compare for both branches and for one where guidance acts in a part of the run") func windows() throws {
+    let model = try LoadedModel(folder: "\(Goldens.root)/dit")
+    var request = try Goldens.request(Goldens.file("dit"))
+    request.recordsTrajectory = false
+    request.accelerations = [try MethodChoice(parsing: "teacache:threshold=2.5,coefficients=1")]
+    let whole = try #require(try ImagePipeline(model).estimate(request).held)
+    request.guidanceInterval = 0...0.5
+    let part = try #require(try ImagePipeline(model).estimate(request).held)
+    let found = held(try ImagePipeline(model).generate(request))
+    #expect(part > whole && part >= found && found > 0, "\(whole), \(part), \(found)")
+  }
 }

@@ -1,7 +1,9 @@
+import Foundation
 import QuickstepDiffusion
 import QuickstepNN
 import QuickstepPipelines
 import QuickstepTensor
+import QuickstepTesting
 import Testing
 
 /// OLSS fitted to runs of a small transformer.
@@ -29,7 +31,8 @@ import Testing
       var request = request
       request.stopsAtLatents = true
       request.batch = request.prompts.count
-      return try withTensorErrors { try #require(try ImagePipeline(model).generate(request).latents).to(.float64) }.scalars(Double.self)
+      let pipeline = ImagePipeline(model, companions: try ImagePipeline.companions(of: request, like: model))
+      return try withTensorErrors { try #require(try pipeline.generate(request).latents).to(.float64) }.scalars(Double.self)
     }
     var own = request
     try change(&own)
@@ -73,6 +76,25 @@ import Testing
     calibration.teacherSteps = 12
     calibration.progress = { what, _ in Issue.record("\(what) was begun") }
     #expect(throws: (any Error).self) { try calibration.fit(model) }
+  }
+
+  @Test("fitted to runs that another model shares, a plan ends where its last row says in such runs, and makes up for that model's errors")
+  func withAnotherModel() throws {
+    let (large, place) = (Goldens.root + "/stitch/large", try TemporaryFolder())
+    defer { withExtendedLifetime(place) {} }
+    let other = place.path + "/small"
+    try FileManager.default.copyItem(atPath: large, toPath: other)
+    try FileManager.default.removeItem(atPath: other + "/transformer")
+    try FileManager.default.copyItem(atPath: Goldens.root + "/stitch/small", toPath: other + "/transformer")
+    let model = try LoadedModel(folder: large, kernels: .plain)
+    let choices = [MethodChoice("stitch", parameters: ["models": other, "fraction": "0.4"])]
+    let (own, plain) = (try plan(model, steps: 5, rounds: nil, accelerations: choices), try plan(model, steps: 5, rounds: nil))
+    func error(_ plan: OLSSPlan) throws -> Double {
+      try self.error(model) { ($0.ownSolver, $0.steps, $0.accelerations) = (try OLSS(plan), 5, choices) }
+    }
+    let told = try #require(own.errors.last)
+    #expect(try abs(error(own) - told) < 1e-3 * told + 1e-6)
+    #expect(try error(own) < error(plain))
   }
 
   @Test("a plan that runs with what it was not fitted to is warned about; one that does not say, or runs as it was fitted, is not")

@@ -186,6 +186,11 @@ import Testing
       let cropped = try InputPicture(pixels).resized(width: 512, height: 512, .crop).pixels
       #expect(cropped.shape == [3, 512, 512])
       #expect(try withTensorErrors { cropped.abs().max() }.item() <= 1e-3)
+      let along = cropped.size(1) == cropped.size(2) && pixels.size(2) > pixels.size(1) ? 2 : 1
+      let (first, last) = try withTensorErrors {
+        (cropped.narrow(along, start: 0, length: 1).mean(), cropped.narrow(along, start: 511, length: 1).mean())
+      }
+      #expect(try first.item() < -1e-5 && last.item() > 1e-5)
     }
   }
 

@@ -36,4 +36,18 @@ import Testing
       #expect(try withTensorErrors { try places(tensor, tensor.size(0) - 1, end - 1..<end).abs().max() }.item() > 0)
     }
   }
+
+  @Test("attention to a prompt goes as far as the longest of its batch", arguments: ["pixart-sigma", "sana-gemma"])
+  func work(_ name: String) throws {
+    let model = try LoadedModel(folder: "\(Goldens.root)/\(name)")
+    func count(_ prompt: String, steps: Int) throws -> Double {
+      var request = GenerationRequest(prompts: [prompt], seeds: [1])
+      (request.steps, request.guidanceScale, request.width, request.height) = (steps, 1, model.pictureSize.width, model.pictureSize.height)
+      return try OperationCount.measure { try model.generate(request) }.count
+    }
+    // Of two more evaluations, so that neither encoders nor codec count.
+    func evaluations(_ prompt: String) throws -> Double { try count(prompt, steps: 4) - count(prompt, steps: 2) }
+    let (short, long) = (try evaluations("mars"), try evaluations("a photo of the astronaut riding a horse"))
+    #expect(short > 0 && short < long, "\(short), \(long)")
+  }
 }

@@ -51,6 +51,30 @@ import Testing
     for (own, other) in zip(found, expected) { #expect(try own.tensor.hasBits(of: other.tensor), "\(own.name)") }
   }
 
+  @Test("with a cleared history the solver begins anew where the next model takes over")
+  func history() throws {
+    func states(_ solver: String, _ history: String) throws -> (states: [Tensor], warnings: [String]) {
+      let shared = try Shared(["fora:interval=2"]) {
+        ($0.solver, $0.recordsTrajectory) = (solver, true)
+        $0.accelerations[0].parameters["history"] = history
+      }
+      defer { withExtendedLifetime(shared.folder) {} }
+      let result = try shared.pipeline.generate(shared.request)
+      return (result.trajectory.filter { $0.name.hasPrefix("step_") }.map(\.tensor), result.warnings)
+    }
+    let (kept, cleared) = (try states("dpm++-2m", "keep"), try states("dpm++-2m", "clear"))
+    #expect(kept.states.count == 10 && cleared.states.count == 10)
+    // The first step of the second model tells: its predecessor's prediction does not count.
+    #expect(
+      try zip(kept.states, cleared.states).map { try $0.hasBits(of: $1) } == Array(repeating: true, count: 4)
+        + Array(repeating: false, count: 6))
+    #expect(!cleared.warnings.contains { $0.contains("history") })
+    let plain = (kept: try states("ddim", "keep"), cleared: try states("ddim", "clear"))
+    for (one, other) in zip(plain.kept.states, plain.cleared.states) { #expect(try one.hasBits(of: other)) }
+    #expect(plain.cleared.warnings.contains { $0.contains("history=clear has no effect") })
+    #expect { _ = try states("pndm", "clear") } throws: { "\($0)".contains("needs history=keep") }
+  }
+
   @Test("methods see the branches of the model whose part it is", arguments: [(2.0, "1"), (1.0, "3")])
   func branches(_ scale: Double, _ companionScale: String) throws {
     let shared = try Shared(scale: scale, companionScale: companionScale, ["fora:interval=2", "guidance-cache:interval=2,start=0"])

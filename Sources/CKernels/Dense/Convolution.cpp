@@ -32,6 +32,13 @@ Pixel pixel_of(const qs_convolution &s, int64_t index) {
   return {index / (width * height), index / width % height, index % width};
 }
 
+Pixel next(const qs_convolution &s, Pixel pixel) {
+  if (++pixel.x < qs_convolution_out_width(&s)) return pixel;
+  pixel.x = 0;
+  if (++pixel.y < qs_convolution_out_height(&s)) return pixel;
+  return {pixel.batch + 1, 0, 0};
+}
+
 const float *source(const qs_convolution &s, const float *in, const Pixel &pixel, int64_t tap) {
   const int64_t y = pixel.y * s.stride + tap / s.kernel - s.pad_top, x = pixel.x * s.stride + tap % s.kernel - s.pad_left;
   if (y < 0 || x < 0 || y >= s.height || x >= s.width) return nullptr;
@@ -44,26 +51,48 @@ QS_SIMD_BEGIN
 
 namespace {
 
+/// What the taps of a pixel see, `[kernel][kernel][inputs]`, zeros outside the picture.
+void gather(const float *in, const qs_convolution &s, const Pixel &pixel, float *to) {
+  const int64_t x = pixel.x * s.stride - s.pad_left, length = s.kernel * s.inputs;
+  // Taps of a row that are in the picture lie side by side, in memory too.
+  const int64_t first = std::clamp<int64_t>(-x, 0, s.kernel), end = std::clamp<int64_t>(s.width - x, first, s.kernel);
+  for (int64_t row = 0; row < s.kernel; ++row, to += length) {
+    const int64_t y = pixel.y * s.stride + row - s.pad_top;
+    if (y < 0 || y >= s.height) {
+      std::fill_n(to, length, 0.0f);
+      continue;
+    }
+    std::fill_n(to, first * s.inputs, 0.0f);
+    std::copy_n(in + ((pixel.batch * s.height + y) * s.width + x + first) * s.inputs, (end - first) * s.inputs, to + first * s.inputs);
+    std::fill(to + end * s.inputs, to + length, 0.0f);
+  }
+}
+
+/// `count` rows times a slice of a panel, of which the left half is computed alone where the convolution has no outputs to the right of it.
+void multiply_panel(
+    const qs_convolution &s, int64_t panel, const float *const *rows, int64_t count, int64_t depth, const float *slice, float *sums,
+    bool adds, Ahead ahead = {}) {
+  if (s.outputs - panel * kPanel > kPanel / 2) {
+    micro_rows(rows, count, depth, slice, sums, adds, ahead);
+  } else {
+    micro_rows_half(rows, count, depth, slice, sums, adds);
+  }
+}
+
 /// Sums over everything for some pixels and panels; `sums` is [panels][kBlockRows][16].
 void convolve_gathered(
     const float *in, const qs_convolution &s, const Pixel *pixels, int64_t count, const void *packed, int32_t storage, int64_t panel,
     int64_t panels, float *sums, float *buffer) {
   const int64_t length = row_length(s), depth = slice_depth(length);
   float *gathered = buffer + depth * kPanel;
-  for (int64_t r = 0; r < count; ++r) {
-    for (int64_t tap = 0; tap < s.kernel * s.kernel; ++tap) {
-      const float *from = source(s, in, pixels[r], tap);
-      float *to = gathered + r * length + tap * s.inputs;
-      for (int64_t c = 0; c < s.inputs; ++c) to[c] = from ? from[c] : 0.0f;
-    }
-  }
+  for (int64_t r = 0; r < count; ++r) gather(in, s, pixels[r], gathered + r * length);
   const float *rows[kBlockRows];
   for (int64_t start = 0; start < length; start += depth) {
     const int64_t part = std::min(depth, length - start);
     for (int64_t r = 0; r < count; ++r) rows[r] = gathered + r * length + start;
     for (int64_t p = 0; p < panels; ++p) {
       const float *slice = panel_slice(packed, storage, ((panel + p) * length + start) * kPanel, part, buffer);
-      micro_rows(rows, count, part, slice, sums + p * kBlockRows * kPanel, start > 0);
+      multiply_panel(s, panel + p, rows, count, part, slice, sums + p * kBlockRows * kPanel, start > 0);
     }
   }
 }
@@ -84,7 +113,7 @@ void convolve_tapwise(
         const int64_t index = (((panel + p) * taps + tap) * s.inputs + start) * kPanel;
         const float *slice = panel_slice(packed, storage, index, length, buffer);
         const Ahead ahead = p + 1 < panels ? slice_ahead(packed, storage, index + taps * s.inputs * kPanel, length) : Ahead();
-        micro_rows(rows, count, length, slice, sums + p * kBlockRows * kPanel, start > 0 || tap > 0, ahead);
+        multiply_panel(s, panel + p, rows, count, length, slice, sums + p * kBlockRows * kPanel, start > 0 || tap > 0, ahead);
       }
     }
   }
@@ -94,7 +123,8 @@ void convolve_block(
     const float *in, const qs_convolution &s, int64_t first, int64_t count, const void *packed, int32_t storage, int64_t panel,
     int64_t panels, const qs_epilogue &epilogue, float *out, float *scratch) {
   Pixel pixels[kBlockRows];
-  for (int64_t r = 0; r < count; ++r) pixels[r] = pixel_of(s, first + r);
+  pixels[0] = pixel_of(s, first);
+  for (int64_t r = 1; r < count; ++r) pixels[r] = next(s, pixels[r - 1]);
   float *sums = scratch, *buffer = scratch + kMostPanels * kBlockRows * kPanel;
   (gathers(s) ? convolve_gathered : convolve_tapwise)(in, s, pixels, count, packed, storage, panel, panels, sums, buffer);
   const int64_t column = panel * kPanel, columns = std::min(panels * kPanel, s.outputs - column);

@@ -197,6 +197,8 @@ public struct CallMethod: Sendable {
   public var keeps: [String: SitePlan.Kept]
   /// How it forecasts.
   public var rule: any Extrapolation
+  /// Evaluations that it has made as one batch at most.
+  public var evaluationsAtOnce: Int
   /// Bytes it will hold at most.
   public var held: @Sendable (RunSizes) -> Int
   /// Who acts: a fresh one for every request.
@@ -205,10 +207,10 @@ public struct CallMethod: Sendable {
   /// A method between guidance and the network.
   public init(
     method: String, isExclusive: Bool = true, branches: Set<String> = [], planned: [String: [SiteAction]]? = nil,
-    keeps: [String: SitePlan.Kept] = [:], rule: any Extrapolation = Hold(),
+    keeps: [String: SitePlan.Kept] = [:], rule: any Extrapolation = Hold(), evaluationsAtOnce: Int = 1,
     held: @escaping @Sendable (RunSizes) -> Int = { _ in 0 }, make: @escaping @Sendable () -> any CallPolicy
   ) {
     (self.method, self.isExclusive, self.branches, self.planned) = (method, isExclusive, branches, planned)
-    (self.keeps, self.rule, self.held, self.make) = (keeps, rule, held, make)
+    (self.keeps, self.rule, self.evaluationsAtOnce, self.held, self.make) = (keeps, rule, evaluationsAtOnce, held, make)
   }
 }

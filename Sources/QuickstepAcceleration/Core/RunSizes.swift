@@ -18,6 +18,9 @@ public struct RunSizes: Sendable, Hashable {
   public var modulated: Int
   /// Of what the network answers for one branch of guidance.
   public var answer: Int
+  /// Branches of guidance of all sets that are evaluated together in the run, as a share of those of the evaluation that was measured. Gates keep what
+  /// they compare for each set: with an interval of guidance for both branches and for one.
+  public var branchSets = 1.0
 
   /// Sizes of what passes through a network.
   public init(sites: [Site: Visit] = [:], modulated: Int = 0, answer: Int = 0) {
@@ -112,7 +115,7 @@ extension RangeCache {
       case .modulated: sizes.modulated
       case .input, .change: (first > 0 ? blocks[first - 1].output : blocks[0].input).first ?? 0
       }
-    return depth * value + gateDepth * shown
+    return depth * value + gateDepth * Int((Double(shown) * sizes.branchSets).rounded(.up))
   }
 }
 
@@ -120,4 +123,9 @@ extension Acceleration {
   /// Bytes of the tensors that its methods will hold in a session at most. Where decisions are taken while running, an estimate from above.
   /// - Parameter sizes: of what passes through the network in one evaluation.
   public func heldBytes(_ sizes: RunSizes) -> Int { parts.reduce(0) { $0 + $1.part.heldBytes(sizes) } }
+
+  /// Evaluations that are made as one batch at most.
+  public var evaluationsAtOnce: Int {
+    parts.reduce(1) { most, entry in if case .call(let method) = entry.part { max(most, method.evaluationsAtOnce) } else { most } }
+  }
 }

@@ -73,7 +73,8 @@ public struct FasterDiffusion: Accelerator {
         .call(
           CallMethod(
             // What is decoded at once has the branches of one evaluation.
-            method: "faster-diffusion", branches: Set(calls.flatMap(\.branches)), held: { tensors * $0.answer },
+            method: "faster-diffusion", branches: Set(calls.flatMap(\.branches)), evaluationsAtOnce: longest,
+            held: { tensors * $0.answer },
             make: { SpanDecoder(keys: keys, calls: calls, span: span) })))
     }
     return parts

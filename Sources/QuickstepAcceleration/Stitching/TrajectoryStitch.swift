@@ -18,6 +18,10 @@ public struct TrajectoryStitch: Accelerator {
         domain: .choice(Rule.allCases.map(\.rawValue)), standard: .choice(Rule.nearest.rawValue)),
       ParameterDeclaration(
         name: "scale", summary: "guidance scale of these models; 0 is that of the run", domain: .number(0...1000), standard: .number(0)),
+      ParameterDeclaration(
+        name: "history",
+        summary: "what the solver made with a model: kept where the next one takes over, or forgotten, so that it begins anew",
+        domain: .choice(["keep", "clear"]), standard: .choice("keep")),
     ], exactness: .approximate, reference: "arXiv 2402.14167, section 3.2")
 
   /// How many steps a share is.
@@ -34,6 +38,7 @@ public struct TrajectoryStitch: Accelerator {
   let fractions: [Double]
   let rule: Rule
   let scale: Double
+  let clearsHistory: Bool
 
   /// - Throws: ``AccelerationError`` without models, for another number of shares, and for shares that add up to more than 1.
   public init(_ values: ParameterValues) throws {
@@ -41,6 +46,7 @@ public struct TrajectoryStitch: Accelerator {
     fractions = values.list("fraction")
     rule = values.choice("rule").flatMap(Rule.init) ?? .nearest
     scale = values.number("scale")
+    clearsHistory = values.choice("history") == "clear"
     guard fractions.contains(where: { $0 > 0 }) else { return }
     guard !models.isEmpty else { throw AccelerationError("'stitch' needs a model for the first steps: stitch:models=ID,fraction=0.4") }
     guard models.count == fractions.count else {
@@ -64,7 +70,7 @@ public struct TrajectoryStitch: Accelerator {
       first = max(first, end)
     }
     if first < run.stepCount { segments.append(ModelSchedule.Segment(model: nil, steps: first..<run.stepCount)) }
-    return [.models(ModelSchedule(method: Self.declaration.name, segments: segments))]
+    return [.models(ModelSchedule(method: Self.declaration.name, segments: segments, clearsHistory: clearsHistory))]
   }
 
   /// Where the steps of each of the models end.
@@ -115,6 +121,14 @@ public struct ModelSchedule: Sendable, Hashable {
   /// All steps of the run, in order.
   public var segments: [Segment]
 
+  /// Whether the solver forgets where another model takes over.
+  public var clearsHistory: Bool
+
   /// All steps of a run.
-  public init(method: String, segments: [Segment]) { (self.method, self.segments) = (method, segments) }
+  public init(method: String, segments: [Segment], clearsHistory: Bool = false) {
+    (self.method, self.segments, self.clearsHistory) = (method, segments, clearsHistory)
+  }
+
+  /// The steps at which the solver begins anew.
+  public var restarts: [Int] { clearsHistory ? segments.dropFirst().map(\.steps.lowerBound) : [] }
 }

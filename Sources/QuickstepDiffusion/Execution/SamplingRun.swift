@@ -76,11 +76,12 @@ public struct SamplingRun: Sendable {
   ///   - grid: all levels of a full run; a start from a given image takes a part of it.
   ///   - start: the initial state.
   ///   - stopAfter: number of steps after which to stop early; `nil` runs to the end.
+  ///   - restarts: steps before which the solver forgets what it made, counted from the first that is run.
   ///   - change: applied to the table; must keep its evaluations.
   /// - Throws: ``SamplingError`` for a strength outside 0…1; what compiling throws.
   public init(
     solver: any Solver, schedule: any NoiseSchedule, grid: Grid, start: Start, stopAfter: Int? = nil,
-    change: (Tableau) throws -> Tableau = { $0 }
+    restarts: [Int] = [], change: (Tableau) throws -> Tableau = { $0 }
   ) throws {
     var skipped = 0
     if case .from(_, let strength) = start.kind {
@@ -88,7 +89,8 @@ public struct SamplingRun: Sendable {
       skipped = grid.steps - max(1, min(grid.steps, Int(strength * Double(grid.steps))))
     }
     // The solver is compiled on the part that is run, so that a multistep method warms up there and reads nothing that was not made.
-    let full = try solver.beginning(at: skipped, of: grid.steps).compile(schedule: schedule, grid: grid.suffix(fromStep: skipped))
+    let full = try solver.beginning(at: skipped, of: grid.steps).compile(
+      schedule: schedule, grid: grid.suffix(fromStep: skipped), restarts: restarts)
     tableau = try change(stopAfter.map { try full.prefix(steps: $0) } ?? full)
     skippedSteps = skipped
     self.start = start

@@ -58,6 +58,19 @@ extension Solver {
   /// None: it was fitted to nothing.
   public func concerns(fingerprint: String, guidanceScale: Double?, accelerations: [String]) -> [String] { [] }
 
+  /// The table of a run in which the solver forgets at some steps what was made before them, and begins anew.
+  /// - Parameter restarts: those steps, in order.
+  /// - Throws: as ``compile(schedule:grid:)``; ``TableauError`` for steps that are not within the run.
+  public func compile(schedule: any NoiseSchedule, grid: Grid, restarts: [Int]) throws -> Tableau {
+    try restarts.reduce(compile(schedule: schedule, grid: grid)) { table, step in
+      guard step > 0, step < grid.steps else {
+        throw TableauError("a run of \(grid.steps) steps cannot begin anew at step \(step); allowed: 1…\(grid.steps - 1)")
+      }
+      let rest = try beginning(at: step, of: grid.steps).compile(schedule: schedule, grid: grid.suffix(fromStep: step))
+      return try table.followed(fromStep: step, by: rest)
+    }
+  }
+
   /// A solver with standard parameters, some of them replaced by raw texts.
   /// - Throws: `ParameterError` for unknown names and values.
   public init(_ parameters: [String: String] = [:]) throws {

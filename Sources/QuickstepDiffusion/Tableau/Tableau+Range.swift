@@ -39,6 +39,27 @@ extension Tableau {
     }
   }
 
+  /// This table up to a step, and after it another one that begins there: a solver that forgets on its way.
+  /// - Parameter rest: a table that begins at the level that is reached by then.
+  /// - Throws: ``TableauError`` unless there are steps before `first`, and for another level.
+  public func followed(fromStep first: Int, by rest: Tableau) throws -> Tableau {
+    let head = try prefix(steps: first)
+    guard let reached = head.rows.last?.level, reached == rest.initialLevel else {
+      throw TableauError("tableau '\(solver)' does not reach the level at which '\(rest.solver)' is to go on after \(first) steps")
+    }
+    let (states, evaluations, noises) = (head.rows.count, head.evaluationCount, head.noiseCount)
+    let tail = rest.rows.map { row -> Row in
+      var row = row
+      row.step += first
+      row.evaluation?.state += states
+      row.terms = row.terms.map {
+        Term($0.register.shifted(states: -states, denoised: -evaluations, noises: -noises), $0.coefficient)
+      }
+      return row
+    }
+    return try Tableau(solver: solver, stepCount: first + rest.stepCount, initialLevel: initialLevel, rows: head.rows + tail)
+  }
+
   /// The level after each finished step, beginning with the initial one: the grid the table was compiled on.
   public var stepLevels: [NoiseLevel] { [initialLevel] + rows.filter(\.finishesStep).map(\.level) }
 }

@@ -98,7 +98,6 @@ struct PlotDrawing {
   }
 
   private mutating func drawCurve(_ index: Int) {
-    let color = plot.color(of: index)
     var last: (x: Double, y: Double)?
     // Where the pattern of a dashed curve has got to.
     var way = 0.0
@@ -109,7 +108,7 @@ struct PlotDrawing {
       }
       // A point without a neighbour is a dot: a line of no length.
       drawStroke(from: last ?? (x, y), to: (x, y), width: 1.5 * Double(scale), index, &way)
-      if plot.marksPoints { drawMark(x, y, shape: index, color) }
+      if plot.marksPoints { drawMark(x, y, of: index) }
       last = (x, y)
     }
   }
@@ -136,18 +135,33 @@ struct PlotDrawing {
     }
   }
 
-  /// A dot, a square, a triangle or a cross.
-  private mutating func drawMark(_ x: Double, _ y: Double, shape: Int, _ color: RGBColor) {
-    let r = 2.2 * Double(scale)
-    let lines: [((Double, Double), (Double, Double))]
-    switch shape % 4 {
-    case 0: return image.draw(lineFrom: (x, y), to: (x, y), width: 2.4 * r, color)
-    case 1: return image.fill(x: Int(x - r), y: Int(y - r), width: Int(2 * r + 1), height: Int(2 * r + 1), color)
-    case 2: lines = [((-r, r), (r, r)), ((r, r), (0, -r)), ((0, -r), (-r, r))]
-    default: lines = [((-r, -r), (r, r)), ((-r, r), (r, -r))]
-    }
-    for (a, b) in lines {
-      image.draw(lineFrom: (x + a.0, y + a.1), to: (x + b.0, y + b.1), width: 1.2 * Double(scale), color)
+  /// What a mark is drawn of: corners of a closed line, or of strokes through the middle.
+  private enum Mark {
+    case dot, square
+    case outline([(Double, Double)])
+    case strokes([(Double, Double)])
+  }
+
+  private static let marks: [Mark] = [
+    .dot, .square, .outline([(-1, 1), (1, 1), (0, -1)]), .strokes([(1, 1), (1, -1)]), .outline([(-1.3, 0), (0, 1.3), (1.3, 0), (0, -1.3)]),
+    .strokes([(1.3, 0), (0, 1.3)]), .outline([(-1, -1), (-1, 1), (1, 1), (1, -1)]), .outline([(-1, -1), (1, -1), (0, 1)]),
+  ]
+
+  /// Curves of one colour have other marks: `palette.count` times as many can be told apart as there are colours.
+  private static func mark(of index: Int) -> Mark { marks[(index + index / LinePlot.palette.count) % marks.count] }
+
+  private mutating func drawMark(_ x: Double, _ y: Double, of index: Int) {
+    let (r, width, color) = (2.2 * Double(scale), 1.2 * Double(scale), plot.color(of: index))
+    func place(_ corner: (Double, Double)) -> (x: Double, y: Double) { (x + r * corner.0, y + r * corner.1) }
+    switch Self.mark(of: index) {
+    case .dot: image.draw(lineFrom: (x, y), to: (x, y), width: 2.4 * r, color)
+    case .square: image.fill(x: Int(x - r), y: Int(y - r), width: Int(2 * r + 1), height: Int(2 * r + 1), color)
+    case .outline(let corners):
+      for (a, b) in zip(corners, corners.dropFirst() + corners.prefix(1)) {
+        image.draw(lineFrom: place(a), to: place(b), width: width, color)
+      }
+    case .strokes(let ends):
+      for end in ends { image.draw(lineFrom: place((-end.0, -end.1)), to: place(end), width: width, color) }
     }
   }
 
@@ -165,7 +179,7 @@ struct PlotDrawing {
       let start = Double(x + 7 * scale)
       var way = 0.0
       drawStroke(from: (start, middle), to: (start + 14 * Double(scale), middle), width: 2 * Double(scale), index, &way)
-      if plot.marksPoints { drawMark(start + 7 * Double(scale), middle, shape: index, plot.color(of: index)) }
+      if plot.marksPoints { drawMark(start + 7 * Double(scale), middle, of: index) }
       image.draw(text: plot.series[index].name, x: x + 28 * scale, y: Int(middle) - 3 * scale, scale: scale, ink)
     }
   }

@@ -124,7 +124,7 @@ struct PatchSeamHead: Sendable {
     second = Convolution(weights["conv2"], 2 * channels, output, kernel: 3, initial: .zeros)
   }
 
-  func callAsFunction(_ input: Tensor) -> Tensor { second(first(input).silu()) }
+  func callAsFunction(_ input: Tensor) -> Tensor { second(first(input, activation: .silu)) }
 }
 
 /// x·(1 + scale) + shift.

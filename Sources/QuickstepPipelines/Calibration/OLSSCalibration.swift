@@ -49,7 +49,7 @@ public struct OLSSCalibration: Sendable {
     guard request.accelerations.isEmpty || rounds != 0 else {
       throw GenerationError("with 0 rounds a plan never sees what methods of acceleration do to its runs; fit it in order, or in rounds")
     }
-    let pipeline = ImagePipeline(model)
+    let pipeline = ImagePipeline(model, companions: try ImagePipeline.companions(of: request, like: model))
     // Methods that do not fit the runs are refused before the full runs are made.
     for count in steps where !request.accelerations.isEmpty {
       var own = request

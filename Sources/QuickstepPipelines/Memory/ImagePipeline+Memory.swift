@@ -62,44 +62,56 @@ extension RunSegment {
     return model.conditioner.workingBytes(batch: batch, elementBytes: model.computeType.byteCount)
   }
 
-  /// Bytes in use while its model is evaluated, for as many branches of guidance as a call has; `nil` where it does not tell.
+  /// Bytes in use while its model is evaluated, for as many branches of guidance as a call has, and for evaluations that are made at once; `nil` where
+  /// it does not tell.
   fileprivate func denoisingBytes(batch: Int) -> Int? {
     model.backbone.workingBytes(
       sampleSide: (width: plan.sampleShape[2], height: plan.sampleShape[1]),
-      promptLength: plan.given.promptEmbeds?.size(1) ?? model.conditioner.promptLength, batch: batch * plan.branchesAtOnce,
-      elementBytes: model.computeType.byteCount)
+      promptLength: plan.given.promptEmbeds?.size(1) ?? model.conditioner.promptLength,
+      batch: batch * plan.branchesAtOnce * acceleration.evaluationsAtOnce, elementBytes: model.computeType.byteCount)
+  }
+
+  /// The evaluation with the most branches of guidance and, among those, of ControlNets that act.
+  private var fullest: RunOutline.Call? {
+    func acting(_ call: RunOutline.Call) -> Int {
+      plan.pictures.controls.count { $0.input.acts(step: call.step + steps.lowerBound, of: runSteps) }
+    }
+    return outline.calls.max { ($0.branches.count, acting($0)) < ($1.branches.count, acting($1)) }
   }
 
   /// What passes through its network in one evaluation, found on an outline of the model: tensors that have shapes and no values.
   fileprivate func sizes(_ request: GenerationRequest, batch: Int) throws -> RunSizes {
     // Layers that only count for their bytes cannot be passed through.
     let isOutline = model.device == .meta && model.askedKernels == .plain
-    let outline =
+    let hollow =
       try isOutline ? model : LoadedModel.outline(folder: model.folder, dtype: model.computeType, kernels: .plain, options: model.options)
-    let calls = plan.outline.calls
-    guard let call = calls.max(by: { $0.branches.count < $1.branches.count }) else { return RunSizes() }
+    guard let call = fullest else { return RunSizes() }
     let observer = SizeObserver()
     let recorder = RunRecorder([observer])
-    var context = StepContext(step: 0, stepCount: calls.count, evaluation: 0, evaluationCount: calls.count, level: call.level)
+    let count = outline.calls.count
+    var context = StepContext(
+      step: call.step + steps.lowerBound, stepCount: runSteps, evaluation: 0, evaluationCount: count, level: call.level)
     context.branches = call.branches
     try withInference {
       try withTensorErrors {
         var warnings: [String] = []
-        var conditions = try outline.conditioner.conditions(
+        var conditions = try hollow.conditioner.conditions(
           prompts: Array(request.prompts.prefix(batch)), negative: request.negative,
           given: plan.given(0..<batch).mapped { $1.to(.meta) }, needsNegative: plan.needsNegative, frame: plan.frame(request),
           warnings: &warnings)
-        conditions = try plan.told(conditions, model: outline, count: batch)
+        conditions = try plan.told(conditions, model: hollow, count: batch)
         let side = (height: plan.sampleShape[1], width: plan.sampleShape[2])
-        conditions = conditions.mapValues { outline.backbone.prepared($0, sampleSide: side) }
-        let pictures = try PreparedPictures(plan.pictures, outline, inStrips: false)
-        let network = NetworkCall(model: outline, conditions: conditions, pictures: pictures, policy: recorder, tables: ConstantTables())
+        conditions = conditions.mapValues { hollow.backbone.prepared($0, sampleSide: side) }
+        let pictures = try PreparedPictures(plan.pictures.outlined(dtype: model.computeType), hollow, inStrips: false)
+        let network = NetworkCall(model: hollow, conditions: conditions, pictures: pictures, policy: recorder, tables: ConstantTables())
         let input = Tensor.empty([batch * max(1, call.branches.count)] + plan.sampleShape, dtype: .float32, device: .meta)
         _ = try network.output(input, context)
       }
     }
     var sizes = observer.sizes
     sizes.answer = 4 * batch * plan.sampleShape.reduce(1, *)
+    let sets = Set(outline.calls.map(\.branches)).reduce(0) { $0 + max(1, $1.count) }
+    sizes.branchSets = max(1, Double(sets) / Double(max(1, call.branches.count)))
     return sizes
   }
 }

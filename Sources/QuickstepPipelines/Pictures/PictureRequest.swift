@@ -101,4 +101,11 @@ public struct ControlInput: Sendable {
     let counted = try isOutline ? Architectures.load(folder: folder, device: device, preparation: stored) : loaded
     parameterBytes = counted.parameters.byteCount
   }
+
+  /// The same with an outline of its network, whose layers can be passed through for sizes.
+  func outline(dtype: DType) throws -> ControlInput {
+    var outline = try ControlInput(folder: folder, picture: picture, dtype: dtype, device: .meta, kernels: .plain)
+    (outline.scale, outline.interval, outline.guesses) = (scale, interval, guesses)
+    return outline
+  }
 }

@@ -53,6 +53,13 @@ struct ResolvedPictures {
     record = try PictureRecord(inputs, strength: strength, span: request.span)
   }
 
+  /// The same with outlines of the ControlNets.
+  func outlined(dtype: DType) throws -> ResolvedPictures {
+    var pictures = self
+    pictures.controls = try controls.map { (try $0.input.outline(dtype: dtype), $0.hint) }
+    return pictures
+  }
+
   private static func handover(_ inputs: PictureInputs, _ model: LoadedModel, shape: [Int]) throws -> Tensor? {
     guard let state = inputs.handover else { return nil }
     guard state.shape == shape else { throw GenerationError("the state handed over is \(state.shape); '\(model.name)' needs \(shape)") }

@@ -90,7 +90,7 @@ struct ChainGeneration {
     }
     result.warnings = warnings
     let side = (height: plan.sampleShape[1], width: plan.sampleShape[2])
-    let told = try plan.told(conditions, model: model, count: group.count)
+    let told = try model.backbone.unpadded(plan.told(conditions, model: model, count: group.count))
     let prepared = try withInference { try withTensorErrors { told.mapValues { model.backbone.prepared($0, sampleSide: side) } } }
     let call = NetworkCall(
       model: model, conditions: prepared, pictures: pictures, policy: nil, graphs: memory.graphs, tables: memory.tables)

@@ -7,11 +7,11 @@ import QuickstepTuner
 /// A picture by each model's own recipe, beside the recipe's exact run here and the same loop elsewhere, in turns: what a user gains in all.
 enum RecipeBenchmark {
   static func rows(_ models: [LoadedModel], peer: String?, rounds: Int) throws -> [BenchRow] {
+    let found = try models.compactMap { model in try Recipe.standard(of: model.folder).map { (model, $0) } }
+    guard !found.isEmpty else { return [] }
     let process = try peer.map { try PeerProcess(command: $0, threads: Machine.threads) }
     defer { process?.end() }
-    return try models.compactMap { model in
-      try Recipe.standard(of: model.folder).map { try row(model, $0, process, rounds: rounds) }
-    }
+    return try found.map { try row($0, $1, process, rounds: rounds) }
   }
 
   private static func row(_ model: LoadedModel, _ recipe: Recipe, _ peer: PeerProcess?, rounds: Int) throws -> BenchRow {

@@ -71,6 +71,9 @@ struct CompareCommand: AsyncParsableCommand {
     if count < 1 || count > 1000 { throw ValidationError("--count is \(count); allowed: 1…1000.") }
     if let steps, steps < 2 { throw ValidationError("--steps is \(steps); there is nothing to be saved below 2.") }
     if let threads, threads < 1 { throw ValidationError("--threads is \(threads); it must be at least 1.") }
+    for (option, path) in [("--sheet", sheet), ("--plot", plot), ("--markdown", markdown)] {
+      if let path { try OutputPath.check(path, for: option) }
+    }
   }
 
   func run() async throws {

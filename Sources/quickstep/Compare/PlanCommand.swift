@@ -43,6 +43,7 @@ struct PlanCommand: AsyncParsableCommand {
   func validate() throws {
     if accelerate.isEmpty { throw ValidationError("Give at least one --accelerate.") }
     if let steps, steps < 1 { throw ValidationError("--steps is \(steps); it must be at least 1.") }
+    if let png { try OutputPath.check(png, for: "--png") }
   }
 
   func run() async throws {

@@ -138,8 +138,8 @@ struct GenerationJob {
       if index == 0, request.pictures.controls.isEmpty, FileManager.default.fileExists(atPath: model.folder + "/controlnet/config.json") {
         warnings.append("'\(model.name)' comes with a ControlNet, which has no effect without --control")
       }
-      if index == 0, command.preview, model.codec != nil, !command.quiet {
-        note("warning: --preview shows nothing: '\(model.name)' works on latents, which are no pictures before the end")
+      if index == 0, command.preview, model.codec != nil {
+        warnings.append("--preview shows nothing: '\(model.name)' works on latents, which are no pictures before the end")
       }
       let display = GenerationDisplay(quiet: command.quiet, preview: command.preview && model.codec == nil)
       request.recordsTrajectory = command.trajectory != nil

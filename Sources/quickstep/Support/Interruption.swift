@@ -41,6 +41,18 @@ final class Interruption: Sendable {
 extension Interruption {
   /// Runs work that ends early and with a result when its task is cancelled; Ctrl-C cancels it once, a second one ends the process.
   static func stopping<Result: Sendable>(_ work: @escaping @Sendable () async throws -> Result) async throws -> Result {
+    try await cancelling(work, otherwise: "what was tried is kept, and the same command goes on with it")
+  }
+
+  /// Runs work in a task of its own that Ctrl-C cancels between two evaluations.
+  static func ending<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result) async throws -> Result {
+    try await cancelling(work, otherwise: "nothing was written")
+  }
+
+  /// - Parameter state: what became of the work when it was cancelled and had no result.
+  private static func cancelling<Result: Sendable>(
+    _ work: @escaping @Sendable () async throws -> Result, otherwise state: String
+  ) async throws -> Result {
     let interruption = Interruption()
     let task = Task.detached { try await work() }
     let watcher = Task {
@@ -55,27 +67,7 @@ extension Interruption {
     do {
       return try await task.value
     } catch is CancellationError {
-      throw GenerationError("interrupted; what was tried is kept, and the same command goes on with it")
-    }
-  }
-
-  /// Runs work in a task of its own that Ctrl-C cancels between two evaluations.
-  static func ending<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result) async throws -> Result {
-    let interruption = Interruption()
-    let task = Task.detached { try work() }
-    let watcher = Task {
-      while !Task.isCancelled, !interruption.isRequested { try? await Task.sleep(for: .milliseconds(50)) }
-      if interruption.isRequested { task.cancel() }
-    }
-    defer {
-      watcher.cancel()
-      // Until the work has ended, however long it takes after the signal.
-      withExtendedLifetime(interruption) {}
-    }
-    do {
-      return try await task.value
-    } catch is CancellationError {
-      throw GenerationError("interrupted; nothing was written")
+      throw GenerationError("interrupted; \(state)")
     }
   }
 }

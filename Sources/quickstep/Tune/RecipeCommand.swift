@@ -73,6 +73,7 @@ struct RecipeCheck: AsyncParsableCommand {
 
   func validate() throws {
     if output != nil, !measure { throw ValidationError("--output has no effect without --measure.") }
+    if let output { try OutputPath.check(output, for: "--output") }
     if prompts != nil, !measure { throw ValidationError("--prompts has no effect without --measure.") }
     if count < 2 || count > 1000 { throw ValidationError("--count is \(count); allowed: 2…1000.") }
     if let threads, threads < 1 { throw ValidationError("--threads is \(threads); it must be at least 1.") }

@@ -95,6 +95,7 @@ struct TuneCommand: AsyncParsableCommand {
     if let trials, trials < 1 { throw ValidationError("--trials is \(trials); it must be at least 1.") }
     if steps < 2 { throw ValidationError("--steps is \(steps); there is nothing to be saved below 2.") }
     if !output.hasSuffix(".json") { throw ValidationError("--output \(output) is a recipe, so its name ends in .json.") }
+    try OutputPath.check(output, for: "--output")
     _ = try seconds()
     try TuningMeasures.check(metric)
     _ = try AllSpaces.named(space)
