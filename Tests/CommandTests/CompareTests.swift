@@ -152,6 +152,25 @@ import Testing
     #expect(bare.status == 0 && bare.output.hasPrefix("emoji-small (evaluations 0-8)\n\nC computed"), "\(bare.output)")
   }
 
+  @Test("recipes run at their guidance scale, which has to be one")
+  func recipes() throws {
+    let place = try Workplace()
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    var members = try #require(try JSONValue(path: root.path + "/Models/digits/recipe.json").object)
+    let steps = try #require(members["sampling"]?["steps"]?.integer)
+    try place.write(JSONValue.object(members).text, "a.json")
+    let scale = try #require(members["guidance_scale"]?.double)
+    members["guidance_scale"] = .number(scale + 1.25)
+    try place.write(JSONValue.object(members).text, "b.json")
+    let apart = try run(place, "compare", "3", "-m", "digits", "--recipe", "a.json", "--recipe", "b.json")
+    #expect(apart.status != 0 && apart.errors.contains("different guidance scales (a.json: \(scale), b.json: \(scale + 1.25))"))
+    let result = try run(place, "compare", "3", "-m", "digits", "--steps", "8", "--recipe", "b.json", "--no-rivals", "--json")
+    #expect(result.status == 0, "\(result.errors)")
+    let json = try result.json()
+    #expect(json["title"]?.string?.contains("guidance \(scale + 1.25)") == true, "\(result.output.prefix(300))")
+    #expect(json["contenders"]?.array?.first?["evaluations"]?.integer == steps)
+  }
+
   @Test(arguments: [
     (["compare", "3", "-m", "digits"], 64, "--accelerate"),
     (["compare", "3", "-m", "digits", "--accelerate", "nothing"], 64, "nothing"),

@@ -101,6 +101,22 @@ import Testing
     #expect(report["images"]?.array?.compactMap { $0["seed"] } == [.string("18446744073709551615"), .integer(0)])
   }
 
+  @Test("a picture that is made again tells when a file it depends on has changed")
+  func changedFiles() throws {
+    let place = try place()
+    try place.write(#"{"evaluations":4,"sites":{"inner.0":"CRRC"}}"#, "plan.json")
+    let digits = ["generate", "7", "--model", "digits", "--recipe", "none", "--steps", "4", "--accelerate", "plan:file=plan.json"]
+    #expect(try place.run(digits + ["-o", "7.png"], environment: Self.builtIn).status == 0)
+    func again() throws -> String {
+      let result = try place.run(["generate", "--from-image", "7.png", "--model", "digits", "-o", "again.png"], environment: Self.builtIn)
+      #expect(result.status == 0, "\(result.errors)")
+      return result.errors
+    }
+    #expect(try !again().contains("plan.json' has changed"))
+    try place.write(#"{"evaluations":4,"sites":{"inner.0":"CRCC"}}"#, "plan.json")
+    #expect(try again().contains("the file 'plan.json' has changed since the picture was made"))
+  }
+
   @Test("a preview is shown for models on pixels, and not for those on latents, which is told")
   func previews() throws {
     let place = try place()

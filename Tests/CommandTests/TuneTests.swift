@@ -53,6 +53,15 @@ import Testing
     #expect(try compared.json()["contenders"]?.array?.count == 1)
   }
 
+  @Test("ways to begin with that are none of those searched are told")
+  func beginnings() throws {
+    let place = try place()
+    let arguments = Self.tuning.map { $0 == "14" ? "6" : $0 }
+    let tuned = try place.run(arguments + ["--begin", "dpm++-2m + steps=5", "--begin", "dpm-adaptive + steps=5"])
+    #expect(tuned.status == 0, "\(tuned.errors)")
+    #expect(tuned.errors.contains("'dpm-adaptive + steps=5' is not begun with") && !tuned.errors.contains("'dpm++-2m + steps=5' is not"))
+  }
+
   @Test("a recipe in the model's folder is used and announced where nothing else is asked for")
   func standard() throws {
     let place = try place()

@@ -113,6 +113,15 @@ import Testing
     other.sampling.steps = 7
     other.sampling.accelerations = []
     #expect(recipe.differences(to: other) == ["steps: 6 → 7", "accelerations: taylorseer:interval=3 → none"])
+    // What is left open is the exact run's.
+    var (open, elsewhere) = (recipe, recipe)
+    open.sampling = try SamplingSettings(parsing: "steps=6")
+    elsewhere.sampling = open.sampling
+    elsewhere.exact = try SamplingSettings(parsing: "euler + karras + steps=12")
+    #expect(
+      open.differences(to: elsewhere) == [
+        "solver: ddim → euler", "grid: the model's → karras", "exact run: ddim + steps=12 → euler + karras + steps=12",
+      ])
   }
 
   @Test("measured anew, on another model too")

@@ -49,6 +49,11 @@ public struct Tuner: Sendable {
     (outline.companions, outline.leastSteps, outline.known) = (settings.companions, settings.leastSteps, settings.known)
     outline.fits = try fits(exactSeconds, left: settings.budget - (clock.now - start) - reserve, progress)
     let joint = try kind.make(outline)
+    if let space = joint as? JointSpace {
+      for way in settings.known where space.candidate(way) == nil {
+        progress(.stage("'\(way.title)' is not begun with: it is none of the ways that are searched"))
+      }
+    }
     let problem = TuningProblem(
       identity: identity + (outline.fits == Fits() ? "" : "|\(try outline.fits.text())"), joint: joint,
       model: model,
