@@ -72,6 +72,8 @@ import Testing
     let plain = (kept: try states("ddim", "keep"), cleared: try states("ddim", "clear"))
     for (one, other) in zip(plain.kept.states, plain.cleared.states) { #expect(try one.hasBits(of: other)) }
     #expect(plain.cleared.warnings.contains { $0.contains("history=clear has no effect") })
+    let whole = try Shared { $0.accelerations[0].parameters.merge(["history": "clear", "fraction": "1"]) { $1 } }
+    #expect(try whole.pipeline.plan(of: whole.request).warnings.contains { $0.contains("no model takes over") })
     #expect { _ = try states("pndm", "clear") } throws: { "\($0)".contains("needs history=keep") }
   }
 

@@ -93,9 +93,11 @@ public struct TrajectoryStitch: Accelerator {
 
   public func warnings(for run: RunOutline) -> [String] {
     let bounds = [0] + ends(in: run)
-    return zip(models, zip(bounds, bounds.dropFirst())).filter { $1.0 == $1.1 }.map {
+    let idle = zip(models, zip(bounds, bounds.dropFirst())).filter { $1.0 == $1.1 }.map {
       "'stitch': the share of '\($0.0)' is none of the \(run.stepCount) steps (rule=\(rule.rawValue)); it has no effect"
     }
+    let isShared = bounds.contains { (1..<run.stepCount).contains($0) }
+    return idle + (clearsHistory && !isShared ? ["'stitch': history=clear has no effect, since no model takes over from another"] : [])
   }
 
   public var companions: [String] { fractions.contains { $0 > 0 } ? models : [] }
